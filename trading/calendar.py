@@ -1,0 +1,140 @@
+"""Sessions of the New York Stock Exchange (XNYS), and the moment at which each one decides.
+
+A session is a date label: a naive midnight (`datetime64[us]` in frames). Every moment is an aware
+UTC timestamp. The one rule of time is `as_of(t)`: close of t plus the decision delay, on half days too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from trading.errors import UsageError
+
+if TYPE_CHECKING:
+    from exchange_calendars import ExchangeCalendar
+
+TIMEZONE = "America/New_York"
+DECISION_DELAY = pd.Timedelta(minutes=15)
+FIRST_YEAR, LAST_YEAR = 1998, 2040
+
+
+@functools.cache
+def xnys() -> ExchangeCalendar:
+    """The exchange's calendar, with fixed ends: the library's own default drifts with today."""
+    import exchange_calendars as xc
+
+    return xc.get_calendar("XNYS", start=f"{FIRST_YEAR}-01-01", end=f"{LAST_YEAR}-12-31")
+
+
+@functools.cache
+def _sessions() -> pd.DatetimeIndex:
+    return xnys().sessions.as_unit("us")
+
+
+@functools.cache
+def _closes() -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(xnys().closes).as_unit("us")
+
+
+@functools.cache
+def _opens() -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(xnys().opens).as_unit("us")
+
+
+def session_of(value: str | dt.date | pd.Timestamp | np.datetime64) -> pd.Timestamp:
+    """`value` as a session label.
+
+    Raises
+    ------
+    UsageError
+        If it is no date, or a date on which the exchange does not open.
+    """
+    try:
+        label = pd.Timestamp(value).as_unit("us")
+    except ValueError:
+        raise UsageError(f"{value!r} is not a date; write it as YYYY-MM-DD") from None
+    if label.tz is not None or label != label.normalize():
+        raise UsageError(f"{value!r} is a moment; a session is a date without a time")
+    position(label)
+    return label
+
+
+def position(session: pd.Timestamp) -> int:
+    """Index of `session` among all sessions of the calendar."""
+    index = _sessions()
+    at = int(index.searchsorted(session))
+    if at == len(index) or index[at] != session:
+        day = f"{session:%Y-%m-%d}"
+        if not 0 < at < len(index):
+            raise UsageError(f"{day} is outside the calendar ({FIRST_YEAR} to {LAST_YEAR})")
+        raise UsageError(
+            f"{day} ({session:%A}) is not a session of XNYS; the nearest are "
+            f"{index[at - 1]:%Y-%m-%d} and {index[at]:%Y-%m-%d}"
+        )
+    return at
+
+
+def shift(session: pd.Timestamp, count: int) -> pd.Timestamp:
+    """The session `count` sessions after `session` (before it, if negative)."""
+    at = position(session) + count
+    if not 0 <= at < len(_sessions()):
+        raise UsageError(f"{count} sessions from {session:%Y-%m-%d} lies outside the calendar")
+    return _sessions()[at]
+
+
+def sessions_between(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+    """All sessions from `first` to `last`, both included, as naive midnights."""
+    index = _sessions()
+    return index[index.searchsorted(first) : index.searchsorted(last, side="right")]
+
+
+def distance(first: pd.Timestamp, last: pd.Timestamp) -> int:
+    """How many sessions `last` lies after `first`."""
+    return position(last) - position(first)
+
+
+def is_session(label: pd.Timestamp) -> bool:
+    """Whether the exchange opens on the date `label`."""
+    return label in _sessions()
+
+
+def session_open(session: pd.Timestamp) -> pd.Timestamp:
+    """Opening moment (UTC)."""
+    return _opens()[position(session)]
+
+
+def session_close(session: pd.Timestamp) -> pd.Timestamp:
+    """Closing moment (UTC), early on half days."""
+    return _closes()[position(session)]
+
+
+def as_of(session: pd.Timestamp, delay: pd.Timedelta = DECISION_DELAY) -> pd.Timestamp:
+    """The moment at which `session` decides: its close plus `delay` (UTC)."""
+    return session_close(session) + delay
+
+
+def as_of_each(sessions: pd.DatetimeIndex, delay: pd.Timedelta = DECISION_DELAY) -> pd.DatetimeIndex:
+    """`as_of` of every element of `sessions`, which may repeat."""
+    return _closes()[_sessions().get_indexer(sessions)] + delay
+
+
+def last_closed(now: pd.Timestamp, delay: pd.Timedelta = DECISION_DELAY) -> pd.Timestamp:
+    """The newest session whose `as_of` is not after `now` (aware)."""
+    at = int((_closes() + delay).searchsorted(now.tz_convert("UTC"), side="right")) - 1
+    return _sessions()[at]
+
+
+def is_half_day(session: pd.Timestamp) -> bool:
+    """Whether the session closes early."""
+    return session_close(session).tz_convert(TIMEZONE).hour < 16
+
+
+def closed_weekdays(first: pd.Timestamp, last: pd.Timestamp) -> list[dt.datetime]:
+    """Weekdays between `first` and `last` on which the exchange stays closed, as naive midnights."""
+    weekdays = pd.bdate_range(first, last).as_unit("us")
+    return [day.to_pydatetime() for day in weekdays.difference(sessions_between(first, last))]

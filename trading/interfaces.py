@@ -1,0 +1,357 @@
+"""The ports of the core: what a model, a market, a book or a store must be able to do.
+
+Values are numpy arrays in frozen dataclasses. Letters of the shapes: w sessions of a window,
+s symbols, c channels, h horizons, q quantile levels, n past forecasts, k models or regimes.
+Hyper-parameters are keywords of a frozen dataclass; learned state ends in `_`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trading.frames import HORIZONS, LEVELS
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Window:
+    """History of all symbols up to one `as_of`, as a forecaster sees it.
+
+    Attributes
+    ----------
+    as_of : moment (UTC) up to which everything in the window was known
+    sessions : (w,) session labels, ascending; the last one is the deciding session
+    symbols : (s,) symbols in fixed order
+    channels : (c,) names of the feature columns; `log_return` is always among them
+    panel : (w, s, c) float64, NaN where unknown (before a listing, a gap)
+    mask : (s,) True where the symbol may be forecast: it was listed and has enough history
+    basis : price basis from which the features were made
+    """
+
+    as_of: pd.Timestamp
+    sessions: NDArray[np.datetime64]
+    symbols: tuple[str, ...]
+    channels: tuple[str, ...]
+    panel: Floats
+    mask: Bools
+    basis: str
+
+    def channel(self, name: str) -> Floats:
+        """One channel as (w, s)."""
+        return self.panel[:, :, self.channels.index(name)]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Quantiles of cumulative log returns.
+
+    Attributes
+    ----------
+    symbols : (s,)
+    horizons : (h,) sessions ahead
+    quantiles : (s, h, q) float64, non-decreasing in q; NaN rows where the symbol was masked
+    levels : (q,) the fixed levels `trading.frames.LEVELS`
+    """
+
+    symbols: tuple[str, ...]
+    horizons: tuple[int, ...]
+    quantiles: Floats
+    levels: tuple[float, ...] = LEVELS
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """A model of future returns. `name` and `context_sessions` are facts of the class or instance."""
+
+    name: str
+    context_sessions: int
+
+    def fit(self, window: Window) -> Self:
+        """A fitted copy, trained on `window` only; a zero-shot model returns itself."""
+        ...
+
+    def predict(self, window: Window, *, horizons: Sequence[int] = HORIZONS) -> Forecast:
+        """Quantile forecast of every unmasked symbol of `window`, as one batch of fixed shape."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """Learned state as safetensors bytes (empty state allowed), the same for the same state."""
+        ...
+
+    def from_bytes(self, payload: bytes) -> Self:
+        """A copy with the learned state of `payload`; raises CheckpointError if it does not fit."""
+        ...
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Calibrated bounds, NaN where there are too few scores yet.
+
+    Attributes
+    ----------
+    lower, upper : (s, h) cumulative log returns
+    miscoverage : (s, h) the adaptive level that was used
+    """
+
+    lower: Floats
+    upper: Floats
+    miscoverage: Floats
+
+
+class IntervalCalibrator(Protocol):
+    """Turns quantile forecasts into intervals that hold what they promise.
+
+    `scores_` is (n, s, h), NaN where nothing matured; `miscoverage_` is (s, h), the state that
+    walks from session to session.
+    """
+
+    def conformalize(self, scores: Floats, miscoverage: Floats | None) -> Self:
+        """A copy with past conformity scores and the level in force (None: start from the target)."""
+        ...
+
+    def update(self, issued: Interval, realized: Floats) -> Self:
+        """A copy after the intervals issued h sessions ago met `realized` (s, h), NaN where none did."""
+        ...
+
+    def predict_interval(self, forecast: Forecast) -> Interval:
+        """Bounds for `forecast` from the scores and level in force."""
+        ...
+
+
+class EnsembleWeighting(Protocol):
+    """Weights of models from their losses. State: `average_loss_` (k,), `observations_` (k,)."""
+
+    def resume(self, average_loss: Floats, observations: NDArray[np.int64]) -> Self:
+        """A copy with the state of the previous session; NaN loss for a model not seen before."""
+        ...
+
+    def update(self, losses: Floats) -> Self:
+        """A copy after one session's mean loss of each model (k,), NaN where none matured."""
+        ...
+
+    @property
+    def weights_(self) -> Floats:
+        """(k,) non-negative, sum 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class RegimeFit:
+    """A fitted hidden Markov model whose states are in the fixed order of `trading.frames.REGIMES`.
+
+    Attributes
+    ----------
+    start : (k,) probabilities; transition : (k, k) rows sum to 1
+    mean : (k, c); covariance : (k, c, c), in units of the standardised features
+    """
+
+    start: Floats
+    transition: Floats
+    mean: Floats
+    covariance: Floats
+
+
+class RegimeModel(Protocol):
+    """Market regimes, filtered only: there is no smoother. State: `fit_`."""
+
+    fit_: RegimeFit | None
+
+    def fit(self, features: Floats, previous: RegimeFit | None = None) -> Self:
+        """A copy fitted on (w, c) features, its states aligned to `previous` where there is one."""
+        ...
+
+    def resume(self, fit: RegimeFit) -> Self:
+        """A copy with parameters that were fitted earlier."""
+        ...
+
+    def filter(self, features: Floats) -> Floats:
+        """(w, k) probabilities p(state_t | features up to t)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A solved portfolio with its proof.
+
+    Attributes
+    ----------
+    weights : (s,) fractions, non-negative, sum 1 unless the fallback is `cash`
+    status : the solver's word; gap : duality gap or NaN; objective : what was optimised
+    binding : names of the binding constraints; fallback : empty, or the fallback that was used
+    """
+
+    weights: Floats
+    status: str
+    gap: float
+    objective: str
+    binding: tuple[str, ...]
+    fallback: str
+
+
+class Sizer(Protocol):
+    """Cap of each symbol's weight."""
+
+    def caps(self, probability: Floats, expected: Floats, spread: Floats, correlation: Floats) -> Floats:
+        """(s,) caps from direction probability (s,), mean (s,), standard deviation (s,) and correlation (s, s)."""
+        ...
+
+
+class Optimizer(Protocol):
+    """The mix within the caps."""
+
+    def solve(
+        self, alpha: Floats, covariance: Floats, caps: Floats, previous: Floats, groups: Sequence[str]
+    ) -> Mix:
+        """Weights for alpha (s,), covariance (s, s), caps (s,), previous weights (s,) and group names (s,)."""
+        ...
+
+
+class MarketDataSource(Protocol):
+    """Where bars come from. `delay` is the time from a bar's end until the source publishes it."""
+
+    name: str
+    basis: str
+    delay: pd.Timedelta
+    simulated: bool
+
+    def first_session(self) -> pd.Timestamp:
+        """The first session for which the source has bars of any symbol."""
+        ...
+
+    def last_session(self) -> pd.Timestamp:
+        """The last session for which the source has bars."""
+        ...
+
+    def bars(
+        self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, timeframe: str = "1D"
+    ) -> pd.DataFrame:
+        """Bars of `trading.frames.Bars`' columns as the vendor gives them: not yet validated."""
+        ...
+
+    def actions(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+        """Corporate actions of `trading.frames.CorporateActions`' columns."""
+        ...
+
+    def earnings(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+        """Announcements: session, symbol, known_at, surprise (NaN where unknown)."""
+        ...
+
+
+class Store(Protocol):
+    """The one port through which data enters and leaves."""
+
+    def read(
+        self,
+        table: str,
+        first: pd.Timestamp | None = None,
+        last: pd.Timestamp | None = None,
+        *,
+        as_of: pd.Timestamp | None = None,
+        revisions: bool = False,
+    ) -> pd.DataFrame:
+        """Rows of `table` in a range of sessions, known at `as_of`, sorted by key.
+
+        Of several revisions of a key the last one known; all of them with `revisions`.
+        """
+        ...
+
+    def write(
+        self, tables: Mapping[str, pd.DataFrame], first: pd.Timestamp, last: pd.Timestamp, *, commit: Mapping[str, str]
+    ) -> None:
+        """Replace exactly the sessions `first` to `last` of each table, all in one transaction.
+
+        Bars and corporate actions are append-only: known rows stay, changed ones become revisions.
+        """
+        ...
+
+    def tables(self) -> pd.DataFrame:
+        """One row a table: table, rows, first_session, last_session, version."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a model: what it was made of, and from which session it may speak.
+
+    `version` is a digest of code version, configuration, seed, training data and `trained_through`
+    (None for zero-shot). `data_through` is the last session that pretrained weights may have seen:
+    forecasts up to it are contaminated. `retired` is the first session that no longer uses it.
+    """
+
+    model: str
+    version: str
+    trained_through: pd.Timestamp | None
+    live_from: pd.Timestamp | None
+    champion_from: pd.Timestamp | None
+    retired: pd.Timestamp | None
+    data_through: pd.Timestamp | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def is_live(self, session: pd.Timestamp) -> bool:
+        """Whether the version forecasts at `session`."""
+        started = self.live_from is None or self.live_from <= session
+        return started and (self.retired is None or session < self.retired)
+
+    def is_champion(self, session: pd.Timestamp) -> bool:
+        """Whether the calendar makes the version champion at `session`."""
+        started = self.champion_from is None or self.champion_from <= session
+        return self.is_live(session) and started
+
+    def is_contaminated(self, session: pd.Timestamp) -> bool:
+        """Whether the weights may have seen `session`."""
+        return self.data_through is not None and session <= self.data_through
+
+
+class ModelRegistry(Protocol):
+    """Where versions live. The champions table is the truth; aliases mirror it."""
+
+    def log(self, version: ModelVersion, forecaster: Forecaster, metrics: Mapping[str, float]) -> None:
+        """Record a trained version once; the same digest again changes nothing."""
+        ...
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """All versions of `model`, ordered by `live_from`."""
+        ...
+
+    def load(self, version: ModelVersion, prototype: Forecaster) -> Forecaster:
+        """The forecaster of `version`, from its safetensors bytes."""
+        ...
+
+    def promote(self, model: str, version: str) -> None:
+        """Point the alias `champion` of `model` at `version`."""
+        ...
+
+    def champion(self, model: str) -> str | None:
+        """The version that the alias points at now."""
+        ...
+
+
+class Broker(Protocol):
+    """Where orders go."""
+
+    def submit(self, orders: pd.DataFrame) -> pd.DataFrame:
+        """Acknowledgements of `orders`: order_id, accepted, reason. The same order twice is one order."""
+        ...
+
+    def fills(self, since: pd.Timestamp) -> pd.DataFrame:
+        """Fills at or after `since`."""
+        ...
+
+    def positions(self) -> dict[str, int]:
+        """Shares by symbol."""
+        ...
+
+    def cash(self) -> int:
+        """Cash in cents."""
+        ...
+
+
+Clock = Callable[[], pd.Timestamp]
