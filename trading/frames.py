@@ -7,7 +7,10 @@ where the column says `_cents`), costs carry `_bps`. `known_at` of a computed ro
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -29,14 +32,32 @@ BASES: tuple[str, ...] = ("raw", "split_adjusted", "fully_adjusted")
 REGIMES: tuple[str, ...] = ("Bull", "Bear", "Volatile", "Range")
 
 
-class Frame(pandera.DataFrameModel):
-    """A table: its columns, its key, and where it is stored.
+# pandera forgets the unit of a naive datetime and the storage of a string: these are what frames hold.
+_PANDAS = {"datetime64[ns]": "datetime64[us]", "string[pyarrow]": "str", "string[python]": "str"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table is: its columns, its key, and where it is stored.
 
     `recorded` tables (what was observed or traded) live in SQL, `computed` ones in Delta.
     """
 
-    key: ClassVar[tuple[str, ...]] = ("session", "symbol")
-    storage: ClassVar[Storage] = "computed"
+    name: str
+    model: type[Frame]
+    key: tuple[str, ...]
+    storage: Storage
+
+    @functools.cached_property
+    def dtypes(self) -> dict[str, str]:
+        """Type of each column, the key first, then the rest as declared."""
+        fields = self.model.to_schema().columns
+        declared = {name: _PANDAS.get(str(field.dtype), str(field.dtype)) for name, field in fields.items()}
+        return {name: declared[name] for name in (*self.key, *(n for n in declared if n not in self.key))}
+
+
+class Frame(pandera.DataFrameModel):
+    """Columns that every table has."""
 
     session: Series[Session]
     known_at: Series[Stamp]
@@ -48,11 +69,25 @@ class Frame(pandera.DataFrameModel):
         coerce = False
 
 
+_TABLES: dict[str, Table] = {}
+FORECAST_PREFIX = "forecast_"
+
+
+def table(
+    name: str, *, key: tuple[str, ...], storage: Storage = "computed"
+) -> Callable[[type[Frame]], type[Frame]]:
+    """Register a schema as the table `name`."""
+
+    def register(model: type[Frame]) -> type[Frame]:
+        _TABLES[name] = Table(name, model, key, storage)
+        return model
+
+    return register
+
+
+@table("bars", key=("session", "timeframe", "ts", "symbol", "known_at"), storage="recorded")
 class Bars(Frame):
     """Market bars; a revision is a further row of the same key with its own `known_at`."""
-
-    key: ClassVar = ("session", "timeframe", "ts", "symbol", "known_at")
-    storage: ClassVar[Storage] = "recorded"
 
     ts: Series[Stamp]
     symbol: Series[str]
@@ -66,15 +101,13 @@ class Bars(Frame):
     source: Series[str]
 
 
+@table("corporate_actions", key=("session", "symbol", "kind", "known_at"), storage="recorded")
 class CorporateActions(Frame):
     """Splits and dividends; `session` is the first session that trades without the entitlement.
 
     `ratio` is new shares per old share (1.0 for a dividend), `amount` USD per share held at the
     previous close (0.0 for a split).
     """
-
-    key: ClassVar = ("session", "symbol", "kind", "known_at")
-    storage: ClassVar[Storage] = "recorded"
 
     symbol: Series[str]
     kind: Series[str] = pandera.Field(isin=("split", "dividend"))
@@ -84,11 +117,9 @@ class CorporateActions(Frame):
     source: Series[str]
 
 
+@table("quarantine", key=("session", "table", "symbol", "reason", "row"), storage="recorded")
 class Quarantine(Frame):
     """Rows that were kept out of a table, with the reason and the original."""
-
-    key: ClassVar = ("session", "table", "symbol", "reason", "row")
-    storage: ClassVar[Storage] = "recorded"
 
     table: Series[str]
     symbol: Series[str]
@@ -97,10 +128,9 @@ class Quarantine(Frame):
     source: Series[str]
 
 
+@table("features", key=("session", "timeframe", "symbol"))
 class Features(Frame):
     """Daily features, free of price scale; NaN where a window is not full."""
-
-    key: ClassVar = ("session", "timeframe", "symbol")
 
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
@@ -119,10 +149,9 @@ class Features(Frame):
     log_volume_zscore_63: Series[float] = pandera.Field(nullable=True)
 
 
+@table("forecast_<model>", key=("session", "timeframe", "model", "version", "horizon", "symbol"))
 class VersionForecasts(Frame):
     """One row set per live model version: quantiles of the cumulative log return over `horizon` sessions."""
-
-    key: ClassVar = ("session", "timeframe", "model", "version", "horizon", "symbol")
 
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
@@ -139,14 +168,13 @@ class VersionForecasts(Frame):
     contaminated: Series[bool]
 
 
+@table("version_losses", key=("session", "timeframe", "model", "version", "horizon", "symbol"))
 class VersionLosses(Frame):
     """Forecasts that matured at `session`, with what happened.
 
     `pinball` is the mean pinball loss over the fixed levels, `score` the conformity score
     max(q125 - realized, realized - q875), `hit` whether the median had the sign of the return.
     """
-
-    key: ClassVar = ("session", "timeframe", "model", "version", "horizon", "symbol")
 
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
@@ -163,14 +191,13 @@ class VersionLosses(Frame):
     contaminated: Series[bool]
 
 
+@table("version_intervals", key=("session", "timeframe", "model", "version", "horizon", "symbol"))
 class VersionIntervals(Frame):
     """Calibrated intervals of each version; NaN and `warming_up` while there are too few scores.
 
     `miscoverage` is the adaptive level in force, `covered` whether the interval that matured at
     `session` held (NaN if none matured).
     """
-
-    key: ClassVar = ("session", "timeframe", "model", "version", "horizon", "symbol")
 
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
@@ -184,11 +211,9 @@ class VersionIntervals(Frame):
     status: Series[str] = pandera.Field(isin=("calibrated", "warming_up"))
 
 
+@table("champions", key=("session", "model", "version"), storage="recorded")
 class Champions(Frame):
     """Who was champion and who challenged at each session: the truth that MLflow's aliases mirror."""
-
-    key: ClassVar = ("session", "model", "version")
-    storage: ClassVar[Storage] = "recorded"
 
     model: Series[str]
     version: Series[str]
@@ -198,19 +223,17 @@ class Champions(Frame):
     reason: Series[str]
 
 
+@table("forecasts", key=("session", "timeframe", "model", "horizon", "symbol"))
 class Forecasts(VersionForecasts):
     """The champions' forecasts with their intervals: a selection, one version a model."""
-
-    key: ClassVar = ("session", "timeframe", "model", "horizon", "symbol")
 
     lower: Series[float] = pandera.Field(nullable=True)
     upper: Series[float] = pandera.Field(nullable=True)
 
 
+@table("ensemble_weights", key=("session", "timeframe", "model"))
 class EnsembleWeights(Frame):
     """Weight of each model on the simplex, from its exponentially averaged loss."""
-
-    key: ClassVar = ("session", "timeframe", "model")
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     model: Series[str]
@@ -219,10 +242,9 @@ class EnsembleWeights(Frame):
     observations: Series[np.int64] = pandera.Field(ge=0)
 
 
+@table("ensemble_forecast", key=("session", "timeframe", "horizon", "symbol"))
 class EnsembleForecast(Frame):
     """The weighted quantile average (Vincentization) of the champions' forecasts."""
-
-    key: ClassVar = ("session", "timeframe", "horizon", "symbol")
 
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
@@ -239,10 +261,9 @@ class EnsembleForecast(Frame):
     contaminated: Series[bool]
 
 
+@table("ensemble_intervals", key=("session", "timeframe", "horizon", "symbol"))
 class EnsembleIntervals(Frame):
     """The ensemble's own calibrated interval, and the forecast that matured at `session`."""
-
-    key: ClassVar = ("session", "timeframe", "horizon", "symbol")
 
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
@@ -258,10 +279,9 @@ class EnsembleIntervals(Frame):
     status: Series[str] = pandera.Field(isin=("calibrated", "warming_up"))
 
 
+@table("ensemble_skill", key=("session", "timeframe", "horizon"))
 class EnsembleSkill(Frame):
     """Point-in-time skill of the ensemble's median: the slope of realized on forecast, clipped to [0, 1]."""
-
-    key: ClassVar = ("session", "timeframe", "horizon")
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     horizon: Series[np.int64] = pandera.Field(gt=0)
@@ -271,10 +291,9 @@ class EnsembleSkill(Frame):
     skill: Series[float] = pandera.Field(ge=0, le=1)
 
 
+@table("regimes", key=("session", "timeframe"))
 class Regimes(Frame):
     """Filtered probability of each market regime, never smoothed."""
-
-    key: ClassVar = ("session", "timeframe")
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     regime: Series[str] = pandera.Field(isin=REGIMES)
@@ -285,10 +304,9 @@ class Regimes(Frame):
     multiplier: Series[float] = pandera.Field(ge=0, le=1)
 
 
+@table("regime_models", key=("session", "timeframe", "regime"))
 class RegimeModels(Frame):
     """Parameters of the hidden Markov model in force, one row a regime (arrays as JSON, exact)."""
-
-    key: ClassVar = ("session", "timeframe", "regime")
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     regime: Series[str] = pandera.Field(isin=REGIMES)
@@ -299,14 +317,13 @@ class RegimeModels(Frame):
     covariance: Series[str]
 
 
+@table("signals", key=("session", "strategy", "symbol"))
 class Signals(Frame):
     """What the strategy believes of each symbol at `session`.
 
     `alpha` is the forecast's mean log return over `horizon` shrunk by the measured skill;
     `passes_filter` counts the roadmap's gates and binds only with `filter = "roadmap"`.
     """
-
-    key: ClassVar = ("session", "strategy", "symbol")
 
     symbol: Series[str]
     strategy: Series[str]
@@ -323,6 +340,7 @@ class Signals(Frame):
     passes_filter: Series[bool]
 
 
+@table("orders", key=("session", "strategy", "order_id"), storage="recorded")
 class Orders(Frame):
     """Orders decided at `as_of(session)` for the next open, and what became of older ones.
 
@@ -330,9 +348,6 @@ class Orders(Frame):
     tradable open and waits; `expired` waited too long; `split_adjusted` is the status of a carried
     order whose quantity a split changed.
     """
-
-    key: ClassVar = ("session", "strategy", "order_id")
-    storage: ClassVar[Storage] = "recorded"
 
     strategy: Series[str]
     order_id: Series[str]
@@ -346,11 +361,9 @@ class Orders(Frame):
     reason: Series[str]
 
 
+@table("fills", key=("session", "strategy", "fill_id"), storage="recorded")
 class Fills(Frame):
     """Executions at the open of `session` of orders decided earlier. Quantities are signed."""
-
-    key: ClassVar = ("session", "strategy", "fill_id")
-    storage: ClassVar[Storage] = "recorded"
 
     strategy: Series[str]
     fill_id: Series[str]
@@ -367,11 +380,9 @@ class Fills(Frame):
     commission_cents: Series[np.int64] = pandera.Field(ge=0)
 
 
+@table("ledger", key=("session", "strategy", "sequence"), storage="recorded")
 class Ledger(Frame):
     """Every booking of cash or shares, in integer cents; positions and equity are its projections."""
-
-    key: ClassVar = ("session", "strategy", "sequence")
-    storage: ClassVar[Storage] = "recorded"
 
     strategy: Series[str]
     sequence: Series[np.int64] = pandera.Field(ge=0)
@@ -385,14 +396,12 @@ class Ledger(Frame):
     reference: Series[str]
 
 
+@table("positions", key=("session", "strategy", "symbol"), storage="recorded")
 class Positions(Frame):
     """Shares at the close of `session`, valued at the close; cash and receivables are rows of their own.
 
     The cash row has symbol `USD`, the dividends owed `USD_RECEIVABLE`; both have quantity in cents.
     """
-
-    key: ClassVar = ("session", "strategy", "symbol")
-    storage: ClassVar[Storage] = "recorded"
 
     strategy: Series[str]
     symbol: Series[str]
@@ -402,11 +411,9 @@ class Positions(Frame):
     stale_sessions: Series[np.int64] = pandera.Field(ge=0)
 
 
+@table("performance", key=("session", "strategy"), storage="recorded")
 class Performance(Frame):
     """Equity at the close of `session`, beside equal weight of the same names."""
-
-    key: ClassVar = ("session", "strategy")
-    storage: ClassVar[Storage] = "recorded"
 
     strategy: Series[str]
     equity_cents: Series[np.int64]
@@ -420,11 +427,9 @@ class Performance(Frame):
     equal_weight_equity: Series[float] = pandera.Field(gt=0)
 
 
+@table("risk", key=("session", "strategy"), storage="recorded")
 class Risk(Frame):
     """What the risk overlay allows after the close of `session`."""
-
-    key: ClassVar = ("session", "strategy")
-    storage: ClassVar[Storage] = "recorded"
 
     strategy: Series[str]
     drawdown: Series[float] = pandera.Field(ge=0, le=1)
@@ -435,14 +440,12 @@ class Risk(Frame):
     reason: Series[str]
 
 
+@table("target_portfolio", key=("session", "strategy", "symbol"), storage="recorded")
 class TargetPortfolio(Frame):
     """Weights that the book should have: the optimised mix, the overlay's exposure, the target.
 
     `certificate` columns repeat the solution's proof on every row of the session.
     """
-
-    key: ClassVar = ("session", "strategy", "symbol")
-    storage: ClassVar[Storage] = "recorded"
 
     strategy: Series[str]
     symbol: Series[str]
@@ -459,108 +462,81 @@ class TargetPortfolio(Frame):
     fallback: Series[str]
 
 
-_TABLES: dict[str, type[Frame]] = {
-    "bars": Bars,
-    "corporate_actions": CorporateActions,
-    "quarantine": Quarantine,
-    "features": Features,
-    "version_losses": VersionLosses,
-    "version_intervals": VersionIntervals,
-    "champions": Champions,
-    "forecasts": Forecasts,
-    "ensemble_weights": EnsembleWeights,
-    "ensemble_forecast": EnsembleForecast,
-    "ensemble_intervals": EnsembleIntervals,
-    "ensemble_skill": EnsembleSkill,
-    "regimes": Regimes,
-    "regime_models": RegimeModels,
-    "signals": Signals,
-    "orders": Orders,
-    "fills": Fills,
-    "ledger": Ledger,
-    "positions": Positions,
-    "performance": Performance,
-    "risk": Risk,
-    "target_portfolio": TargetPortfolio,
-}
-FORECAST_PREFIX = "forecast_"
-
-
-def schema(table: str) -> type[Frame]:
-    """The schema of `table`; every `forecast_<model>` shares one.
+def table_of(name: str) -> Table:
+    """The declaration of table `name`; every `forecast_<model>` shares one.
 
     Raises
     ------
     SchemaError
         If there is no such table.
     """
-    if table.startswith(FORECAST_PREFIX):
-        return VersionForecasts
+    shared = "forecast_<model>" if name.startswith(FORECAST_PREFIX) else name
     try:
-        return _TABLES[table]
+        return _TABLES[shared]
     except KeyError:
-        raise SchemaError(f"there is no table {table!r}; the tables are {', '.join(_TABLES)}") from None
+        raise SchemaError(f"there is no table {name!r}; the tables are {', '.join(_TABLES)}") from None
 
 
-def columns(table: str) -> list[str]:
-    """Column names of `table`: the key first, then the rest as declared."""
-    model = schema(table)
-    names = list(model.to_schema().columns)
-    return [*model.key, *(name for name in names if name not in model.key)]
+def columns(name: str) -> list[str]:
+    """Column names of a table: the key first, then the rest as declared."""
+    return list(table_of(name).dtypes)
 
 
-def arrow_schema(table: str) -> pa.Schema:
-    """Arrow types of `table` (microseconds, UTC; sessions without a zone)."""
-    fields = schema(table).to_schema().columns
-    return pa.schema([pa.field(name, _arrow_type(fields[name].dtype)) for name in columns(table)])
+def arrow_schema(name: str) -> pa.Schema:
+    """Arrow types of a table (microseconds, UTC; sessions without a zone)."""
+    return pa.schema([pa.field(column, _ARROW[dtype]) for column, dtype in table_of(name).dtypes.items()])
 
 
-def _arrow_type(dtype: object) -> pa.DataType:
-    text = str(dtype)
-    if text.startswith("datetime64[us,"):
-        return pa.timestamp("us", tz="UTC")
-    if text.startswith("datetime64"):
-        return pa.timestamp("us")
-    known = {"float64": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "str": pa.string()}
-    return known[text]
+_ARROW: dict[str, pa.DataType] = {
+    "datetime64[us]": pa.timestamp("us"),
+    "datetime64[us, UTC]": pa.timestamp("us", tz="UTC"),
+    "float64": pa.float64(),
+    "int64": pa.int64(),
+    "bool": pa.bool_(),
+    "str": pa.string(),
+}
 
 
-def empty(table: str) -> pd.DataFrame:
-    """A frame of `table` with its types and no rows."""
-    return arrow_schema(table).empty_table().to_pandas(types_mapper=_string_mapper).reset_index(drop=True)
+def empty(name: str) -> pd.DataFrame:
+    """A frame of a table with its types and no rows."""
+    return pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in table_of(name).dtypes.items()})
 
 
-def _string_mapper(kind: pa.DataType) -> pd.StringDtype | None:
-    return pd.StringDtype(na_value=np.nan) if pa.types.is_string(kind) else None
-
-
-def validated(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with its columns in order, sorted by key, checked against the schema of `table`.
+def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with its columns in order, sorted by key, checked against the schema of table `name`.
 
     Raises
     ------
     SchemaError
-        Naming table, column, check and the first offending rows; also if a key repeats.
+        Naming table, column, check and the first offending row; also if a key repeats.
     """
-    model = schema(table)
+    declared = table_of(name)
+    _check_types(declared, frame)
     try:
-        model.validate(frame, lazy=True)
+        declared.model.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as error:
-        raise SchemaError(_explain(table, frame, error)) from None
-    ordered = frame[columns(table)].sort_values(list(model.key), kind="stable", ignore_index=True)
-    repeated = ordered.duplicated(subset=list(model.key))
+        raise SchemaError(_explain(name, frame, error)) from None
+    ordered = frame[columns(name)].sort_values(list(declared.key), kind="stable", ignore_index=True)
+    repeated = ordered.duplicated(subset=list(declared.key))
     if repeated.any():
-        row = ordered.loc[repeated, list(model.key)].iloc[0].to_dict()
-        raise SchemaError(f"table {table}: {int(repeated.sum())} rows repeat a key, the first is {row}")
+        row = ordered.loc[repeated, list(declared.key)].iloc[0].to_dict()
+        raise SchemaError(f"table {name}: {int(repeated.sum())} rows repeat a key, the first is {row}")
     return ordered
 
 
-def _explain(table: str, frame: pd.DataFrame, error: pandera.errors.SchemaErrors) -> str:
+def _check_types(declared: Table, frame: pd.DataFrame) -> None:
+    missing = [column for column in declared.dtypes if column not in frame]
+    if missing:
+        raise SchemaError(f"table {declared.name}: the columns {missing} are missing")
+    for column, dtype in declared.dtypes.items():
+        if str(frame[column].dtype) != dtype:
+            raise SchemaError(f"table {declared.name}: column {column} is {frame[column].dtype}, not {dtype}")
+
+
+def _explain(name: str, frame: pd.DataFrame, error: pandera.errors.SchemaErrors) -> str:
     cases = error.failure_cases
     first = cases.iloc[0]
-    where = ""
-    if pd.notna(first.get("index")) and "symbol" in frame and "session" in frame:
-        row = frame.loc[first["index"]]
-        where = f" at symbol {row['symbol']}, session {row['session']:%Y-%m-%d}"
-    column = first.get("column") or ""
-    return f"table {table}: column {column!s} fails {first['check']} with {first['failure_case']!r}{where} ({len(cases)} failures)"
+    column, check, value = (first.get(part) for part in ("column", "check", "failure_case"))
+    row = frame.loc[first["index"]] if pd.notna(first.get("index")) else None
+    where = "" if row is None else f" (symbol {row.get('symbol', '-')}, session {row['session']:%Y-%m-%d})"
+    return f"table {name}: column {column} fails {check} with {value!r}{where}; {len(cases)} failures in all"
