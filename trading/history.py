@@ -1,0 +1,170 @@
+"""Columns of a table over a range of sessions, and the windows of it that one session may see.
+
+A stage never gets a table: it gets `Rows`, the part of one table that was known at its `as_of`
+within its declared look-back. What it cannot reach it cannot leak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trading import calendar, frames
+
+Array = NDArray[Any]
+Columns = Mapping[str, Array]
+
+
+class History:
+    """All rows of a table in a range of sessions, revisions included, ready to be cut into windows.
+
+    Parameters
+    ----------
+    table : name of the table
+    values : one array a column, rows sorted by key
+    """
+
+    def __init__(self, table: str, values: Columns) -> None:
+        self.table = table
+        self.values = values
+        self.days: NDArray[np.int64] = np.asarray(values["session"], dtype="datetime64[us]").view(np.int64)
+        self.known: NDArray[np.int64] = np.asarray(values["known_at"], dtype="datetime64[us]").view(np.int64)
+        self._codes: dict[str, tuple[NDArray[np.int64], dict[Hashable, int]]] = {}
+        self._revised = table in ("bars", "corporate_actions") and self._needs_selection()
+
+    @classmethod
+    def from_frame(cls, table: str, frame: pd.DataFrame) -> History:
+        """The history of a validated frame."""
+        return cls(table, {name: _array(frame[name]) for name in frames.columns(table)})
+
+    def _needs_selection(self) -> bool:
+        """Whether any row was known later than its own session decided, or revises another."""
+        if not len(self.days):
+            return False
+        sessions = pd.DatetimeIndex(self.days.view("datetime64[us]"))
+        decided = calendar.as_of_each(sessions).tz_localize(None).to_numpy().astype("datetime64[us]").view(np.int64)
+        return bool((self.known > decided).any()) or len(_newest(self, np.arange(len(self.days)))) < len(self.days)
+
+    def window(self, first: pd.Timestamp, last: pd.Timestamp, as_of: pd.Timestamp) -> Rows:
+        """Rows of the sessions `first` to `last` that were known at `as_of`, the newest revision of each key."""
+        start = int(np.searchsorted(self.days, _micros(first)))
+        stop = int(np.searchsorted(self.days, _micros(last), side="right"))
+        if not self._revised:
+            return Rows(self, slice(start, stop), first, last)
+        index = np.arange(start, stop)
+        index = index[self.known[start:stop] <= _micros(as_of)]
+        return Rows(self, _newest(self, index), first, last)
+
+    def codes(self, column: str) -> tuple[NDArray[np.int64], dict[Hashable, int]]:
+        """Integer code of each row's value of `column`, and the code of each value."""
+        if column not in self._codes:
+            codes, uniques = pd.factorize(self.values[column])
+            self._codes[column] = (codes, {value: code for code, value in enumerate(uniques)})
+        return self._codes[column]
+
+
+class Rows:
+    """The rows of one table that one session may see, sorted by key."""
+
+    def __init__(
+        self, history: History, index: slice | NDArray[np.int64], first: pd.Timestamp, last: pd.Timestamp
+    ) -> None:
+        self._history = history
+        self._index = index
+        self.first = first
+        self.last = last
+
+    def __len__(self) -> int:
+        return len(self._history.days[self._index])
+
+    def __getitem__(self, column: str) -> Array:
+        """Values of one column, one a row; read-only by convention."""
+        return self._history.values[column][self._index]
+
+    @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """(w,) every session of the window, with or without rows."""
+        return calendar.sessions_between(self.first, self.last)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows as a data frame."""
+        return pd.DataFrame({name: self[name] for name in self._history.values})
+
+    def at(self, session: pd.Timestamp) -> Rows:
+        """The rows of one session of the window."""
+        positions = np.arange(len(self._history.days))[self._index]
+        mine = positions[self._history.days[positions] == _micros(session)]
+        return Rows(self._history, mine, session, session)
+
+    def cube(self, column: str, **axes: Sequence[Hashable] | pd.DatetimeIndex) -> Array:
+        """Values of `column` laid out along named key columns, NaN where there is no row.
+
+        Examples
+        --------
+        `rows.cube("score", session=rows.sessions, horizon=(1, 5), symbol=("NVDA", "AMD"))` has
+        shape (w, 2, 2).
+        """
+        shape = tuple(len(labels) for labels in axes.values())
+        places = [self._places(name, labels) for name, labels in axes.items()]
+        known = np.logical_and.reduce([place >= 0 for place in places])
+        out = np.full(shape, np.nan)
+        out[tuple(place[known] for place in places)] = self[column][known]
+        return out
+
+    def _places(self, name: str, labels: Sequence[Hashable] | pd.DatetimeIndex) -> NDArray[np.int64]:
+        if isinstance(labels, pd.DatetimeIndex):
+            wanted = labels.to_numpy().astype("datetime64[us]")
+            mine = np.asarray(self[name], dtype="datetime64[us]")
+            found = np.searchsorted(wanted, mine)
+            inside = found < len(wanted)
+            inside[inside] = wanted[found[inside]] == mine[inside]
+            return np.where(inside, found, -1)
+        codes, code_of = self._history.codes(name)
+        place_of = np.full(len(code_of) + 1, -1)
+        for place, label in enumerate(labels):
+            if label in code_of:
+                place_of[code_of[label]] = place
+        return place_of[codes[self._index]]
+
+
+def _newest(history: History, index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of several rows with one key (but for `known_at`), the one known last."""
+    key = [column for column in frames.table_of(history.table).key if column != "known_at"]
+    rows = pd.DataFrame({column: history.values[column][index] for column in key})
+    rows["known_at"] = history.known[index]
+    order = rows["known_at"].argsort(kind="stable").to_numpy()
+    last = ~rows.iloc[order].duplicated(subset=key, keep="last").to_numpy()
+    return np.sort(index[order[last]])
+
+
+def _micros(moment: pd.Timestamp) -> int:
+    naive = moment if moment.tz is None else moment.tz_convert("UTC").tz_localize(None)
+    return int(naive.as_unit("us").to_datetime64().view(np.int64))
+
+
+def _array(column: pd.Series) -> Array:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+    if column.dtype == "str":
+        return column.to_numpy(dtype=object)
+    return column.to_numpy()
+
+
+def to_frame(table: str, parts: Sequence[Columns]) -> pd.DataFrame:
+    """Columns of several sessions as one validated frame of `table`."""
+    dtypes = frames.table_of(table).dtypes
+    if not parts:
+        return frames.empty(table)
+    joined = {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in dtypes}
+    return frames.validated(table, pd.DataFrame({n: _series(v, dtypes[n]) for n, v in joined.items()}))
+
+
+def _series(values: Array, dtype: str) -> pd.Series:
+    if dtype == "datetime64[us, UTC]":
+        return pd.Series(values.astype("datetime64[us]")).dt.tz_localize("UTC")
+    return pd.Series(values).astype(dtype)

@@ -1,0 +1,89 @@
+"""The stage: what it reads, what it makes, what it keeps, and a pure function.
+
+Everything else follows from the declaration: the Dagster asset, the in-memory line, how much
+history a home needs, the leak canary, and `explain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from trading.history import Rows
+from trading.interfaces import Forecaster, ModelVersion
+
+Starts = Literal["window", "burn_in", "inception"]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A look-back: the sessions [t - offset - lookback .. t - offset] of a table."""
+
+    table: str
+    lookback: int = 0
+    offset: int = 0
+
+    @property
+    def depth(self) -> int:
+        """How many sessions before t the oldest row lies."""
+        return self.lookback + self.offset
+
+
+class ModelBook(Protocol):
+    """The model versions that may speak at a session."""
+
+    def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
+        """Live versions of `model`, ordered by version; VersionMissingError if the calendar wants one that is not there."""
+        ...
+
+    def records(self, model: str, session: pd.Timestamp) -> tuple[ModelVersion, ...]:
+        """The same without loading weights."""
+        ...
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where on the line a stage stands: its session, what it may know, and who may forecast.
+
+    `is_first` is True only in the first session that the stage makes in this home: then, and only
+    then, its own previous rows may be absent.
+    """
+
+    session: pd.Timestamp
+    as_of: pd.Timestamp
+    inception: pd.Timestamp
+    is_first: bool
+    models: ModelBook
+
+
+Inputs = Mapping[str, Rows]
+Outputs = Mapping[str, Mapping[str, NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One station of the line.
+
+    Attributes
+    ----------
+    name : of the stage; a stage that makes one table is named like it
+    reads : tables of other stages
+    makes : tables, in the order of their causes
+    make : (Moment, inputs by table name) -> columns of each table, without `session` and `known_at`
+    keeps : own tables of earlier sessions (offset at least 1), given among the inputs under the same name
+    starts : from when the stage is made. `window`: early enough that every consumer's window is full;
+        `burn_in`: the burn-in before inception; `inception`: the first traded session.
+    uses_models : names of the models whose versions it asks for
+    """
+
+    name: str
+    reads: tuple[Read, ...]
+    makes: tuple[str, ...]
+    make: Callable[[Moment, Inputs], Outputs]
+    keeps: tuple[Read, ...] = ()
+    starts: Starts = "burn_in"
+    uses_models: tuple[str, ...] = ()
