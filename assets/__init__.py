@@ -1,0 +1,1 @@
+"""What people see of each stage in Dagster."""

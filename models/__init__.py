@@ -1,0 +1,1 @@
+"""What learns: forecasters, intervals, ensembles, regimes."""

@@ -1,0 +1,1 @@
+"""The only wiring: definitions, jobs, schedules, sensors and the command line."""

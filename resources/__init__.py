@@ -1,0 +1,1 @@
+"""Adapters of the ports to the outside, one file a port."""

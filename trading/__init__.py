@@ -1,0 +1,1 @@
+"""The market domain, pure: it knows no orchestration, network, clock or environment."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TIMEZONE = "America/New_York"
 DECISION_DELAY = pd.Timedelta(minutes=15)
 FIRST_YEAR, LAST_YEAR = 1998, 2040
+REGULAR_CLOSE_HOUR = 16
 
 
 @functools.cache
@@ -131,7 +132,7 @@ def last_closed(now: pd.Timestamp, delay: pd.Timedelta = DECISION_DELAY) -> pd.T
 
 def is_half_day(session: pd.Timestamp) -> bool:
     """Whether the session closes early."""
-    return session_close(session).tz_convert(TIMEZONE).hour < 16
+    return session_close(session).tz_convert(TIMEZONE).hour < REGULAR_CLOSE_HOUR
 
 
 def closed_weekdays(first: pd.Timestamp, last: pd.Timestamp) -> list[dt.datetime]:

@@ -46,8 +46,12 @@ class History:
         if not len(self.days):
             return False
         sessions = pd.DatetimeIndex(self.days.view("datetime64[us]"))
-        decided = calendar.as_of_each(sessions).tz_localize(None).to_numpy().astype("datetime64[us]").view(np.int64)
-        return bool((self.known > decided).any()) or len(_newest(self, np.arange(len(self.days)))) < len(self.days)
+        decided = (
+            calendar.as_of_each(sessions).tz_localize(None).to_numpy().astype("datetime64[us]").view(np.int64)
+        )
+        return bool((self.known > decided).any()) or len(_newest(self, np.arange(len(self.days)))) < len(
+            self.days
+        )
 
     def window(self, first: pd.Timestamp, last: pd.Timestamp, as_of: pd.Timestamp) -> Rows:
         """Rows of the sessions `first` to `last` that were known at `as_of`, the newest revision of each key."""

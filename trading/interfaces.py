@@ -264,7 +264,12 @@ class Store(Protocol):
         ...
 
     def write(
-        self, tables: Mapping[str, pd.DataFrame], first: pd.Timestamp, last: pd.Timestamp, *, commit: Mapping[str, str]
+        self,
+        tables: Mapping[str, pd.DataFrame],
+        first: pd.Timestamp,
+        last: pd.Timestamp,
+        *,
+        commit: Mapping[str, str],
     ) -> None:
         """Replace exactly the sessions `first` to `last` of each table, all in one transaction.
 

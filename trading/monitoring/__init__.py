@@ -1,0 +1,1 @@
+"""Rules that data and models must keep."""

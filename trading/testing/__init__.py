@@ -1,0 +1,1 @@
+"""Markets, fakes and factories for tests and evaluation."""
