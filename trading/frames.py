@@ -41,12 +41,14 @@ class Table:
     """What a table is: its columns, its key, and where it is stored.
 
     `recorded` tables (what was observed or traded) live in SQL, `computed` ones in Delta.
+    A `sparse` table may have no rows in a session that was made; any other must have some.
     """
 
     name: str
     model: type[Frame]
     key: tuple[str, ...]
     storage: Storage
+    sparse: bool
 
     @functools.cached_property
     def dtypes(self) -> dict[str, str]:
@@ -74,12 +76,12 @@ FORECAST_PREFIX = "forecast_"
 
 
 def table(
-    name: str, *, key: tuple[str, ...], storage: Storage = "computed"
+    name: str, *, key: tuple[str, ...], storage: Storage = "computed", sparse: bool = False
 ) -> Callable[[type[Frame]], type[Frame]]:
     """Register a schema as the table `name`."""
 
     def register(model: type[Frame]) -> type[Frame]:
-        _TABLES[name] = Table(name, model, key, storage)
+        _TABLES[name] = Table(name, model, key, storage, sparse)
         return model
 
     return register
@@ -101,7 +103,7 @@ class Bars(Frame):
     source: Series[str]
 
 
-@table("corporate_actions", key=("session", "symbol", "kind", "known_at"), storage="recorded")
+@table("corporate_actions", key=("session", "symbol", "kind", "known_at"), storage="recorded", sparse=True)
 class CorporateActions(Frame):
     """Splits and dividends; `session` is the first session that trades without the entitlement.
 
@@ -117,7 +119,7 @@ class CorporateActions(Frame):
     source: Series[str]
 
 
-@table("quarantine", key=("session", "table", "symbol", "reason", "row"), storage="recorded")
+@table("quarantine", key=("session", "table", "symbol", "reason", "row"), storage="recorded", sparse=True)
 class Quarantine(Frame):
     """Rows that were kept out of a table, with the reason and the original."""
 
@@ -168,7 +170,7 @@ class VersionForecasts(Frame):
     contaminated: Series[bool]
 
 
-@table("version_losses", key=("session", "timeframe", "model", "version", "horizon", "symbol"))
+@table("version_losses", key=("session", "timeframe", "model", "version", "horizon", "symbol"), sparse=True)
 class VersionLosses(Frame):
     """Forecasts that matured at `session`, with what happened.
 
@@ -340,7 +342,7 @@ class Signals(Frame):
     passes_filter: Series[bool]
 
 
-@table("orders", key=("session", "strategy", "order_id"), storage="recorded")
+@table("orders", key=("session", "strategy", "order_id"), storage="recorded", sparse=True)
 class Orders(Frame):
     """Orders decided at `as_of(session)` for the next open, and what became of older ones.
 
@@ -361,7 +363,7 @@ class Orders(Frame):
     reason: Series[str]
 
 
-@table("fills", key=("session", "strategy", "fill_id"), storage="recorded")
+@table("fills", key=("session", "strategy", "fill_id"), storage="recorded", sparse=True)
 class Fills(Frame):
     """Executions at the open of `session` of orders decided earlier. Quantities are signed."""
 
@@ -380,7 +382,7 @@ class Fills(Frame):
     commission_cents: Series[np.int64] = pandera.Field(ge=0)
 
 
-@table("ledger", key=("session", "strategy", "sequence"), storage="recorded")
+@table("ledger", key=("session", "strategy", "sequence"), storage="recorded", sparse=True)
 class Ledger(Frame):
     """Every booking of cash or shares, in integer cents; positions and equity are its projections."""
 
