@@ -1,0 +1,179 @@
+"""The line itself: one stage over one range of sessions, and all stages over a store.
+
+The Dagster assets call `make_range`; `run_line` calls it for every stage in turn. So the graph and
+the in-memory line agree by construction, and a backtest is the same code as a live evening.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from trading import calendar, frames, history
+from trading.errors import LookAheadError, MissingBarsError, MissingStateError
+from trading.history import Columns, History, Rows
+from trading.interfaces import Store
+from trading.plan import Plan
+from trading.stages.stage import ModelBook, Moment, Read, Stage
+
+Progress = Callable[[str, int, int], None]
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which sessions of which home to make, with which models.
+
+    `first` to `last` are sessions at or after `inception`; where `first` is the inception, every
+    stage also makes what leads up to it.
+    """
+
+    inception: pd.Timestamp
+    first: pd.Timestamp
+    last: pd.Timestamp
+    models: ModelBook
+    progress: Progress = field(default=silent)
+
+    @property
+    def is_from_inception(self) -> bool:
+        """Whether the range begins where the home does."""
+        return self.first == self.inception
+
+
+def make_range(stage: Stage, plan: Plan, store: Store, request: Request) -> dict[str, pd.DataFrame]:
+    """The tables of `stage` for a range of sessions, from what `store` held as of each of them.
+
+    Returns
+    -------
+    A validated frame for each table the stage makes, not yet written.
+
+    Raises
+    ------
+    UsageError
+        If the range begins before inception.
+    MissingBarsError, MissingStateError
+        If something that the stage reads, or its own previous session, is not there.
+    """
+    sessions = plan.sessions(stage.name, request.inception, request.first, request.last)
+    inputs = {read.table: _history(store, read, sessions) for read in stage.reads}
+    own = {read.table: _previous(store, read, sessions[0]) for read in stage.keeps}
+    start = plan.first_session(stage.name, request.inception)
+    made: dict[str, list[Columns]] = {table: [] for table in stage.makes}
+    for place, session in enumerate(sessions):
+        decided = calendar.as_of(session)
+        moment = Moment(session, decided, request.inception, session == start, request.models)
+        rows = _visible(stage, moment, inputs) | _kept(stage, moment, own)
+        for table, columns in stage.make(moment, rows).items():
+            stamped = _stamp(columns, moment)
+            made[table].append(stamped)
+            if table in own:
+                own[table].append(stamped)
+        request.progress(stage.name, place + 1, len(sessions))
+    return {table: history.to_frame(table, parts) for table, parts in made.items()}
+
+
+def _history(store: Store, read: Read, sessions: pd.DatetimeIndex) -> History:
+    first = calendar.shift(sessions[0], -read.depth)
+    frame = store.read(read.table, first, sessions[-1], as_of=calendar.as_of(sessions[-1]), revisions=True)
+    return History.from_frame(read.table, frame)
+
+
+def _previous(store: Store, read: Read, session: pd.Timestamp) -> deque[Columns]:
+    """Columns of each earlier session of a kept table, oldest first, at most as many as are read."""
+    first, last = calendar.shift(session, -read.depth), calendar.shift(session, -1)
+    rows = History.from_frame(read.table, store.read(read.table, first, last))
+    parts: deque[Columns] = deque(maxlen=read.lookback + 1)
+    for earlier in calendar.sessions_between(first, last):
+        part = rows.window(earlier, earlier, calendar.as_of(earlier))
+        parts.append({name: part[name] for name in rows.values})
+    return parts
+
+
+def _visible(stage: Stage, moment: Moment, inputs: Mapping[str, History]) -> dict[str, Rows]:
+    return {read.table: _look_back(stage, read, moment, inputs[read.table]) for read in stage.reads}
+
+
+def _look_back(stage: Stage, read: Read, moment: Moment, rows: History) -> Rows:
+    last = calendar.shift(moment.session, -read.offset)
+    window = rows.window(calendar.shift(last, -read.lookback), last, moment.as_of)
+    excused = frames.table_of(read.table).sparse or (moment.is_first and read.offset > 0)
+    if not excused and not len(window.at(last)):
+        raise MissingBarsError(
+            f"{stage.name} needs {read.table} at {last:%Y-%m-%d} to make {moment.session:%Y-%m-%d}, "
+            f"and there are no rows known at {moment.as_of:%Y-%m-%d %H:%M} UTC; make {read.table} first"
+        )
+    return window
+
+
+def _kept(stage: Stage, moment: Moment, own: Mapping[str, deque[Columns]]) -> dict[str, Rows]:
+    if not stage.keeps:
+        return {}
+    last = calendar.shift(moment.session, -1)
+    kept = {read.table: _join(read, own[read.table], last) for read in stage.keeps}
+    if not moment.is_first and not any(len(rows.at(last)) for rows in kept.values()):
+        raise MissingStateError(
+            f"{stage.name} cannot make {moment.session:%Y-%m-%d}: its own rows of {last:%Y-%m-%d} are missing; "
+            f"make the sessions from {last:%Y-%m-%d} on first (fabline backfill --from {last:%Y-%m-%d})"
+        )
+    return kept
+
+
+def _join(read: Read, parts: Iterable[Columns], last: pd.Timestamp) -> Rows:
+    filled = [part for part in parts if len(part["session"])]
+    values = (
+        {name: np.concatenate([part[name] for part in filled]) for name in filled[0]}
+        if filled
+        else History.from_frame(read.table, frames.empty(read.table)).values
+    )
+    first = calendar.shift(last, -read.lookback)
+    return History(read.table, values).window(first, last, calendar.as_of(last))
+
+
+def _stamp(columns: Columns, moment: Moment) -> Columns:
+    count = len(next(iter(columns.values())))
+    session = np.full(count, moment.session.to_datetime64().astype("datetime64[us]"))
+    known = np.full(count, moment.as_of.tz_localize(None).to_datetime64().astype("datetime64[us]"))
+    return {**columns, "session": session, "known_at": known}
+
+
+def refuse_future(session: pd.Timestamp, now: pd.Timestamp) -> None:
+    """Refuse to make a session before it has decided.
+
+    Raises
+    ------
+    LookAheadError
+        If `as_of(session)` is after `now`.
+    """
+    if calendar.as_of(session) > now:
+        last = calendar.last_closed(now)
+        raise LookAheadError(
+            f"session {session:%Y-%m-%d} decides at {calendar.as_of(session):%Y-%m-%d %H:%M} UTC, which has not "
+            f"come yet; the last session that can be made is {last:%Y-%m-%d}"
+        )
+
+
+def run_line(plan: Plan, store: Store, request: Request, train: Callable[[Store], ModelBook]) -> None:
+    """Make every stage over the range, each into `store`, without Dagster.
+
+    `train` is called once, when the first stage that uses models is due: the features are there by then.
+    """
+    trained = False
+    for stage in plan.stages:
+        if stage.uses_models and not trained:
+            request, trained = replace(request, models=train(store)), True
+        make_and_write(stage, plan, store, request)
+
+
+def make_and_write(stage: Stage, plan: Plan, store: Store, request: Request) -> dict[str, pd.DataFrame]:
+    """Make the tables of `stage` and write them over the sessions that were made, in one transaction."""
+    made = make_range(stage, plan, store, request)
+    sessions = plan.sessions(stage.name, request.inception, request.first, request.last)
+    store.write(made, sessions[0], sessions[-1], commit={"stage": stage.name})
+    return made
