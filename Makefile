@@ -10,6 +10,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 UP_ARGS ?=
 
+TEST_EXTRAS := test,brokers
 BIN := $(VENV)/bin
 # An environment is up to date when it was made for this folder, these dependencies and this lock.
 KEY := $(shell { pwd; cat pyproject.toml requirements.lock; } 2>/dev/null | cksum | tr ' ' '-')
@@ -26,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 6
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 5
 
 run: $(READY)
 	@$(BIN)/fabline run --source simulated --seed 7 --sessions 120
@@ -51,7 +52,7 @@ up: $(READY)
 # A constraints file: names and versions of everything that a clean environment resolves to.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip --disable-pip-version-check --quiet install -e '.[test,brokers]'
+	build/lock/bin/python -m pip --disable-pip-version-check --quiet install -e '.[$(TEST_EXTRAS)]'
 	build/lock/bin/python -m pip freeze --exclude-editable \
 	  | grep -E '^[A-Za-z0-9_.-]+==' | grep -viE '^(pip|setuptools|wheel)==' \
 	  | sed 's/+[a-zA-Z0-9.]*$$//' > build/requirements.lock
@@ -78,4 +79,4 @@ $(RUN_STAMP): | $(BIN)/pip
 	$(call install,.)
 
 $(TEST_STAMP): | $(BIN)/pip
-	$(call install,'.[test,brokers]')
+	$(call install,'.[$(TEST_EXTRAS)]')
