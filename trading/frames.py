@@ -235,7 +235,10 @@ class Forecasts(VersionForecasts):
 
 @table("ensemble_weights", key=("session", "timeframe", "model"))
 class EnsembleWeights(Frame):
-    """Weight of each model on the simplex, from its exponentially averaged loss."""
+    """Weight of each model on the simplex, from its exponentially averaged loss.
+
+    `average_loss` is relative to the session's mean over the models: 1 is the average model.
+    """
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     model: Series[str]
@@ -283,19 +286,24 @@ class EnsembleIntervals(Frame):
 
 @table("ensemble_skill", key=("session", "timeframe", "horizon"))
 class EnsembleSkill(Frame):
-    """Point-in-time skill of the ensemble's median: the slope of realized on forecast, clipped to [0, 1]."""
+    """Point-in-time skill of the ensemble's median: the shrunk slope of realized on forecast, in [0, 1]."""
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     horizon: Series[np.int64] = pandera.Field(gt=0)
     average_product: Series[float]
     average_square: Series[float] = pandera.Field(ge=0)
+    average_realized_square: Series[float] = pandera.Field(ge=0)
     observations: Series[np.int64] = pandera.Field(ge=0)
     skill: Series[float] = pandera.Field(ge=0, le=1)
 
 
 @table("regimes", key=("session", "timeframe"))
 class Regimes(Frame):
-    """Filtered probability of each market regime, never smoothed."""
+    """Filtered probability of each market regime, never smoothed.
+
+    `status` says what the session told: `filtered` all market features were known, `partial` some
+    (the others were marginalised out), `carried` none (the last belief, moved on by the transitions).
+    """
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     regime: Series[str] = pandera.Field(isin=REGIMES)
@@ -304,11 +312,15 @@ class Regimes(Frame):
     p_volatile: Series[float] = pandera.Field(ge=0, le=1)
     p_range: Series[float] = pandera.Field(ge=0, le=1)
     multiplier: Series[float] = pandera.Field(ge=0, le=1)
+    status: Series[str] = pandera.Field(isin=("filtered", "partial", "carried"))
 
 
 @table("regime_models", key=("session", "timeframe", "regime"))
 class RegimeModels(Frame):
-    """Parameters of the hidden Markov model in force, one row a regime (arrays as JSON, exact)."""
+    """Parameters of the hidden Markov model in force, one row a regime (arrays as JSON, exact).
+
+    `center` and `scale` standardise the market features; they repeat on every row of the session.
+    """
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     regime: Series[str] = pandera.Field(isin=REGIMES)
@@ -317,6 +329,8 @@ class RegimeModels(Frame):
     transition: Series[str]
     mean: Series[str]
     covariance: Series[str]
+    center: Series[str]
+    scale: Series[str]
 
 
 @table("signals", key=("session", "strategy", "symbol"))

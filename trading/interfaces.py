@@ -151,12 +151,15 @@ class RegimeFit:
     ----------
     start : (k,) probabilities; transition : (k, k) rows sum to 1
     mean : (k, c); covariance : (k, c, c), in units of the standardised features
+    center, scale : (c,) raw features are standardised as (x - center) / scale; NaN scale: never known
     """
 
     start: Floats
     transition: Floats
     mean: Floats
     covariance: Floats
+    center: Floats
+    scale: Floats
 
 
 class RegimeModel(Protocol):
@@ -165,7 +168,7 @@ class RegimeModel(Protocol):
     fit_: RegimeFit | None
 
     def fit(self, features: Floats, previous: RegimeFit | None = None) -> Self:
-        """A copy fitted on (w, c) features, its states aligned to `previous` where there is one."""
+        """A copy fitted on raw (w, c) features, NaN where unknown, its states aligned to `previous`."""
         ...
 
     def resume(self, fit: RegimeFit) -> Self:
@@ -173,7 +176,7 @@ class RegimeModel(Protocol):
         ...
 
     def filter(self, features: Floats) -> Floats:
-        """(w, k) probabilities p(state_t | features up to t)."""
+        """(w, k) probabilities p(state_t | features up to t); unknown features are marginalised out."""
         ...
 
 
