@@ -18,7 +18,7 @@ RUN_STAMP := $(VENV)/.fabline-run-$(KEY)
 TEST_STAMP := $(VENV)/.fabline-test-$(KEY)
 # `make test` installs all that `make run` needs, so its stamp serves both.
 READY := $(firstword $(wildcard $(TEST_STAMP)) $(RUN_STAMP))
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 # Without bytecode imports take two to three times as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -52,7 +52,7 @@ up: $(READY)
 # A constraints file: names and versions of everything that a clean environment resolves to.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip --disable-pip-version-check --quiet install -e '.[$(TEST_EXTRAS)]'
+	build/lock/bin/python -m pip --disable-pip-version-check -qq install -e '.[$(TEST_EXTRAS)]'
 	build/lock/bin/python -m pip freeze --exclude-editable \
 	  | grep -E '^[A-Za-z0-9_.-]+==' | grep -viE '^(pip|setuptools|wheel)==' \
 	  | sed 's/+[a-zA-Z0-9.]*$$//' > build/requirements.lock

@@ -1,0 +1,251 @@
+"""The command `fabline`: what can be asked, and how an answer or a failure reaches the person.
+
+Only options live here, so that `fabline --help` answers at once; each command's work is in the
+module of its name and is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer.exceptions import TyperException
+
+from trading.errors import FablineError, UsageError
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="fabline",
+    help="A production line from market bars to fills for AI and semiconductor stocks.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+)
+config_app = typer.Typer(help="The settings of a home, and where each comes from.")
+app.add_typer(config_app, name="config")
+
+Home = Annotated[
+    Path, typer.Option("--home", envvar="FABLINE_HOME", metavar="DIR", help="Where all state lives.")
+]
+HOME = Path(".fabline")
+From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First session, YYYY-MM-DD.")]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last session, YYYY-MM-DD.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run holds the home.")]
+Source = Literal["simulated", "files", "yahoo", "alpaca"]
+Format = Literal["table", "csv", "json", "parquet"]
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,  # noqa: FBT002
+) -> None:
+    """A production line from market bars to fills for AI and semiconductor stocks."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"fabline {installed('fabline')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(WRONG_USE)
+
+
+@app.command()
+def run(
+    *,
+    source: Annotated[Source | None, typer.Option(help="Where bars come from.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder that the source `files` reads.")
+    ] = None,
+    sessions: Annotated[int | None, typer.Option(min=1, help="How many sessions to run.")] = None,
+    first: From = None,
+    last: To = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulated market.")] = None,
+    wait: Wait = False,
+    home: Home = HOME,
+) -> None:
+    """Run the whole line over a range of sessions and write the report."""
+    from pipelines.cli import run as command
+
+    command.run(home, source=source, data=data, sessions=sessions, first=first, last=last, seed=seed, wait=wait)
+
+
+@app.command()
+def backfill(
+    *,
+    first: From = None,
+    last: To = None,
+    select: Annotated[
+        str | None, typer.Option(metavar="ASSETS", help="Dagster asset selection; all if absent.")
+    ] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make anew, even before inception.")] = False,
+    wait: Wait = False,
+    home: Home = HOME,
+) -> None:
+    """Make a range of sessions again."""
+    from pipelines.cli import backfill as command
+
+    command.backfill(home, first=first, last=last, select=select, rebuild=rebuild, wait=wait)
+
+
+@app.command()
+def up(
+    *,
+    postgres: Annotated[
+        bool, typer.Option("--postgres", help="Start the embedded PostgreSQL and keep the home there.")
+    ] = False,
+    home: Home = HOME,
+) -> None:
+    """Start the Dagster UI, its daemon and MLflow together; Ctrl-C stops them."""
+    from pipelines.cli import up as command
+
+    command.up(home, postgres=postgres)
+
+
+@app.command()
+def status(*, home: Home = HOME) -> None:
+    """Say how far the line is, what failed, what is stale and what to do."""
+    from pipelines.cli import status as command
+
+    command.status(home)
+
+
+@app.command()
+def show(
+    *,
+    table: Annotated[str | None, typer.Argument(help="Table to show; without it, all tables.")] = None,
+    first: From = None,
+    last: To = None,
+    symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only this symbol.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="TIME", help="Only rows known at this moment.")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="An earlier version of a computed table.")
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to a file instead of the terminal.")
+    ] = None,
+    home: Home = HOME,
+) -> None:
+    """Show a table of the home."""
+    from pipelines.cli import show as command
+
+    if table is None:
+        narrowed = (first, last, symbol, as_of, version)
+        command.show_tables(home, format_, output, narrowed=any(value is not None for value in narrowed))
+        return
+    view = command.View(table, first=first, last=last, symbol=symbol, as_of=as_of, version=version)
+    command.show_table(home, view, format_, output)
+
+
+@app.command()
+def explain(
+    *,
+    fill: Annotated[str, typer.Argument(help="A fill_id of the table fills.")],
+    home: Home = HOME,
+) -> None:
+    """Follow a fill back to its order, target, forecasts, features and bars."""
+    from pipelines.cli import explain as command
+
+    command.explain(home, fill)
+
+
+@app.command()
+def report(
+    *,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    home: Home = HOME,
+) -> None:
+    """Write the home's report as one self-contained HTML file."""
+    from pipelines.cli import report as command
+
+    command.report(home, open_in_browser=open_)
+
+
+@config_app.command("show")
+def config_show(
+    *,
+    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    home: Home = HOME,
+) -> None:
+    """Show every setting with its origin."""
+    from pipelines.cli import config as command
+
+    command.show(home, format_)
+
+
+@config_app.command("set")
+def config_set(
+    *,
+    key: Annotated[str, typer.Argument(help="A setting, as `fabline config show` names it.")],
+    value: Annotated[str, typer.Argument(help="Its new value.")],
+    home: Home = HOME,
+) -> None:
+    """Write a setting to the home's fabline.toml."""
+    from pipelines.cli import config as command
+
+    command.set_value(home, key, value)
+
+
+@app.command()
+def diff(
+    *,
+    home_a: Annotated[Path, typer.Argument(metavar="HOME_A", help="One home.")],
+    home_b: Annotated[Path, typer.Argument(metavar="HOME_B", help="The other home.")],
+) -> None:
+    """Say which tables and sessions of two homes differ; status 0 if none do, else 1."""
+    from pipelines.cli import diff as command
+
+    raise typer.Exit(DONE if command.diff(home_a, home_b) else FAILED)
+
+
+@app.command()
+def doctor(
+    *,
+    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    home: Home = HOME,
+) -> None:
+    """Check what is installed, configured and reachable."""
+    from pipelines.cli import doctor as command
+
+    raise typer.Exit(DONE if command.doctor(home, format_) else FAILED)
+
+
+def status_of(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+
+    Every failure is one line on standard error; an unexpected one also names the file that holds
+    its trace.
+    """
+    try:
+        status = app(args=list(arguments), prog_name="fabline", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        return _failed("interrupted", INTERRUPTED)
+    except TyperException as error:
+        return _failed(f"{error.format_message()} (see fabline --help)", error.exit_code)
+    except UsageError as error:
+        return _failed(str(error), WRONG_USE)
+    except FablineError as error:
+        return _failed(str(error), FAILED)
+    except Exception as error:  # noqa: BLE001 - a person gets one line, the trace goes to a file
+        from pipelines.cli.traces import keep
+
+        return _failed(f"{type(error).__name__}: {error}; the full trace is in {keep(error, arguments)}", FAILED)
+    return status if isinstance(status, int) else DONE
+
+
+def _failed(message: str, status: int) -> int:
+    typer.echo("error: " + " ".join(message.split()), err=True)
+    return status
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(status_of(sys.argv[1:]))
