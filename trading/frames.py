@@ -361,8 +361,8 @@ class Orders(Frame):
     """Orders decided at `as_of(session)` for the next open, and what became of older ones.
 
     Quantities are signed whole shares. `status`: `pending` goes to the next open; `carried` met no
-    tradable open and waits; `expired` waited too long; `split_adjusted` is the status of a carried
-    order whose quantity a split changed.
+    tradable open and waits; `expired` is over: it waited too long, was cut or was withdrawn, and
+    `reason` says which. A filled order is in `fills` alone.
     """
 
     strategy: Series[str]
@@ -410,6 +410,17 @@ class Ledger(Frame):
     cash_cents: Series[np.int64]
     receivable_cents: Series[np.int64]
     reference: Series[str]
+
+
+@table("receivables", key=("session", "strategy", "symbol", "ex_session"), storage="recorded")
+class Receivables(Frame):
+    """Dividends owed at the close of `session` and not yet paid; their sum is `USD_RECEIVABLE`."""
+
+    strategy: Series[str]
+    symbol: Series[str]
+    ex_session: Series[Session]
+    pay_session: Series[Session]
+    amount_cents: Series[np.int64] = pandera.Field(gt=0)
 
 
 @table("positions", key=("session", "strategy", "symbol"), storage="recorded")
