@@ -113,11 +113,17 @@ class Rows:
         `rows.cube("score", session=rows.sessions, horizon=(1, 5), symbol=("NVDA", "AMD"))` has
         shape (w, 2, 2).
         """
+        return self.block((column,), **axes)[..., 0]
+
+    def block(self, columns: Sequence[str], **axes: Sequence[Hashable] | pd.DatetimeIndex) -> Array:
+        """Several columns, each laid out as `cube` does, along a further last axis."""
         shape = tuple(len(labels) for labels in axes.values())
         places = [self._places(name, labels) for name, labels in axes.items()]
         known = np.logical_and.reduce([place >= 0 for place in places])
-        out = np.full(shape, np.nan)
-        out[tuple(place[known] for place in places)] = self[column][known]
+        out = np.full((*shape, len(columns)), np.nan)
+        where = tuple(place[known] for place in places)
+        for last, column in enumerate(columns):
+            out[(*where, last)] = self[column][known]
         return out
 
     def _places(self, name: str, labels: Sequence[Hashable] | pd.DatetimeIndex) -> NDArray[np.int64]:
