@@ -504,6 +504,11 @@ def table_of(name: str) -> Table:
         raise SchemaError(f"there is no table {name!r}; the tables are {', '.join(_TABLES)}") from None
 
 
+def names(storage: Storage) -> tuple[str, ...]:
+    """Tables that are stored so, in the order of their declaration; `forecast_<model>` stands for many."""
+    return tuple(name for name, declared in _TABLES.items() if declared.storage == storage)
+
+
 def columns(name: str) -> list[str]:
     """Column names of a table: the key first, then the rest as declared."""
     return list(table_of(name).dtypes)
