@@ -7,7 +7,7 @@ history a home needs, the leak canary, and `explain`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import pandas as pd
@@ -78,6 +78,7 @@ class Stage:
     starts : from when the stage is made. `window`: early enough that every consumer's window is full;
         `burn_in`: the burn-in before inception; `inception`: the first traded session.
     uses_models : names of the models whose versions it asks for
+    causes : which tables each made table follows from, where that is narrower than all that is read
     """
 
     name: str
@@ -87,3 +88,8 @@ class Stage:
     keeps: tuple[Read, ...] = ()
     starts: Starts = "burn_in"
     uses_models: tuple[str, ...] = ()
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def causes_of(self, table: str) -> tuple[str, ...]:
+        """Tables of the same session from which `table` follows."""
+        return self.causes.get(table, tuple(read.table for read in self.reads))

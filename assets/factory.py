@@ -1,0 +1,152 @@
+"""Assets from stages: the declaration gives dependencies, types and look-backs, the face the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from resources.open_home import OpenHome
+
+from assets.face import Face
+from assets.failures import translated
+from assets.tables import columns_of, facts, table_type
+from trading import calendar, frames
+from trading.line import Request, make_range, refuse_future
+from trading.plan import Plan
+from trading.stages.stage import Stage
+
+IO_MANAGER = "tables"
+YESTERDAY = dg.TimeWindowPartitionMapping(
+    start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+)
+
+
+def stage_assets(
+    stage: Stage, plan: Plan, faces: Mapping[str, Face], partitions: dg.PartitionsDefinition[str]
+) -> dg.AssetsDefinition:
+    """The asset, or the multi-asset that is never a subset of itself, of one stage.
+
+    Computed tables leave through the IO manager, one commit a table; recorded ones are written by
+    the body, all of the stage in one transaction.
+    """
+    if all(frames.table_of(table).storage == "computed" for table in stage.makes):
+        return _computed(stage, plan, faces, partitions)
+    return _recorded(stage, plan, faces, partitions)
+
+
+def _computed(
+    stage: Stage, plan: Plan, faces: Mapping[str, Face], partitions: dg.PartitionsDefinition[str]
+) -> dg.AssetsDefinition:
+    outs = {table: _out(table, stage, faces[table]) for table in stage.makes}
+
+    @dg.multi_asset(
+        name=stage.name,
+        outs=outs,
+        deps=_deps_outside(stage),
+        internal_asset_deps={
+            table: {dg.AssetKey(cause) for cause in _causes(stage, table)} for table in outs
+        },
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def compute(
+        context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
+    ) -> Iterator[dg.Output[Any]]:
+        with translated():
+            made = make_range(stage, plan, home.store, request_of(context, home))
+        for table, frame in made.items():
+            yield dg.Output(frame, output_name=table, metadata=facts(frame, faces[table]))
+
+    return compute
+
+
+def _recorded(
+    stage: Stage, plan: Plan, faces: Mapping[str, Face], partitions: dg.PartitionsDefinition[str]
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=stage.name,
+        specs=[_spec(table, stage, faces[table]) for table in stage.makes],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def compute(
+        context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with translated():
+            request = request_of(context, home)
+            made = make_range(stage, plan, home.store, request)
+            sessions = plan.sessions(stage.name, request.inception, request.first, request.last)
+            home.store.write(made, sessions[0], sessions[-1], commit=commit_of(context, home))
+            home.after_write(stage.name, made)
+        for table, frame in made.items():
+            yield dg.MaterializeResult(asset_key=table, metadata=facts(frame, faces[table]))
+
+    return compute
+
+
+def request_of(context: dg.AssetExecutionContext, home: OpenHome) -> Request:
+    """The range that a run asks for, against the home's inception and the clock.
+
+    Raises
+    ------
+    LookAheadError
+        If the range reaches a session that has not decided yet.
+    UsageError
+        If it begins before the home's inception.
+    """
+    keys = context.partition_keys
+    first, last = calendar.session_of(keys[0]), calendar.session_of(keys[-1])
+    refuse_future(last, home.clock())
+    inception = home.inception(first)
+    return Request(inception, first, last, home.models(), home.progress)
+
+
+def commit_of(context: dg.AssetExecutionContext, home: OpenHome) -> dict[str, str]:
+    """What a commit says of itself: run, settings; never a part of a row."""
+    return {"run_id": context.run.run_id, "settings": home.settings_digest}
+
+
+def _out(table: str, stage: Stage, face: Face) -> dg.AssetOut:
+    return dg.AssetOut(
+        key=table,
+        dagster_type=table_type(table),
+        io_manager_key=IO_MANAGER,
+        description=face.description,
+        group_name=face.group,
+        owners=[face.owner],
+        kinds=set(face.kinds),
+        metadata=_declared(stage, table),
+    )
+
+
+def _spec(table: str, stage: Stage, face: Face) -> dg.AssetSpec:
+    deps: list[Any] = [*_causes(stage, table)]
+    if table == "positions":
+        deps.append(dg.AssetDep(table, partition_mapping=YESTERDAY))
+    return dg.AssetSpec(
+        table,
+        deps=deps,
+        description=face.description,
+        group_name=face.group,
+        owners=[face.owner],
+        kinds=set(face.kinds),
+        metadata=_declared(stage, table),
+    )
+
+
+def _declared(stage: Stage, table: str) -> dict[str, Any]:
+    look_backs = {read.table: f"[t-{read.depth} .. t-{read.offset}]" for read in (*stage.reads, *stage.keeps)}
+    return {
+        "dagster/column_schema": columns_of(table).schema,
+        "look_backs": dg.MetadataValue.json(look_backs),
+    }
+
+
+def _causes(stage: Stage, table: str) -> list[str]:
+    """Declared dependencies, all mapped to the same session: look-backs are the store's affair."""
+    return [*stage.causes_of(table), *(["model_versions"] if stage.uses_models else [])]
+
+
+def _deps_outside(stage: Stage) -> list[str]:
+    return sorted({cause for table in stage.makes for cause in _causes(stage, table)} - set(stage.makes))

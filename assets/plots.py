@@ -1,0 +1,86 @@
+"""Small pictures for an asset's metadata. Drawn with matplotlib's object interface: no global state."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+REGIME_COLOURS = {"p_bull": "#2a9d5c", "p_range": "#8d99ae", "p_volatile": "#e9a23b", "p_bear": "#c8443f"}
+
+
+def _canvas() -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80)
+    return buffer.getvalue()
+
+
+def equity(frame: pd.DataFrame) -> bytes:
+    """Equity of the strategy beside equal weight, in thousands of USD."""
+    figure, axes = _canvas()
+    start = frame["equity_cents"].iloc[0] / 100_000
+    axes.plot(frame["session"], frame["equity_cents"] / 100_000, color="#1d5f9e", label="strategy")
+    scaled = frame["equal_weight_equity"] / frame["equal_weight_equity"].iloc[0] * start
+    axes.plot(frame["session"], scaled, color="#8d99ae", label="equal weight of the same names")
+    axes.set_ylabel("thousand USD")
+    axes.legend(frameon=False)
+    return _png(figure)
+
+
+def regimes(frame: pd.DataFrame) -> bytes:
+    """Filtered probabilities of the four regimes, stacked."""
+    figure, axes = _canvas()
+    columns = list(REGIME_COLOURS)
+    axes.stackplot(
+        frame["session"], frame[columns].to_numpy().T, labels=columns, colors=list(REGIME_COLOURS.values())
+    )
+    axes.set_ylim(0, 1)
+    axes.legend(ncols=4, frameon=False, loc="lower left", fontsize=8)
+    return _png(figure)
+
+
+def ensemble_weights(frame: pd.DataFrame) -> bytes:
+    """Weight of each model over the sessions."""
+    figure, axes = _canvas()
+    for model, rows in frame.groupby("model", sort=True):
+        axes.plot(rows["session"], rows["weight"], label=str(model))
+    axes.set_ylim(0, 1)
+    axes.legend(ncols=3, frameon=False)
+    return _png(figure)
+
+
+def coverage(frame: pd.DataFrame) -> bytes:
+    """Share of matured intervals that held, over the last 60 sessions, per horizon."""
+    figure, axes = _canvas()
+    matured = frame.dropna(subset=["covered"])
+    for horizon, rows in matured.groupby("horizon", sort=True):
+        daily = rows.groupby("session")["covered"].mean()
+        axes.plot(daily.index, daily.rolling(60, min_periods=10).mean(), label=f"{horizon} sessions")
+    axes.axhline(0.75, color="#333333", linewidth=0.8)
+    axes.set_ylim(0, 1)
+    axes.legend(ncols=3, frameon=False, loc="lower left")
+    return _png(figure)
+
+
+def target_weights(frame: pd.DataFrame) -> bytes:
+    """Target weights, stacked by symbol; what is missing to one is cash."""
+    figure, axes = _canvas()
+    wide = frame.pivot_table(
+        index="session", columns="symbol", values="target_weight", aggfunc="last"
+    ).fillna(0)
+    axes.stackplot(wide.index, wide.to_numpy().T, labels=list(wide.columns))
+    axes.set_ylim(0, 1)
+    axes.legend(ncols=5, frameon=False, fontsize=7, loc="upper left")
+    return _png(figure)

@@ -1,0 +1,32 @@
+"""Jobs: the whole line, the market alone, training alone."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+LINE, MARKET, TRAIN = "line", "market", "train"
+MARKET_ASSETS = ("bars", "corporate_actions", "features")
+TRAINING_ASSETS = ("model_versions",)
+
+
+def line_jobs(partitions: dg.PartitionsDefinition[str]) -> list[dg.UnresolvedAssetJobDefinition]:
+    """The jobs of a home. All assets run in one process: a spawned step costs seconds."""
+    return [
+        dg.define_asset_job(
+            LINE,
+            selection=dg.AssetSelection.all(),
+            partitions_def=partitions,
+            description="From bars to orders, over one session or a range of sessions.",
+        ),
+        dg.define_asset_job(
+            MARKET,
+            selection=dg.AssetSelection.assets(*MARKET_ASSETS),
+            partitions_def=partitions,
+            description="Bars, corporate actions and features alone.",
+        ),
+        dg.define_asset_job(
+            TRAIN,
+            selection=dg.AssetSelection.assets(*TRAINING_ASSETS),
+            description="Train the model versions that the calendar asks for and that are not there yet.",
+        ),
+    ]

@@ -1,0 +1,93 @@
+import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trading import calendar, frames
+from trading.history import History, to_frame
+
+SESSIONS = calendar.sessions_between(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-12"))
+
+
+def bar(
+    session: pd.Timestamp, symbol: str, close: float, known_at: pd.Timestamp | None = None
+) -> dict[str, object]:
+    opened = calendar.session_open(session)
+    known = known_at or calendar.session_close(session) + pd.Timedelta(minutes=10)
+    prices = {"open": close, "high": close, "low": close, "close": close, "volume": 1.0}
+    facts = {"timeframe": "1D", "basis": "raw", "source": "test"}
+    return {"session": session, "ts": opened, "symbol": symbol, "known_at": known, **prices, **facts}
+
+
+def history(rows: list[dict[str, object]]) -> History:
+    dtypes = frames.table_of("bars").dtypes
+    frame = pd.DataFrame(rows).astype({name: dtype for name, dtype in dtypes.items()})
+    return History.from_frame("bars", frames.validated("bars", frame))
+
+
+def closes(rows: History, last: pd.Timestamp) -> np.ndarray:
+    window = rows.window(SESSIONS[0], last, calendar.as_of(last))
+    return window.cube("close", session=window.sessions, symbol=("NVDA", "AMD"))
+
+
+def test_a_window_holds_its_sessions_and_nothing_after():
+    rows = history([bar(session, "NVDA", 10.0 + i) for i, session in enumerate(SESSIONS)])
+    window = rows.window(SESSIONS[1], SESSIONS[3], calendar.as_of(SESSIONS[3]))
+    assert list(window["close"]) == [11.0, 12.0, 13.0]
+
+
+def test_a_cube_has_nan_where_there_is_no_row():
+    rows = history([bar(SESSIONS[0], "NVDA", 1.0), bar(SESSIONS[1], "AMD", 2.0)])
+    np.testing.assert_array_equal(closes(rows, SESSIONS[1]), [[1.0, np.nan], [np.nan, 2.0]])
+
+
+def test_a_bar_that_comes_after_the_decision_is_unseen_that_evening_and_seen_the_next():
+    late = calendar.as_of(SESSIONS[0]) + pd.Timedelta(microseconds=1)
+    rows = history([bar(SESSIONS[0], "NVDA", 1.0, late), bar(SESSIONS[1], "NVDA", 2.0)])
+    assert np.isnan(closes(rows, SESSIONS[0])).all()
+    assert closes(rows, SESSIONS[1])[0, 0] == 1.0
+
+
+def test_a_revision_replaces_the_bar_only_from_when_it_was_known():
+    revised = calendar.as_of(SESSIONS[2]) - pd.Timedelta(minutes=1)
+    rows = history(
+        [bar(session, "NVDA", 1.0) for session in SESSIONS[:4]] + [bar(SESSIONS[0], "NVDA", 9.0, revised)]
+    )
+    assert closes(rows, SESSIONS[1])[0, 0] == 1.0
+    assert closes(rows, SESSIONS[2])[0, 0] == 9.0
+
+
+@given(delays=st.lists(st.integers(0, 9 * 24 * 60), min_size=1, max_size=8), cut=st.integers(0, 7))
+def test_what_is_known_later_changes_no_earlier_window(delays: list[int], cut: int):
+    original = [bar(session, "NVDA", 1.0) for session in SESSIONS[:8]]
+    moments = [
+        calendar.session_close(SESSIONS[0]) + pd.Timedelta(minutes=11 + d, seconds=i)
+        for i, d in enumerate(delays)
+    ]
+    revisions = [bar(SESSIONS[0], "NVDA", 2.0 + i, moment) for i, moment in enumerate(moments)]
+    known = [row for row in revisions if row["known_at"] <= calendar.as_of(SESSIONS[cut])]
+    everything, then = history(original + revisions), history(original + known)
+    np.testing.assert_array_equal(closes(everything, SESSIONS[cut]), closes(then, SESSIONS[cut]))
+
+
+def test_rows_of_one_session_are_found_in_a_window_with_revisions():
+    late = calendar.as_of(SESSIONS[0]) + pd.Timedelta(minutes=1)
+    rows = history([bar(SESSIONS[0], "NVDA", 1.0, late), bar(SESSIONS[1], "NVDA", 2.0)])
+    window = rows.window(SESSIONS[0], SESSIONS[1], calendar.as_of(SESSIONS[1]))
+    assert list(window.at(SESSIONS[1])["close"]) == [2.0]
+    assert len(window.at(SESSIONS[5])) == 0
+
+
+def test_frames_survive_the_way_through_columns_and_back():
+    before = frames.validated(
+        "bars",
+        pd.DataFrame([bar(s, n, 5.0) for s in SESSIONS for n in ("AMD", "NVDA")]).astype(
+            frames.table_of("bars").dtypes
+        ),
+    )
+    after = to_frame("bars", [History.from_frame("bars", before).values])
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_nothing_made_is_an_empty_frame_with_types():
+    assert dict(to_frame("fills", []).dtypes.astype(str)) == frames.table_of("fills").dtypes
