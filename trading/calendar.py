@@ -128,6 +128,11 @@ def as_of_each(sessions: pd.DatetimeIndex, delay: pd.Timedelta = DECISION_DELAY)
     return _closes()[_sessions().get_indexer(sessions)] + delay
 
 
+def open_each(sessions: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Opening moment (UTC) of every element of `sessions`, which may repeat."""
+    return _opens()[_sessions().get_indexer(sessions)]
+
+
 def last_closed(now: pd.Timestamp, delay: pd.Timedelta = DECISION_DELAY) -> pd.Timestamp:
     """The newest session whose `as_of` is not after `now` (aware)."""
     at = int((_closes() + delay).searchsorted(now.tz_convert("UTC"), side="right")) - 1
