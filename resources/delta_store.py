@@ -1,0 +1,239 @@
+"""Computed tables as Delta tables: one folder a table, one commit a write, any version readable.
+
+A write replaces exactly the sessions of its range. Readers see the version before or the version
+after, never a mixture; a killed writer leaves at most a file that no version mentions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+
+from resources.arrow_frames import from_arrow, to_arrow
+from trading import frames
+from trading.errors import SourceUnavailableError, UsageError
+from trading.revisions import as_known, checked
+
+if TYPE_CHECKING:
+    from deltalake import CommitProperties, DeltaTable
+
+COMPACT_AT_FILES = 20
+ATTEMPTS = 8
+FIRST_PAUSE_SECONDS = 0.05
+_Result = TypeVar("_Result")
+
+
+class DeltaStore:
+    """Delta tables under one root.
+
+    Parameters
+    ----------
+    root : local folder or the address of an object store (`s3://bucket/prefix`)
+    storage_options : passed to the object store, credentials among them
+    """
+
+    def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
+        self.root = str(root).rstrip("/")
+        self._options = dict(storage_options or {})
+
+    def read(
+        self,
+        table: str,
+        first: pd.Timestamp | None = None,
+        last: pd.Timestamp | None = None,
+        *,
+        as_of: pd.Timestamp | None = None,
+        revisions: bool = False,
+        version: int | None = None,
+    ) -> pd.DataFrame:
+        """Rows of a range of sessions, sorted by key; of the newest `version` unless one is given.
+
+        Raises
+        ------
+        UsageError
+            If the table has no such version.
+        """
+        opened = self._open(table, version)
+        if opened is None:
+            return frames.empty(table)
+        frame = from_arrow(table, _select(opened, table, first, last))
+        return as_known(table, frame, as_of, revisions=revisions)
+
+    def write(
+        self,
+        tables: Mapping[str, pd.DataFrame],
+        first: pd.Timestamp,
+        last: pd.Timestamp,
+        *,
+        commit: Mapping[str, str],
+    ) -> None:
+        """Replace exactly the sessions `first` to `last` of each table, one commit a table."""
+        self.commit(tables, first, last, commit=commit)
+
+    def commit(
+        self,
+        tables: Mapping[str, pd.DataFrame],
+        first: pd.Timestamp,
+        last: pd.Timestamp,
+        *,
+        commit: Mapping[str, str],
+    ) -> dict[str, int]:
+        """`write`, and the version of each table that holds the result."""
+        valid = {name: checked(name, frame, first, last) for name, frame in tables.items()}
+        facts = {**commit, "first": f"{first:%Y-%m-%d}", "last": f"{last:%Y-%m-%d}"}
+        return {name: self._replace(name, frame, first, last, facts) for name, frame in valid.items()}
+
+    def version(self, table: str) -> int | None:
+        """The newest version, None if there is no such table yet."""
+        opened = self._open(table)
+        return None if opened is None else opened.version()
+
+    def reset(self, table: str, version: int | None) -> None:
+        """Make `version` the newest again, as one more version; None empties the table."""
+        opened = self._open(table)
+        if opened is None or opened.version() == version:
+            return
+        if version is None:
+            opened.delete()
+        else:
+            opened.restore(version)
+
+    def history(self, table: str) -> list[dict[str, object]]:
+        """Commits of a table with their metadata, the newest first."""
+        opened = self._open(table)
+        return [] if opened is None else opened.history()
+
+    def tables(self) -> pd.DataFrame:
+        """One row a table: table, rows, first_session, last_session, version."""
+        return listing([self.describe(name) for name in self._names()])
+
+    def describe(self, table: str, version: int | None = None) -> dict[str, object]:
+        """A table's row of the list, from the statistics of its files."""
+        opened = self._open(table, version)
+        if opened is None:
+            return {"table": table, "rows": 0, "first_session": None, "last_session": None, "version": None}
+        files = pa.table(opened.get_add_actions(flatten=True)).to_pandas()
+        empty = files.empty
+        return {
+            "table": table,
+            "rows": 0 if empty else int(files["num_records"].sum()),
+            "first_session": None if empty else files["min.session"].min(),
+            "last_session": None if empty else files["max.session"].max(),
+            "version": opened.version(),
+        }
+
+    def _names(self) -> list[str]:
+        import pyarrow.fs
+
+        if "://" not in self.root:
+            root = Path(self.root)
+            return sorted(p.parent.name for p in root.glob("*/_delta_log")) if root.exists() else []
+        system, path = pyarrow.fs.FileSystem.from_uri(self.root)
+        entries = system.get_file_info(pyarrow.fs.FileSelector(path, allow_not_found=True))
+        return sorted(e.base_name for e in entries if e.type == pyarrow.fs.FileType.Directory)
+
+    def _uri(self, table: str) -> str:
+        frames.table_of(table)
+        return f"{self.root}/{table}"
+
+    def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        try:
+            return DeltaTable(self._uri(table), version=version, storage_options=self._options)
+        except TableNotFoundError:
+            return None
+        except DeltaError as error:
+            if version is not None:
+                raise UsageError(
+                    f"table {table} has no version {version}; `fabline show` lists the versions"
+                ) from error
+            raise SourceUnavailableError(f"table {table} at {self._uri(table)}: {error}") from error
+
+    def _replace(
+        self,
+        table: str,
+        frame: pd.DataFrame,
+        first: pd.Timestamp,
+        last: pd.Timestamp,
+        facts: Mapping[str, str],
+    ) -> int:
+        from deltalake import CommitProperties
+
+        properties = CommitProperties(custom_metadata=dict(facts))
+        rows = to_arrow(table, frame)
+        _retried(lambda: self._overwrite(table, rows, _between(first, last), properties), table)
+        return self._compacted(table)
+
+    def _overwrite(self, table: str, rows: pa.Table, where: str, properties: CommitProperties) -> None:
+        from deltalake import DeltaTable, write_deltalake
+
+        opened = self._open(table) or DeltaTable.create(
+            self._uri(table), schema=rows.schema, mode="ignore", storage_options=self._options
+        )
+        if rows.num_rows:
+            write_deltalake(opened, rows, mode="overwrite", predicate=where, commit_properties=properties)
+        else:
+            opened.delete(where, commit_properties=properties)
+
+    def _compacted(self, table: str) -> int:
+        """The newest version after joining small files, where there are many."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import CommitFailedError
+
+        opened = DeltaTable(self._uri(table), storage_options=self._options)
+        if len(opened.file_uris()) >= COMPACT_AT_FILES:
+            try:
+                opened.optimize.compact()
+            except CommitFailedError:  # someone else wrote meanwhile: the next write compacts
+                return opened.version()
+        return opened.version()
+
+
+def listing(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Descriptions of tables as a frame, ordered by name."""
+    columns = ["table", "rows", "first_session", "last_session", "version"]
+    frame = pd.DataFrame(sorted(rows, key=lambda row: str(row["table"])), columns=columns)
+    types = {"table": "str", "rows": "int64", "version": "Int64"}
+    frame = frame.astype(types)
+    for column in ("first_session", "last_session"):
+        frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
+    return frame
+
+
+def _select(
+    opened: DeltaTable, table: str, first: pd.Timestamp | None, last: pd.Timestamp | None
+) -> pa.Table:
+    from deltalake import QueryBuilder
+
+    columns = ", ".join(f'"{name}"' for name in frames.columns(table))
+    order = ", ".join(f'"{name}"' for name in frames.table_of(table).key)
+    where = _between(first, last)
+    query = f"SELECT {columns} FROM t {f'WHERE {where} ' if where else ''}ORDER BY {order}"  # noqa: S608 - names are declared, bounds are dates
+    return pa.table(QueryBuilder().register("t", opened).execute(query).read_all())
+
+
+def _between(first: pd.Timestamp | None, last: pd.Timestamp | None) -> str:
+    bounds = [(">=", first), ("<=", last)]
+    return " AND ".join(f"session {sign} '{day:%Y-%m-%d}'" for sign, day in bounds if day is not None)
+
+
+def _retried(action: Callable[[], _Result], table: str) -> _Result:
+    """`action`, tried again with growing pauses while other writers commit to the same table."""
+    from deltalake.exceptions import CommitFailedError
+
+    for attempt in range(ATTEMPTS):
+        try:
+            return action()
+        except CommitFailedError as error:
+            cause = error
+            time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
+    raise SourceUnavailableError(
+        f"table {table}: {ATTEMPTS} attempts to commit met other writers; run it again: {cause}"
+    ) from cause

@@ -1,0 +1,320 @@
+"""The home: one folder that holds all state of one system, its facts, and the lock of its writer.
+
+dagster/      DAGSTER_HOME, with its dagster.yaml
+tables/       computed tables (Delta)
+fabline.db    recorded tables (SQLite, unless PostgreSQL is set)
+mlflow/       MLflow's database and artifacts
+models/       versions of models and their weights
+reports/ logs/ datadocs/
+fabline.toml  settings
+home.json     what the home is: format, inception, source, digest of its settings
+home.lock     who is writing now
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, Self
+
+import pandas as pd
+
+from resources import clock as wall
+from resources.files import write_atomically
+from trading.calendar import session_of
+from trading.errors import HomeError, UsageError
+from trading.interfaces import Clock
+
+FORMAT = 1
+_GLANCES, _GLANCE_SECONDS = 3, 0.02
+_FOLDERS = ("dagster", "tables", "mlflow", "models", "reports", "logs", "datadocs")
+
+
+@dataclass(frozen=True)
+class HomeFacts:
+    """What a home is; written once, bit by bit, by its first run.
+
+    Attributes
+    ----------
+    format : of the home's files
+    created_by : version of Fabline that made it
+    inception : first session that trades, as YYYY-MM-DD
+    source : facts of the market data (name, basis, simulated, seed ...), which never change
+    settings : digest of the settings that change numbers
+    """
+
+    format: int = FORMAT
+    created_by: str = ""
+    inception: str | None = None
+    source: Mapping[str, str] = field(default_factory=dict)
+    settings: str | None = None
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who writes to a home: process, Dagster run, command, and since when (UTC, ISO)."""
+
+    pid: int
+    run_id: str
+    command: str
+    started: str
+
+
+class Home:
+    """An existing home; `Home.open_or_create` makes one, `Home.open` refuses to.
+
+    Parameters
+    ----------
+    path : folder
+    clock : dates the writer's lock
+    """
+
+    def __init__(self, path: str | Path, *, clock: Clock = wall.now) -> None:
+        self.path = Path(path).absolute()
+        self._clock = clock
+        self._thread = threading.RLock()
+        self._lock_file: IO[str] | None = None
+        self._depth = 0
+        self._check_format()
+
+    @classmethod
+    def open(cls, path: str | Path, *, clock: Clock = wall.now) -> Self:
+        """The home at `path`.
+
+        Raises
+        ------
+        HomeError
+            If there is none, or a newer Fabline wrote it.
+        """
+        if not (Path(path) / "home.json").is_file():
+            raise HomeError(f"there is no home at {Path(path).absolute()}; `fabline run` makes one")
+        return cls(path, clock=clock)
+
+    @classmethod
+    def open_or_create(
+        cls,
+        path: str | Path,
+        *,
+        created_by: str = "",
+        dagster_yaml: Path | None = None,
+        clock: Clock = wall.now,
+    ) -> Self:
+        """The home at `path`, made if need be; `dagster_yaml` seeds DAGSTER_HOME unless it has one."""
+        root = Path(path)
+        try:
+            for folder in _FOLDERS:
+                (root / folder).mkdir(parents=True, exist_ok=True)
+            if not (root / "home.json").exists():
+                write_atomically(root / "home.json", _json(HomeFacts(created_by=created_by)))
+            if dagster_yaml is not None and not (root / "dagster" / "dagster.yaml").exists():
+                shutil.copyfile(dagster_yaml, root / "dagster" / "dagster.yaml")
+        except OSError as error:
+            raise HomeError(f"no home can be made at {root}: {error.strerror}; set FABLINE_HOME") from error
+        return cls(path, clock=clock)
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.path / "dagster"
+
+    @property
+    def tables(self) -> Path:
+        """Root of the computed tables."""
+        return self.path / "tables"
+
+    @property
+    def database(self) -> Path:
+        """SQLite file of the recorded tables."""
+        return self.path / "fabline.db"
+
+    @property
+    def mlflow(self) -> Path:
+        """Folder of MLflow's database and artifacts."""
+        return self.path / "mlflow"
+
+    @property
+    def models(self) -> Path:
+        """Folder of model versions."""
+        return self.path / "models"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of reports."""
+        return self.path / "reports"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of logs and notices."""
+        return self.path / "logs"
+
+    @property
+    def datadocs(self) -> Path:
+        """Folder of validation documents."""
+        return self.path / "datadocs"
+
+    @property
+    def settings(self) -> Path:
+        """The settings file; it may not exist."""
+        return self.path / "fabline.toml"
+
+    @property
+    def facts(self) -> HomeFacts:
+        """What the home says of itself now."""
+        return HomeFacts(**_loaded(self.path / "home.json"))
+
+    @property
+    def inception(self) -> pd.Timestamp | None:
+        """First session that trades, None before the first run."""
+        day = self.facts.inception
+        return None if day is None else session_of(day)
+
+    def fix_inception(self, session: pd.Timestamp, *, rebuild: bool = False) -> pd.Timestamp:
+        """The home's inception, which the first call fixes; only a rebuild moves it to an earlier session.
+
+        Raises
+        ------
+        UsageError
+            If `session` lies before the inception and this is no rebuild.
+        """
+        fixed = self.inception
+        if fixed is not None and session >= fixed:
+            return fixed
+        if fixed is not None and not rebuild:
+            raise UsageError(
+                f"{session:%Y-%m-%d} lies before this home's inception, {fixed:%Y-%m-%d}; start there or "
+                f"later, rebuild the home from the earlier session with --rebuild, or use another FABLINE_HOME"
+            )
+        self._write(replace(self.facts, inception=f"{session:%Y-%m-%d}"))
+        return session
+
+    def fix_source(self, source: Mapping[str, str], *, rebuild: bool = False) -> None:
+        """Bind the home to one source of market data; HomeError if it is bound to another."""
+        facts = self.facts
+        if facts.source and dict(facts.source) != dict(source) and not rebuild:
+            raise HomeError(
+                f"this home holds data of {_spelled(facts.source)}, not of {_spelled(source)}; two markets "
+                f"never mix: use another FABLINE_HOME, or --rebuild"
+            )
+        self._write(replace(facts, source=dict(source)))
+
+    def fix_settings(self, digest: str, *, rebuild: bool = False) -> None:
+        """Bind the home to settings that change numbers; HomeError if it was made with others."""
+        facts = self.facts
+        if facts.settings not in (None, digest) and not rebuild:
+            raise HomeError(
+                f"this home was made with other settings (digest {facts.settings}, now {digest}); undo the "
+                f"change (`fabline config show`), use another FABLINE_HOME, or --rebuild"
+            )
+        self._write(replace(facts, settings=digest))
+
+    @contextmanager
+    def writing(self, command: str, *, run_id: str = "", wait: bool = False) -> Iterator[None]:
+        """Hold the home for writing; a nested call of the same `Home` in the same thread holds it already.
+
+        The operating system releases the lock of a process that ends, however it ends.
+
+        Raises
+        ------
+        HomeError
+            If someone else holds it and `wait` is false; names the holder.
+        """
+        if not self._thread.acquire(blocking=wait):
+            raise _busy(self.path, self.holder())
+        try:
+            if not self._depth:
+                self._lock_file = self._locked(wait=wait)
+                self._say_holder(Holder(os.getpid(), run_id, command, self._clock().isoformat()))
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self._release()
+        finally:
+            self._thread.release()
+
+    def holder(self) -> Holder | None:
+        """Who holds the home for writing now, None if nobody does."""
+        path = self.path / "home.lock"
+        if not path.exists():
+            return None
+        with path.open("r", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = file.read()
+                return Holder(**json.loads(text)) if text else Holder(0, "", "unknown", "")
+        return None
+
+    def _locked(self, *, wait: bool) -> IO[str]:
+        file = (self.path / "home.lock").open("a+", encoding="utf-8")
+        for _ in range(_GLANCES):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                time.sleep(_GLANCE_SECONDS)  # somebody may just be looking who holds the home
+            else:
+                return file
+        file.close()
+        raise _busy(self.path, self.holder())
+
+    def _say_holder(self, holder: Holder) -> None:
+        if self._lock_file is not None:
+            self._lock_file.truncate(0)
+            self._lock_file.write(json.dumps(asdict(holder)))
+            self._lock_file.flush()
+
+    def _release(self) -> None:
+        if self._lock_file is not None:
+            self._lock_file.truncate(0)
+            self._lock_file.close()
+            self._lock_file = None
+
+    def _write(self, facts: HomeFacts) -> None:
+        if facts != self.facts:
+            write_atomically(self.path / "home.json", _json(facts))
+
+    def _check_format(self) -> None:
+        raw = _loaded(self.path / "home.json")
+        if int(raw.get("format", 0)) > FORMAT:
+            raise HomeError(
+                f"the home {self.path} was written by a newer Fabline ({raw.get('created_by') or 'unknown'}, "
+                f"format {raw['format']}, this one knows {FORMAT}); install that version or use another home"
+            )
+
+
+def _busy(path: Path, holder: Holder | None) -> HomeError:
+    who = (
+        "another run"
+        if holder is None
+        else f"`{holder.command}` (run {holder.run_id or '-'}, process {holder.pid})"
+    )
+    since = "" if holder is None else f" since {holder.started}"
+    return HomeError(f"the home {path} is being written by {who}{since}; wait for it with --wait, or stop it")
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise HomeError(f"there is no home at {path.parent}; `fabline run` makes one") from None
+    except ValueError:
+        raise HomeError(f"{path} is not JSON; restore it from a copy of the home") from None
+    return dict(raw)
+
+
+def _json(facts: HomeFacts) -> str:
+    return json.dumps(asdict(facts), indent=2, sort_keys=True) + "\n"
+
+
+def _spelled(source: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(source.items()))

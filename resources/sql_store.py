@@ -1,0 +1,288 @@
+"""Recorded tables in a database: what was observed or traded, in SQLite or PostgreSQL through ADBC.
+
+One write is one transaction over all of its tables. Bars, corporate actions and quarantine only
+grow (`trading.revisions` says how); every other table has exactly the sessions of the write
+replaced. `commits` says which run wrote what; its last version of a table is the table's version.
+"""
+# ruff: noqa: S608 - statements are made of declared names and of dates and numbers that we print
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from resources import clock as wall
+from resources.arrow_frames import from_arrow, to_arrow
+from resources.delta_store import listing
+from resources.sql_dialects import Connection, Dialect, dialect_of
+from trading import frames
+from trading.errors import HomeError
+from trading.interfaces import Clock
+from trading.revisions import APPEND_ONLY, additions, as_known, checked
+
+FORMAT = 1
+RECORDED = frames.names("recorded")
+_COMMIT_COLUMNS = {
+    "table": "str",
+    "version": "int64",
+    "first": "datetime64[us]",
+    "last": "datetime64[us]",
+    "rows": "int64",
+    "run_id": "str",
+    "written_at": "datetime64[us, UTC]",
+    "facts": "str",
+}
+
+
+class SqlStore:
+    """Recorded tables of one home.
+
+    Parameters
+    ----------
+    address : path of an SQLite file, or `postgresql://…`
+    create : whether to make the database's tables (and SQLite's file) if they are not there
+    clock : dates the revisions that a source gave no later `known_at`, and the commits
+    """
+
+    def __init__(self, address: str | Path, *, create: bool = True, clock: Clock = wall.now) -> None:
+        self.dialect: Dialect = dialect_of(address, create=create)
+        self._create = create
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._connection: Connection | None = None
+
+    def read(
+        self,
+        table: str,
+        first: pd.Timestamp | None = None,
+        last: pd.Timestamp | None = None,
+        *,
+        as_of: pd.Timestamp | None = None,
+        revisions: bool = False,
+    ) -> pd.DataFrame:
+        """Rows of a range of sessions known at `as_of`, sorted by key: the newest of each, or all `revisions`."""
+        frame = self._rows(table, first, last, as_of)
+        return as_known(table, frame, None, revisions=revisions)
+
+    def write(
+        self,
+        tables: Mapping[str, pd.DataFrame],
+        first: pd.Timestamp,
+        last: pd.Timestamp,
+        *,
+        commit: Mapping[str, str],
+    ) -> None:
+        """Replace the sessions `first` to `last` of each table, or add to it, all in one transaction."""
+        self.publish(tables, first, last, commit=commit)
+
+    def publish(
+        self,
+        tables: Mapping[str, pd.DataFrame],
+        first: pd.Timestamp,
+        last: pd.Timestamp,
+        *,
+        commit: Mapping[str, str],
+        elsewhere: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
+        """`write`, and in the same transaction the (version, rows) of tables that are stored `elsewhere`."""
+        valid = {name: checked(name, frame, first, last) for name, frame in tables.items()}
+        with self._transaction():
+            for name, frame in valid.items():
+                rows = self._put(name, frame, first, last)
+                self._execute(self._record(commit, first, last, name, (self.version(name) or 0) + 1, rows))
+            for name, (version, rows) in (elsewhere or {}).items():
+                self._execute(self._record(commit, first, last, name, version, rows))
+
+    def version(self, table: str) -> int | None:
+        """The version of the last commit of `table`, None if there was none."""
+        found = self.query(f"SELECT max(version) AS v FROM commits WHERE \"table\" = '{table}'")
+        version = found["v"][0].as_py()
+        return None if version is None else int(version)
+
+    def commits(self) -> pd.DataFrame:
+        """Every write: table, version, first, last, rows, run_id, written_at, facts (JSON)."""
+        names = ", ".join(f'"{name}"' for name in _COMMIT_COLUMNS)
+        rows = self.query(f'SELECT {names} FROM commits ORDER BY written_at, "table"').to_pandas()
+        for column, dtype in _COMMIT_COLUMNS.items():
+            rows[column] = _moments(rows[column]) if dtype.endswith("UTC]") else rows[column].astype(dtype)
+        return rows
+
+    def tables(self) -> pd.DataFrame:
+        """One row a table that was ever written: table, rows, first_session, last_session, version."""
+        written = self.query('SELECT DISTINCT "table" FROM commits')["table"].to_pylist()
+        return listing([self._describe(name) for name in written if name in RECORDED])
+
+    def query(self, statement: str) -> pa.Table:
+        """The result of one statement of SQL."""
+        with self._spoken(), self._cursor() as cursor:
+            if self.dialect.read_options:
+                cursor.adbc_statement.set_options(**self.dialect.read_options)
+            cursor.execute(statement)
+            return cursor.fetch_arrow_table()
+
+    def close(self) -> None:
+        """Give the connection back; the next call opens another."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def select(
+        self,
+        table: str,
+        first: pd.Timestamp | None = None,
+        last: pd.Timestamp | None = None,
+        as_of: pd.Timestamp | None = None,
+    ) -> str:
+        """The statement that reads a range of sessions in the order of the key."""
+        bounds = [(f"session >= '{first:%Y-%m-%d}'" if first is not None else "")]
+        bounds.append(f"session <= '{last:%Y-%m-%d}'" if last is not None else "")
+        bounds.append(f"known_at <= {self.dialect.moment(as_of)}" if as_of is not None else "")
+        where = " AND ".join(bound for bound in bounds if bound)
+        order = ", ".join(f'"{name}"' for name in frames.table_of(table).key)
+        return f'SELECT {_names(table)} FROM "{table}" {f"WHERE {where} " if where else ""}ORDER BY {order}'
+
+    def _rows(
+        self,
+        table: str,
+        first: pd.Timestamp | None,
+        last: pd.Timestamp | None,
+        as_of: pd.Timestamp | None,
+    ) -> pd.DataFrame:
+        rows = self.query(self.select(table, first, last, as_of))
+        if not rows.num_rows:
+            return frames.empty(table)
+        return from_arrow(table, self.dialect.incoming(table, rows))
+
+    def _put(self, table: str, frame: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> int:
+        """Add or replace rows; returns how many were written."""
+        if table in APPEND_ONLY:
+            frame = additions(table, self._rows(table, first, last, None), frame, self._clock)
+        else:
+            self._execute(
+                f"DELETE FROM \"{table}\" WHERE session >= '{first:%Y-%m-%d}' AND session <= '{last:%Y-%m-%d}'"
+            )
+        if len(frame):
+            with self._cursor() as cursor:
+                rows = self.dialect.outgoing(table, to_arrow(table, frame))
+                cursor.adbc_ingest(table, rows, mode="append")
+        return len(frame)
+
+    def _record(
+        self, commit: Mapping[str, str], first: pd.Timestamp, last: pd.Timestamp, *what: str | int
+    ) -> str:
+        """The statement that notes a write of `what`: table, version and rows."""
+        table, version, rows = what
+        facts, run_id = (
+            text.replace("'", "''")
+            for text in (json.dumps(dict(commit), sort_keys=True), commit.get("run_id", ""))
+        )
+        written = self.dialect.moment(self._clock())
+        return (
+            f"INSERT INTO commits VALUES ('{table}', {version}, '{first:%Y-%m-%d}', '{last:%Y-%m-%d}', "
+            f"{rows}, '{run_id}', {written}, '{facts}')"
+        )
+
+    def _describe(self, table: str) -> dict[str, object]:
+        found = self.query(f'SELECT count(*) AS n, min(session) AS a, max(session) AS b FROM "{table}"')
+        rows, first, last = (found[name][0].as_py() for name in ("n", "a", "b"))
+        named = {"table": table, "rows": int(rows), "version": self.version(table)}
+        return {**named, "first_session": _day(first), "last_session": _day(last)}
+
+    def _execute(self, *statements: str) -> None:
+        with self._cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def _cursor(self) -> Any:
+        if self._connection is None:
+            self._connection = self.dialect.connect()
+            self._prepare()
+        return self._connection.cursor()
+
+    def _prepare(self) -> None:
+        """Make the tables that a new database lacks; refuse a database that a newer program wrote."""
+        found = set(self.query(self.dialect.existing())["name"].to_pylist())
+        if "fabline" in found:
+            self._check_format(self.query("SELECT max(format) AS f FROM fabline")["f"][0].as_py())
+        elif not self._create:
+            raise HomeError("the database holds no tables of Fabline; `fabline run` makes them")
+        if not found.issuperset(RECORDED):
+            with self._transaction():
+                self._execute(*_definitions(self.dialect))
+
+    def _check_format(self, found: int) -> None:
+        if found > FORMAT:
+            raise HomeError(
+                f"the database was written by a newer Fabline (format {found}, this one knows {FORMAT}); "
+                f"install that version or use another home"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing; another writer waits at the beginning, never half-way."""
+        with self._spoken():
+            self._execute(*self.dialect.begin())
+            yield
+            self._execute("COMMIT")
+
+    @contextmanager
+    def _spoken(self) -> Iterator[None]:
+        """One caller at a time; an error ends the connection, and with it what was not committed."""
+        import adbc_driver_manager
+
+        with self._lock:
+            try:
+                yield
+            except (adbc_driver_manager.Error, OSError) as error:
+                self._abandon()
+                raise self.dialect.complaint(error) from error
+            except BaseException:
+                self._abandon()
+                raise
+
+    def _abandon(self) -> None:
+        """Close the connection whatever state it is in: the database rolls back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                connection.close()
+
+
+def _definitions(dialect: Dialect) -> list[str]:
+    """Statements that make every table and index that is not there yet."""
+    statements = ["CREATE TABLE IF NOT EXISTS fabline (format BIGINT PRIMARY KEY)"]
+    statements.append(f"INSERT INTO fabline VALUES ({FORMAT}) ON CONFLICT DO NOTHING")
+    statements.append(_definition(dialect, "commits", _COMMIT_COLUMNS, ("table", "version")))
+    for name in RECORDED:
+        declared = frames.table_of(name)
+        statements.append(_definition(dialect, name, declared.dtypes, declared.key))
+        if "symbol" in declared.dtypes:
+            columns = "symbol, session"
+            statements.append(f'CREATE INDEX IF NOT EXISTS "{name}_by_symbol" ON "{name}" ({columns})')
+    return statements
+
+
+def _definition(dialect: Dialect, name: str, dtypes: Mapping[str, str], key: Sequence[str]) -> str:
+    columns = ", ".join(f'"{column}" {dialect.types[dtype]}' for column, dtype in dtypes.items())
+    primary = ", ".join(f'"{column}"' for column in key)
+    return f'CREATE TABLE IF NOT EXISTS "{name}" ({columns}, PRIMARY KEY ({primary})){dialect.suffix}'
+
+
+def _names(table: str) -> str:
+    return ", ".join(f'"{name}"' for name in frames.columns(table))
+
+
+def _day(value: Any) -> pd.Timestamp | None:
+    return None if value is None else pd.Timestamp(value)
+
+
+def _moments(values: pd.Series[Any]) -> pd.Series[Any]:
+    return pd.to_datetime(values, unit="us", utc=True).astype("datetime64[us, UTC]")
