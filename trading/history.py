@@ -123,7 +123,7 @@ class Rows:
         out = np.full((*shape, len(columns)), np.nan)
         where = tuple(place[known] for place in places)
         for last, column in enumerate(columns):
-            out[(*where, last)] = self[column][known]
+            out[..., last][where] = self[column][known]
         return out
 
     def _places(self, name: str, labels: Sequence[Hashable] | pd.DatetimeIndex) -> NDArray[np.int64]:
