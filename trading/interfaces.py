@@ -71,8 +71,15 @@ class Forecast:
 class Forecaster(Protocol):
     """A model of future returns. `name` and `context_sessions` are facts of the class or instance."""
 
-    name: str
-    context_sessions: int
+    @property
+    def name(self) -> str:
+        """Name of the model, the same for all its versions."""
+        ...
+
+    @property
+    def context_sessions(self) -> int:
+        """Sessions of history that `predict` looks at, at most."""
+        ...
 
     def fit(self, window: Window) -> Self:
         """A fitted copy, trained on `window` only; a zero-shot model returns itself."""
