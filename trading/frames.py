@@ -412,7 +412,7 @@ class Ledger(Frame):
     reference: Series[str]
 
 
-@table("receivables", key=("session", "strategy", "symbol", "ex_session"), storage="recorded")
+@table("receivables", key=("session", "strategy", "symbol", "ex_session"), storage="recorded", sparse=True)
 class Receivables(Frame):
     """Dividends owed at the close of `session` and not yet paid; their sum is `USD_RECEIVABLE`."""
 
