@@ -1,1 +1,52 @@
-"""Market data sources."""
+"""Market data sources, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from resources.sources.files import FilesSource
+from resources.sources.simulated import SimulatedSource
+from trading.errors import UsageError
+from trading.interfaces import MarketDataSource
+from trading.testing.market import MarketOptions
+
+__all__ = ["PLANNED", "SOURCES", "FilesSource", "SimulatedSource", "open_source"]
+
+SOURCES: tuple[str, ...] = ("simulated", "files")
+PLANNED: tuple[str, ...] = ("yahoo", "alpaca")
+DEFAULT_SEED = MarketOptions().seed
+
+
+def open_source(
+    name: str,
+    *,
+    data: Path | None = None,
+    seed: int = DEFAULT_SEED,
+    basis: str = "fully_adjusted",
+    market: MarketOptions | None = None,
+) -> MarketDataSource:
+    """The source of that name.
+
+    Parameters
+    ----------
+    data, basis : folder and price basis of the source `files`
+    seed : of the source `simulated`
+    market : all options of the source `simulated`, instead of `seed`
+
+    Raises
+    ------
+    UsageError
+        If there is no such source, or `files` is asked for without a folder.
+    SourceUnavailableError
+        If the folder is not there.
+    """
+    if name == "simulated":
+        return SimulatedSource(market or MarketOptions(seed=seed))
+    if name == "files":
+        if data is None:
+            raise UsageError("the source files reads a folder: name it with --data DIR")
+        return FilesSource(data, basis=basis)
+    known = f"the sources are {', '.join(SOURCES)}"
+    if name in PLANNED:
+        raise UsageError(f"the source {name} is planned, but not in this version yet; {known}")
+    raise UsageError(f"unknown source {name!r}; {known}")

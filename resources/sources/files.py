@@ -1,0 +1,203 @@
+"""A folder of Parquet files as a source: rows come as they lie in the files, faults included.
+
+daily/panel_adjusted.parquet      fully adjusted bars of stocks and funds   basis fully_adjusted
+daily/raw_with_actions.parquet    raw bars, `div_cash`, `split_factor`      basis raw
+daily/vix.parquet                 the VIX, which needs no adjustment        either basis
+intraday/bars_5min_*.parquet      raw five-minute bars (optional)
+events/earnings_*.parquet         announcements (optional)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from resources.sources import parquet
+from trading import calendar, frames
+from trading.errors import MissingBarsError, SourceUnavailableError, UsageError
+
+PANELS = {"fully_adjusted": "daily/panel_adjusted.parquet", "raw": "daily/raw_with_actions.parquet"}
+VIX = "daily/vix.parquet"
+INTRADAY = "intraday/bars_5min_*.parquet"
+EARNINGS = "events/earnings_*.parquet"
+PAY_LAG_SESSIONS = 15
+EARNINGS_LAG = pd.Timedelta(minutes=30)
+FIVE_MINUTES = pd.Timedelta(minutes=5)
+_EARNINGS_TYPES = {
+    "session": "datetime64[us]",
+    "symbol": "str",
+    "known_at": "datetime64[us, UTC]",
+    "surprise": "float64",
+}
+_OPEN, _CLOSE = pd.Timedelta(hours=9, minutes=30), pd.Timedelta(hours=16)
+
+
+class FilesSource:
+    """`MarketDataSource` over a folder of Parquet files. Nothing is repaired: validation comes after.
+
+    A bar is known at its end plus `delay`. The files hold neither announcements nor pay dates of
+    dividends and splits: they count as known at the close before they take effect, and a dividend as
+    paid 15 sessions after.
+
+    Parameters
+    ----------
+    folder : laid out as the module says
+    basis : `fully_adjusted` (no corporate actions: prices hold them) or `raw`
+    """
+
+    name = "files"
+    simulated = False
+    delay = pd.Timedelta(minutes=10)
+
+    def __init__(self, folder: Path, *, basis: str = "fully_adjusted") -> None:
+        if basis not in PANELS:
+            raise UsageError(f"the source files has bars that are {' or '.join(PANELS)}, not {basis!r}")
+        if not folder.is_dir():
+            raise SourceUnavailableError(f"there is no folder {folder}; name it with --data DIR")
+        self.folder, self.basis = folder, basis
+        self._daily: pd.DataFrame | None = None
+
+    def first_session(self) -> pd.Timestamp:
+        """The first session of the daily panel (of any symbol)."""
+        return self._panel()["session"].min()
+
+    def last_session(self) -> pd.Timestamp:
+        """The last session of the daily panel."""
+        return self._panel()["session"].max()
+
+    def bars(
+        self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, timeframe: str = "1D"
+    ) -> pd.DataFrame:
+        """Bars of the range as they lie in the files; a symbol without a row in it has none here.
+
+        Raises
+        ------
+        SourceUnavailableError, SchemaError
+            If a file is missing, broken or laid out otherwise.
+        MissingBarsError
+            If a symbol is in no file, or the range lies outside the data.
+        """
+        if timeframe == "1D":
+            return self._daily_bars(symbols, first, last)
+        if timeframe == "5min":
+            return self._five_minute_bars(symbols, first, last)
+        raise UsageError(f"the source files has bars of 1D and 5min, not {timeframe!r}")
+
+    def actions(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+        """Splits and dividends of raw bars as listed, repeated ones too; none with adjusted bars."""
+        if self.basis != "raw":
+            return frames.empty("corporate_actions")
+        panel = parquet.read(self.folder / PANELS["raw"], parquet.RAW_PANEL)
+        rows = panel[panel["symbol"].isin(list(symbols)) & panel["session"].between(first, last)]
+        splits = rows[rows["split_factor"] != 1.0].assign(kind="split", amount=0.0)
+        dividends = rows[rows["div_cash"] != 0.0].assign(kind="dividend", split_factor=1.0)
+        dividends = dividends.assign(amount=dividends["div_cash"])
+        return self._actions(pd.concat([splits, dividends]).rename(columns={"split_factor": "ratio"}))
+
+    def earnings(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+        """Announcements of the range: session, symbol, known_at, surprise (fraction of the estimate).
+
+        One before the open is known at the open; any other half an hour after the close.
+        """
+        parts = [parquet.read(path, parquet.EARNINGS) for path in sorted(self.folder.glob(EARNINGS))]
+        if not parts:
+            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _EARNINGS_TYPES.items()})
+        rows = pd.concat(parts, ignore_index=True).rename(columns={"date": "session"})
+        rows = rows[rows["symbol"].isin(list(symbols)) & rows["session"].between(first, last)]
+        rows = rows[rows["session"].map(calendar.is_session).astype(bool)]
+        sessions = pd.DatetimeIndex(rows["session"])
+        known = calendar.as_of_each(sessions, EARNINGS_LAG).to_series(index=rows.index)
+        early = rows["release_time"].eq("pre")
+        known = known.where(~early, calendar.open_each(sessions).to_series(index=rows.index))
+        surprise = (rows["eps"] - rows["eps_est"]) / rows["eps_est"].abs().replace(0.0, np.nan)
+        return _ordered(
+            rows.assign(known_at=known, surprise=surprise)[list(_EARNINGS_TYPES)], ["session", "symbol"]
+        )
+
+    def _panel(self) -> pd.DataFrame:
+        """Daily rows of every symbol: those of the panel, and the VIX without volume."""
+        if self._daily is None:
+            panel = parquet.read(self.folder / PANELS[self.basis], parquet.PANEL)
+            vix = parquet.read(self.folder / VIX, parquet.INDEX).assign(volume=0.0)
+            inside = vix["session"].between(panel["session"].min(), panel["session"].max())
+            self._daily = pd.concat([panel, vix[inside]], ignore_index=True)
+        return self._daily
+
+    def _daily_bars(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+        panel = self._panel()
+        self._check(panel, symbols, first, last)
+        rows = panel[panel["symbol"].isin(list(symbols)) & panel["session"].between(first, last)]
+        starts, ends = _trading_hours(rows["session"])
+        stamped = rows.assign(ts=starts, known_at=ends + self.delay, timeframe="1D", basis=self.basis)
+        return self._bars(stamped)
+
+    def _five_minute_bars(
+        self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp
+    ) -> pd.DataFrame:
+        paths = sorted(self.folder.glob(INTRADAY))
+        if not paths:
+            raise SourceUnavailableError(f"there is no file {self.folder / INTRADAY}")
+        rows = pd.concat([parquet.read(path, parquet.INTRADAY) for path in paths], ignore_index=True)
+        local = rows["ts"].dt.tz_convert(calendar.TIMEZONE).dt.tz_localize(None)
+        rows["session"] = local.dt.normalize().astype("datetime64[us]")
+        self._check(rows, symbols, first, last)
+        rows = rows[rows["symbol"].isin(list(symbols)) & rows["session"].between(first, last)]
+        known = rows["ts"] + (FIVE_MINUTES + self.delay)
+        return self._bars(rows.assign(known_at=known, timeframe="5min", basis="raw"))
+
+    def _check(
+        self, rows: pd.DataFrame, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp
+    ) -> None:
+        present = set(rows["symbol"].unique())
+        absent = [symbol for symbol in symbols if symbol not in present]
+        if absent:
+            raise MissingBarsError(
+                f"{', '.join(absent)} is not in {self.folder}, which holds {', '.join(sorted(present))}"
+            )
+        begins, ends = rows["session"].min(), rows["session"].max()
+        if first < begins or last > ends:
+            raise MissingBarsError(
+                f"{self.folder} holds the sessions {begins:%Y-%m-%d} to {ends:%Y-%m-%d}; "
+                f"{first:%Y-%m-%d} to {last:%Y-%m-%d} reaches outside"
+            )
+
+    def _bars(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return _typed("bars", rows.assign(source=self.name))
+
+    def _actions(self, rows: pd.DataFrame) -> pd.DataFrame:
+        known = [calendar.session_close(calendar.shift(t, -1)) + self.delay for t in rows["session"]]
+        dividend = rows["kind"].eq("dividend")
+        paid = [
+            calendar.shift(t, PAY_LAG_SESSIONS * paying)
+            for t, paying in zip(rows["session"], dividend, strict=True)
+        ]
+        known_at = pd.Series(pd.DatetimeIndex(known, tz="UTC").as_unit("us"), index=rows.index)
+        pay_session = pd.Series(pd.DatetimeIndex(paid).as_unit("us"), index=rows.index)
+        return _typed(
+            "corporate_actions", rows.assign(known_at=known_at, pay_session=pay_session, source=self.name)
+        )
+
+
+def _trading_hours(labels: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Start and end of each daily bar (UTC); a label that is no session gets the regular hours."""
+    each = pd.DatetimeIndex(labels.unique())
+    trading = np.array([calendar.is_session(label) for label in each], dtype=bool)
+    local = each.tz_localize(calendar.TIMEZONE)
+    starts, ends = ((local + hours).tz_convert("UTC").as_unit("us").to_series() for hours in (_OPEN, _CLOSE))
+    starts[trading] = calendar.open_each(each[trading])
+    ends[trading] = calendar.as_of_each(each[trading], pd.Timedelta(0))
+    starts.index = ends.index = each
+    return labels.map(starts), labels.map(ends)
+
+
+def _typed(table: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with the columns and types of `table`, in the order of the files, unchecked."""
+    dtypes = frames.table_of(table).dtypes
+    return rows[list(dtypes)].astype(dtypes).reset_index(drop=True)
+
+
+def _ordered(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    return rows.sort_values(key, kind="stable", ignore_index=True)
