@@ -81,7 +81,9 @@ def free_port(preferred: int) -> int:
             with contextlib.suppress(OSError):
                 candidate.bind((HOST, port))
                 return port
-    raise SourceUnavailableError(f"the ports {preferred} to {preferred + PORTS_TRIED - 1} are all busy; free one")
+    raise SourceUnavailableError(
+        f"the ports {preferred} to {preferred + PORTS_TRIED - 1} are all busy; free one"
+    )
 
 
 class Supervisor:
@@ -110,7 +112,7 @@ class Supervisor:
                     stderr=subprocess.STDOUT,
                     env=self._environment,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
+                    preexec_fn=_in_the_child,  # noqa: PLW1509 - two system calls, no lock taken
                 )
             self._running.append((service, program))
 
@@ -172,12 +174,19 @@ class Supervisor:
     def _explain(self, service: Service, what: str) -> str:
         log = self.log_of(service)
         lines = log.read_text(errors="replace").strip().splitlines()
-        return f"{service.name} {what}; its log {log} ends with: {' | '.join(lines[-LOG_LINES:]) or '(nothing)'}"
+        return (
+            f"{service.name} {what}; its log {log} ends with: {' | '.join(lines[-LOG_LINES:]) or '(nothing)'}"
+        )
 
 
-def _die_with_parent() -> None:
-    """In the child: be told to stop when the supervisor is killed and cannot say so itself (Linux)."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _in_the_child() -> None:
+    """Listen to SIGINT, which a shell switches off for what it starts in the background.
+
+    On Linux, also be told to stop when the supervisor is killed and cannot say so itself.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _send(pid: int, what: signal.Signals, *, group: bool = True) -> None:

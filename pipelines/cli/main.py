@@ -72,7 +72,9 @@ def run(
     """Run the whole line over a range of sessions and write the report."""
     from pipelines.cli import run as command
 
-    command.run(home, source=source, data=data, sessions=sessions, first=first, last=last, seed=seed, wait=wait)
+    command.run(
+        home, source=source, data=data, sessions=sessions, first=first, last=last, seed=seed, wait=wait
+    )
 
 
 @app.command()
@@ -237,7 +239,9 @@ def status_of(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - a person gets one line, the trace goes to a file
         from pipelines.cli.traces import keep
 
-        return _failed(f"{type(error).__name__}: {error}; the full trace is in {keep(error, arguments)}", FAILED)
+        return _failed(
+            f"{type(error).__name__}: {error}; the full trace is in {keep(error, arguments)}", FAILED
+        )
     return status if isinstance(status, int) else DONE
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import services
 from pipelines.services import HOST, Service, Supervisor, free_port
 from trading.errors import HomeError, SourceUnavailableError
 
@@ -43,6 +45,13 @@ def lives(pid: int) -> bool:
     return state != "Z"
 
 
+def ends(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while lives(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not lives(pid)
+
+
 def first_line(path: Path) -> str:
     for _ in range(200):
         if path.exists() and (text := path.read_text()).endswith("\n"):
@@ -64,7 +73,7 @@ def test_a_web_server_answers_and_is_gone_after_stop(supervisor: Supervisor) -> 
 
 
 def test_a_program_that_ignores_signals_is_killed_with_its_children(
-    supervisor: Supervisor, tmp_path: Path
+    supervisor: Supervisor,
 ) -> None:
     stubborn = python("stubborn", STUBBORN)
     supervisor.start([stubborn])
@@ -117,7 +126,7 @@ def test_waiting_ends_when_someone_wants_to_stop(supervisor: Supervisor) -> None
 
 
 def test_services_do_not_inherit_an_ignored_interrupt(supervisor: Supervisor) -> None:
-    service = python("asks", "import signal; print(signal.getsignal(signal.SIGINT), flush=True); input()")
+    service = python("asks", "import signal; print(signal.getsignal(signal.SIGINT), flush=True)")
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         supervisor.start([service])
@@ -136,6 +145,28 @@ def test_a_busy_port_gives_the_next_one() -> None:
         assert preferred < free_port(preferred) < preferred + 100
 
 
-def test_no_port_at_all_is_an_error() -> None:
-    with pytest.raises((SourceUnavailableError, OverflowError)):
-        free_port(65536)
+def test_no_free_port_at_all_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "PORTS_TRIED", 1)
+    preferred = free_port(18380)
+    with socket.socket() as busy:
+        busy.bind((HOST, preferred))
+        busy.listen()
+
+        with pytest.raises(SourceUnavailableError, match="all busy"):
+            free_port(preferred)
+
+
+def test_services_stop_when_their_supervisor_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time; from pathlib import Path; from pipelines.services import Service, Supervisor\n"
+        "s = Supervisor(Path(sys.argv[1]), os.environ)\n"
+        "s.start([Service('sleeper', (sys.executable, '-c', 'import time; time.sleep(60)'))])\n"
+        "print(s._running[0][1].pid, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
+        pid = int(owner.stdout.readline())
+        assert lives(pid)
+        owner.kill()
+
+    assert ends(pid, seconds=5)

