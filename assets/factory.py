@@ -12,7 +12,7 @@ from assets.face import Face
 from assets.failures import translated
 from assets.tables import columns_of, facts, table_type
 from trading import calendar, frames
-from trading.line import Request, make_range, refuse_future
+from trading.line import Request, make_and_write, make_range, refuse_future
 from trading.plan import Plan
 from trading.stages.stage import Stage
 
@@ -27,41 +27,38 @@ def stage_assets(
 ) -> dg.AssetsDefinition:
     """The asset, or the multi-asset that is never a subset of itself, of one stage.
 
-    Computed tables leave through the IO manager, one commit a table; recorded ones are written by
-    the body, all of the stage in one transaction.
+    A single computed table leaves through the IO manager. Where a stage makes several tables, or
+    recorded ones, its body writes them all in one transaction.
     """
-    if all(frames.table_of(table).storage == "computed" for table in stage.makes):
-        return _computed(stage, plan, faces, partitions)
-    return _recorded(stage, plan, faces, partitions)
+    (first, *others) = stage.makes
+    if not others and frames.table_of(first).storage == "computed":
+        return _single(stage, plan, faces[first], partitions)
+    return _together(stage, plan, faces, partitions)
 
 
-def _computed(
-    stage: Stage, plan: Plan, faces: Mapping[str, Face], partitions: dg.PartitionsDefinition[str]
+def _single(
+    stage: Stage, plan: Plan, face: Face, partitions: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
-    outs = {table: _out(table, stage, faces[table]) for table in stage.makes}
+    table = stage.makes[0]
 
-    @dg.multi_asset(
-        name=stage.name,
-        outs=outs,
-        deps=_deps_outside(stage),
-        internal_asset_deps={
-            table: {dg.AssetKey(cause) for cause in _causes(stage, table)} for table in outs
-        },
+    @dg.asset(
+        name=table,
+        deps=_causes(stage, table),
+        dagster_type=table_type(table),
+        io_manager_key=IO_MANAGER,
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        **_shown(stage, table, face),
     )
-    def compute(
-        context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
-    ) -> Iterator[dg.Output[Any]]:
+    def compute(context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]) -> dg.Output[Any]:
         with translated():
-            made = make_range(stage, plan, home.store, request_of(context, home))
-        for table, frame in made.items():
-            yield dg.Output(frame, output_name=table, metadata=facts(frame, faces[table]))
+            made = make_range(stage, plan, home.store, request_of(context, home))[table]
+        return dg.Output(made, metadata=facts(made, face))
 
     return compute
 
 
-def _recorded(
+def _together(
     stage: Stage, plan: Plan, faces: Mapping[str, Face], partitions: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
     @dg.multi_asset(
@@ -74,11 +71,10 @@ def _recorded(
         context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with translated():
-            request = request_of(context, home)
-            made = make_range(stage, plan, home.store, request)
-            sessions = plan.sessions(stage.name, request.inception, request.first, request.last)
-            home.store.write(made, sessions[0], sessions[-1], commit=commit_of(context, home))
-            home.after_write(stage.name, made)
+            made = make_and_write(
+                stage, plan, home.store, request_of(context, home), commit_of(context, home)
+            )
+            home.after_write(made)
         for table, frame in made.items():
             yield dg.MaterializeResult(asset_key=table, metadata=facts(frame, faces[table]))
 
@@ -107,32 +103,21 @@ def commit_of(context: dg.AssetExecutionContext, home: OpenHome) -> dict[str, st
     return {"run_id": context.run.run_id, "settings": home.settings_digest}
 
 
-def _out(table: str, stage: Stage, face: Face) -> dg.AssetOut:
-    return dg.AssetOut(
-        key=table,
-        dagster_type=table_type(table),
-        io_manager_key=IO_MANAGER,
-        description=face.description,
-        group_name=face.group,
-        owners=[face.owner],
-        kinds=set(face.kinds),
-        metadata=_declared(stage, table),
-    )
-
-
 def _spec(table: str, stage: Stage, face: Face) -> dg.AssetSpec:
     deps: list[Any] = [*_causes(stage, table)]
     if table == "positions":
         deps.append(dg.AssetDep(table, partition_mapping=YESTERDAY))
-    return dg.AssetSpec(
-        table,
-        deps=deps,
-        description=face.description,
-        group_name=face.group,
-        owners=[face.owner],
-        kinds=set(face.kinds),
-        metadata=_declared(stage, table),
-    )
+    return dg.AssetSpec(table, deps=deps, **_shown(stage, table, face))
+
+
+def _shown(stage: Stage, table: str, face: Face) -> dict[str, Any]:
+    return {
+        "description": face.description,
+        "group_name": face.group,
+        "owners": [face.owner],
+        "kinds": set(face.kinds),
+        "metadata": _declared(stage, table),
+    }
 
 
 def _declared(stage: Stage, table: str) -> dict[str, Any]:
@@ -146,7 +131,3 @@ def _declared(stage: Stage, table: str) -> dict[str, Any]:
 def _causes(stage: Stage, table: str) -> list[str]:
     """Declared dependencies, all mapped to the same session: look-backs are the store's affair."""
     return [*stage.causes_of(table), *(["model_versions"] if stage.uses_models else [])]
-
-
-def _deps_outside(stage: Stage) -> list[str]:
-    return sorted({cause for table in stage.makes for cause in _causes(stage, table)} - set(stage.makes))

@@ -54,9 +54,7 @@ def facts(frame: pd.DataFrame, face: Face) -> dict[str, dg.MetadataValue]:
     return shown
 
 
-def columns_of(table: str) -> dg.MetadataValue:
+def columns_of(table: str) -> dg.TableSchema:
     """Column names and types for the UI's schema tab."""
     dtypes = frames.table_of(table).dtypes
-    return dg.MetadataValue.table_schema(
-        dg.TableSchema(columns=[dg.TableColumn(name, dtype) for name, dtype in dtypes.items()])
-    )
+    return dg.TableSchema(columns=[dg.TableColumn(name, dtype) for name, dtype in dtypes.items()])

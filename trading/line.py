@@ -171,9 +171,11 @@ def run_line(plan: Plan, store: Store, request: Request, train: Callable[[Store]
         make_and_write(stage, plan, store, request)
 
 
-def make_and_write(stage: Stage, plan: Plan, store: Store, request: Request) -> dict[str, pd.DataFrame]:
+def make_and_write(
+    stage: Stage, plan: Plan, store: Store, request: Request, commit: Mapping[str, str] | None = None
+) -> dict[str, pd.DataFrame]:
     """Make the tables of `stage` and write them over the sessions that were made, in one transaction."""
     made = make_range(stage, plan, store, request)
     sessions = plan.sessions(stage.name, request.inception, request.first, request.last)
-    store.write(made, sessions[0], sessions[-1], commit={"stage": stage.name})
+    store.write(made, sessions[0], sessions[-1], commit=commit or {"stage": stage.name})
     return made
