@@ -136,6 +136,16 @@ class IntervalCalibrator(Protocol):
 class EnsembleWeighting(Protocol):
     """Weights of models from their losses. State: `average_loss_` (k,), `observations_` (k,)."""
 
+    @property
+    def average_loss_(self) -> Floats:
+        """(k,) averaged loss, NaN for a model not seen yet."""
+        ...
+
+    @property
+    def observations_(self) -> NDArray[np.int64]:
+        """(k,) sessions in the average."""
+        ...
+
     def resume(self, average_loss: Floats, observations: NDArray[np.int64]) -> Self:
         """A copy with the state of the previous session; NaN loss for a model not seen before."""
         ...
@@ -172,7 +182,10 @@ class RegimeFit:
 class RegimeModel(Protocol):
     """Market regimes, filtered only: there is no smoother. State: `fit_`."""
 
-    fit_: RegimeFit | None
+    @property
+    def fit_(self) -> RegimeFit | None:
+        """The parameters in force, None before a fit."""
+        ...
 
     def fit(self, features: Floats, previous: RegimeFit | None = None) -> Self:
         """A copy fitted on raw (w, c) features, NaN where unknown, its states aligned to `previous`."""

@@ -38,8 +38,10 @@ class SoftmaxWeighting:
     half_life_sessions: float = 30.0
     temperature: float = 0.05
     floor: float = 0.1
-    average_loss_: Floats | None = field(default=None, compare=False, repr=False)
-    observations_: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+    average_loss_: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
+    observations_: NDArray[np.int64] = field(
+        default_factory=lambda: np.empty(0, np.int64), compare=False, repr=False
+    )
 
     def resume(self, average_loss: Floats, observations: NDArray[np.int64]) -> Self:
         """A copy with the state (k,) of the previous session."""
@@ -67,7 +69,7 @@ class SoftmaxWeighting:
         return _on_grid(floor + (1 - floor * len(loss)) * raw / raw.sum())
 
     def _state(self) -> tuple[Floats, NDArray[np.int64]]:
-        if self.average_loss_ is None or self.observations_ is None:
+        if not len(self.average_loss_):
             raise NotFittedError("the weighting has no state; call resume first")
         return self.average_loss_, self.observations_
 
