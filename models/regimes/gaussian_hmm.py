@@ -137,7 +137,11 @@ class GaussianRegimes:
         covariance = (model.covars_ + model.covars_.transpose(0, 2, 1)) / 2
         transition = model.transmat_
         fitted = replace(
-            start, start=stationary(transition), transition=transition, mean=model.means_, covariance=covariance
+            start,
+            start=stationary(transition),
+            transition=transition,
+            mean=model.means_,
+            covariance=covariance,
         )
         return fitted, monitor.last
 

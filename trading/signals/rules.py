@@ -1,0 +1,47 @@
+"""What the strategy makes of a forecast: direction, confidence, alpha, and the roadmap's gates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trading.interfaces import Bools, Floats
+
+
+@dataclass(frozen=True)
+class SignalRules:
+    """Hyper-parameters of the signals.
+
+    Parameters
+    ----------
+    strategy : name under which the signals are booked
+    horizon : sessions ahead to which the strategy listens
+    confidence_threshold : probability of the direction that the roadmap's gate asks for
+    interval_width_limit : width that the roadmap's gate asks for, at any horizon; for the continuous
+        confidence it is the width at one session, and grows with the root of the horizon
+    """
+
+    strategy: str = "swing"
+    horizon: int = 5
+    confidence_threshold: float = 0.75
+    interval_width_limit: float = 0.03
+
+    def direction(self, probability: Floats) -> NDArray[np.int64]:
+        """1 up, -1 down, 0 undecided, from the probability of a positive return."""
+        return np.sign(probability - 0.5).astype(np.int64)
+
+    def confidence(self, probability: Floats, width: Floats) -> Floats:
+        """Probability of the direction, scaled down as the interval gets wider than usual for its horizon.
+
+        Continuous, in (0, 1]; 0 where the width is unknown because the interval still warms up.
+        """
+        usual = self.interval_width_limit * np.sqrt(self.horizon)
+        known = np.where(np.isnan(width), np.inf, np.maximum(width, usual))
+        return np.maximum(probability, 1 - probability) * usual / known
+
+    def passes(self, probability: Floats, width: Floats) -> Bools:
+        """Whether both gates of the roadmap let the symbol through; never with an unknown width."""
+        sure = np.maximum(probability, 1 - probability) >= self.confidence_threshold
+        return sure & (np.nan_to_num(width, nan=np.inf) < self.interval_width_limit)

@@ -1,0 +1,120 @@
+"""The ensemble's own interval, from its own misses, and how much its median has been worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trading.errors import UsageError
+from trading.evaluation.coverage import covered
+from trading.frames import HORIZONS, QUANTILES
+from trading.history import Rows
+from trading.interfaces import Floats, Forecast, IntervalCalibrator
+from trading.signals.skill import SkillRules, SkillState
+from trading.stages import maturity
+from trading.stages.layout import DAILY, grid, labelled, last_known, same, selected
+from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
+from trading.stages.version_intervals import WINDOW_SESSIONS, calibrated_columns, issued_then
+from trading.universe import SYMBOLS
+
+_KEPT = ("lower", "upper", "miscoverage", "score")
+_MISCOVERAGE, _SCORE = 2, 3
+_SKILL = ("average_product", "average_square", "average_realized_square", "observations")
+
+
+def ensemble_intervals_stage(
+    calibrator: IntervalCalibrator,
+    *,
+    skill: SkillRules | None = None,
+    window_sessions: int = WINDOW_SESSIONS,
+) -> Stage:
+    """The stage that calibrates the ensemble and measures its skill.
+
+    A score is kept in the row of the session at which it matured; a symbol without a forecast at
+    that session leaves none. Contaminated forecasts calibrate, but do not count as skill.
+    """
+    rules = skill or SkillRules()
+
+    def make(_moment: Moment, inputs: Inputs) -> Outputs:
+        cells = _cells(inputs["ensemble_forecast"])
+        realized = maturity.realized_returns(inputs["features"]).T  # (s, h)
+        matured = np.stack([cells[-1 - h, :, place] for place, h in enumerate(HORIZONS)], axis=1)
+        return {
+            "ensemble_intervals": _intervals(cells[-1], matured, realized, inputs, calibrator),
+            "ensemble_skill": _skill(inputs["ensemble_skill"], matured, realized, rules),
+        }
+
+    if window_sessions <= maturity.LONGEST + 1:
+        raise UsageError(
+            f"a window of {window_sessions} sessions cannot hold scores of {maturity.LONGEST} ahead"
+        )
+    return Stage(
+        name="ensemble_intervals",
+        reads=(
+            Read("ensemble_forecast", lookback=maturity.LONGEST),
+            Read("features", lookback=maturity.LONGEST - 1),
+        ),
+        makes=("ensemble_intervals", "ensemble_skill"),
+        make=make,
+        keeps=(
+            Read("ensemble_intervals", lookback=window_sessions - 2, offset=1),
+            Read("ensemble_skill", offset=1),
+        ),
+    )
+
+
+def _cells(rows: Rows) -> Floats:
+    """(21, s, h, q + 1) quantiles and contamination of the forecasts of t - 20 to t."""
+    columns = (*QUANTILES, "contaminated")
+    return rows.block(columns, timeframe=(DAILY,), session=rows.sessions, symbol=SYMBOLS, horizon=HORIZONS)[0]
+
+
+def _intervals(
+    now: Floats, matured: Floats, realized: Floats, inputs: Inputs, calibrator: IntervalCalibrator
+) -> dict[str, NDArray[Any]]:
+    """Rows of the symbols with a forecast now (s, h, q + 1), given what matured and what happened (s, h)."""
+    own = inputs["ensemble_intervals"]
+    past = own.block(_KEPT, timeframe=(DAILY,), session=own.sessions, symbol=SYMBOLS, horizon=HORIZONS)[
+        0
+    ]  # (n, s, h, 4)
+    lower, median, upper = (
+        matured[..., place] for place in (maturity.LOWER, maturity.MEDIAN, maturity.UPPER)
+    )
+    score = maturity.conformity_score(lower, upper, realized)
+    issued = issued_then(past)
+    scores = np.concatenate([past[..., _SCORE], score[np.newaxis]])
+    level = last_known(past[-maturity.LONGEST :, ..., _MISCOVERAGE])
+    ready = calibrator.conformalize(scores, level).update(issued, realized)
+    interval = ready.predict_interval(Forecast(SYMBOLS, HORIZONS, now[..., :-1]))
+    happened = np.where(np.isnan(score), np.nan, realized)
+    columns = grid(symbol=SYMBOLS, horizon=HORIZONS) | {
+        "median": now[..., maturity.MEDIAN].ravel(),
+        "matured_median": np.where(np.isnan(score), np.nan, median).ravel(),
+        "realized": happened.ravel(),
+        "score": score.ravel(),
+    }
+    columns |= calibrated_columns(interval, covered(issued.lower, issued.upper, realized))
+    columns |= same(score.size, timeframe=DAILY)
+    return selected(columns, ~np.isnan(columns["median"]))
+
+
+def _skill(rows: Rows, matured: Floats, realized: Floats, rules: SkillRules) -> dict[str, NDArray[Any]]:
+    clean = np.where(matured[..., -1] == 0, matured[..., maturity.MEDIAN], np.nan)  # (s, h)
+    before = np.nan_to_num(rows.block(_SKILL, timeframe=(DAILY,), horizon=HORIZONS)[0])  # (h, 4)
+    states = [
+        SkillState(product, square, realized_square, int(count)).after(
+            clean[:, place], realized[:, place], rules
+        )
+        for place, (product, square, realized_square, count) in enumerate(before.tolist())
+    ]
+    columns = {
+        "horizon": labelled(HORIZONS),
+        "average_product": np.array([state.product for state in states]),
+        "average_square": np.array([state.square for state in states]),
+        "average_realized_square": np.array([state.realized_square for state in states]),
+        "observations": np.array([state.observations for state in states], dtype=np.int64),
+        "skill": np.array([state.skill(h, rules) for state, h in zip(states, HORIZONS, strict=True)]),
+    }
+    return columns | same(len(HORIZONS), timeframe=DAILY)

@@ -1,0 +1,94 @@
+"""The champions' forecasts with their intervals: a selection, one version a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trading.errors import VersionMissingError
+from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
+from trading.history import Rows
+from trading.stages.champions import champions_in, newest_champion
+from trading.stages.layout import DAILY, grid, same, selected, stacked
+from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
+from trading.universe import SYMBOLS
+
+
+def forecasts_stage(models: Sequence[str]) -> Stage:
+    """The stage that lets the champion of each of `models` speak.
+
+    Champion is who was champion at t - 1. Where there is no such row (the first session of a
+    home), or that version was retired with t, the calendar of t decides, which was known before.
+    """
+
+    def make(moment: Moment, inputs: Inputs) -> Outputs:
+        versions = _speakers(models, moment, inputs)
+        if not versions:
+            raise VersionMissingError(
+                f"none of the models {', '.join(models)} has a champion with a forecast at {moment.session:%Y-%m-%d}; "
+                "train one that is live before that session"
+            )
+        bounds = _bounds(inputs["version_intervals"], versions)
+        parts = [
+            _selection(inputs[f"{FORECAST_PREFIX}{model}"], model, version, bounds[place, place])
+            for place, (model, version) in enumerate(versions.items())
+        ]
+        return {"forecasts": stacked(parts)}
+
+    return Stage(
+        name="forecasts",
+        reads=(
+            *(Read(f"{FORECAST_PREFIX}{model}") for model in models),
+            Read("version_intervals"),
+            Read("champions", offset=1),
+        ),
+        makes=("forecasts",),
+        make=make,
+        uses_models=tuple(models),
+    )
+
+
+def _speakers(models: Sequence[str], moment: Moment, inputs: Inputs) -> dict[str, str]:
+    """The version that speaks for each model that has a forecast."""
+    crowned = champions_in(inputs["champions"])
+    speakers = {}
+    for model in models:
+        issuers = set(inputs[f"{FORECAST_PREFIX}{model}"]["version"])
+        version = crowned.get(model)
+        if version not in issuers:
+            version = newest_champion(moment, model)
+        if version is not None and version in issuers:
+            speakers[model] = version
+    return speakers
+
+
+def _bounds(rows: Rows, versions: dict[str, str]) -> NDArray[np.float64]:
+    """(m, v, s, h, 2) calibrated bounds; those of the k-th speaker lie at [k, k]."""
+    labels = list(dict.fromkeys(versions.values()))
+    block = rows.block(
+        ("lower", "upper"),
+        timeframe=(DAILY,),
+        model=tuple(versions),
+        version=labels,
+        symbol=SYMBOLS,
+        horizon=HORIZONS,
+    )[0]
+    return block[:, [labels.index(version) for version in versions.values()]]
+
+
+def _selection(rows: Rows, model: str, version: str, bounds: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """Rows of one speaker, from its forecasts and its bounds (s, h, 2)."""
+    cells = rows.block(
+        (*QUANTILES, "contaminated"), timeframe=(DAILY,), version=(version,), symbol=SYMBOLS, horizon=HORIZONS
+    )[0, 0].reshape(-1, len(QUANTILES) + 1)
+    lower, upper = bounds.reshape(-1, 2).T
+    columns = (
+        grid(symbol=SYMBOLS, horizon=HORIZONS)
+        | same(len(cells), timeframe=DAILY, model=model, version=version)
+        | dict(zip(QUANTILES, cells.T, strict=False))
+        | {"contaminated": cells[:, -1] == 1, "lower": lower, "upper": upper}
+    )
+    return selected(columns, ~np.isnan(cells[:, 0]))

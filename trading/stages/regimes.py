@@ -1,0 +1,154 @@
+"""Which regime the market is in: a hidden Markov model, refitted on the calendar, filtered forward."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trading import calendar
+from trading.errors import MissingBarsError, ModelError
+from trading.features.market_state import market_state
+from trading.frames import REGIMES
+from trading.history import Rows
+from trading.interfaces import Floats, RegimeFit, RegimeModel
+from trading.stages.layout import DAILY, labelled, same
+from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
+
+_PROBABILITIES = tuple(f"p_{regime.lower()}" for regime in REGIMES)
+
+
+@dataclass(frozen=True)
+class RegimeRules:
+    """When the model is refitted, and what a regime means for the size of the book.
+
+    Parameters
+    ----------
+    window_sessions : that a fit looks back
+    filter_sessions : that the filter looks back; a chain forgets where it began well before
+    refit : a refit falls on the first session of each month or quarter, wherever a range begins
+    multipliers : exposure in each regime (1: all of it)
+    half_life_sessions : of the exponential smoothing of the multiplier
+    """
+
+    window_sessions: int = 252
+    filter_sessions: int = 126
+    refit: Literal["month", "quarter"] = "quarter"
+    multipliers: Mapping[str, float] = field(
+        default_factory=lambda: {"Bull": 1.0, "Bear": 0.5, "Volatile": 0.3, "Range": 0.8}
+    )
+    half_life_sessions: float = 5.0
+
+    def is_refit(self, session: pd.Timestamp) -> bool:
+        """Whether `session` is the first of its month or quarter."""
+        before = calendar.shift(session, -1)
+        return bool(getattr(before, self.refit) != getattr(session, self.refit))
+
+    def smoothed(self, probabilities: Floats, previous: float | None) -> float:
+        """The probability-weighted multiplier (k,), moved from `previous` with the half-life."""
+        raw = float(sum(p * self.multipliers[r] for p, r in zip(probabilities, REGIMES, strict=True)))
+        if previous is None:
+            return raw
+        keep = 0.5 ** (1 / self.half_life_sessions)
+        return keep * previous + (1 - keep) * raw
+
+
+def regimes_stage(model: RegimeModel, rules: RegimeRules | None = None) -> Stage:
+    """The stage that tells the regime of each session.
+
+    The first session of a home fits on the window that ends there; so the names of the states go
+    back to the inception, which is fixed for a home. Later fits start from the one before.
+    """
+    chosen = rules or RegimeRules()
+
+    def make(moment: Moment, inputs: Inputs) -> Outputs:
+        state = market_state(inputs["features"], inputs["bars"], chosen.window_sessions)
+        fit, fitted = _in_force(model, chosen, moment, inputs["regime_models"], state)
+        probabilities = model.resume(fit).filter(state[-chosen.filter_sessions :])[-1]
+        before = inputs["regimes"]["multiplier"]
+        multiplier = chosen.smoothed(probabilities, float(before[-1]) if len(before) else None)
+        return {
+            "regimes": _regime(probabilities, multiplier, _status(state[-1], fit)),
+            "regime_models": fit_columns(fit, fitted),
+        }
+
+    look_back = chosen.window_sessions - 1
+    return Stage(
+        name="regimes",
+        reads=(Read("features", lookback=look_back), Read("bars", lookback=look_back)),
+        makes=("regimes", "regime_models"),
+        make=make,
+        keeps=(Read("regimes", offset=1), Read("regime_models", offset=1)),
+    )
+
+
+def _in_force(
+    model: RegimeModel, rules: RegimeRules, moment: Moment, kept: Rows, state: Floats
+) -> tuple[RegimeFit, pd.Timestamp]:
+    """The parameters that hold at the session, and the session at which they were fitted."""
+    previous = fit_of(kept) if len(kept) else None
+    if previous is not None and not rules.is_refit(moment.session):
+        return previous, pd.Timestamp(kept["fitted_session"][0])
+    try:
+        fit = model.fit(state, previous).fit_
+    except ModelError as error:
+        raise MissingBarsError(f"no regime fit at {moment.session:%Y-%m-%d}: {error}") from error
+    if fit is None:
+        raise ModelError(f"the regime model returned no parameters at {moment.session:%Y-%m-%d}")
+    return fit, moment.session
+
+
+def _status(today: Floats, fit: RegimeFit) -> str:
+    known = ~np.isnan((today - fit.center) / fit.scale)
+    if not known.any():
+        return "carried"
+    return "filtered" if known.all() else "partial"
+
+
+def _regime(probabilities: Floats, multiplier: float, status: str) -> dict[str, NDArray[Any]]:
+    bounded = np.clip(probabilities, 0.0, 1.0)
+    likeliest = REGIMES[int(bounded.argmax())]
+    columns = {name: bounded[place : place + 1] for place, name in enumerate(_PROBABILITIES)}
+    columns["multiplier"] = np.clip(np.array([multiplier]), 0.0, 1.0)
+    return columns | same(1, timeframe=DAILY, regime=likeliest, status=status)
+
+
+def fit_columns(fit: RegimeFit, fitted: pd.Timestamp) -> dict[str, NDArray[Any]]:
+    """One row a regime; arrays as JSON, whose shortest decimal of a float reads back as the same float."""
+    arrays = {
+        "transition": [_text(row) for row in fit.transition],
+        "mean": [_text(row) for row in fit.mean],
+        "covariance": [_text(matrix) for matrix in fit.covariance],
+        "center": [_text(fit.center)] * len(REGIMES),
+        "scale": [_text(fit.scale)] * len(REGIMES),
+    }
+    columns = {name: labelled(texts) for name, texts in arrays.items()}
+    columns |= {"regime": labelled(REGIMES), "start": fit.start}
+    return columns | same(len(REGIMES), timeframe=DAILY, fitted_session=fitted)
+
+
+def fit_of(rows: Rows) -> RegimeFit:
+    """The parameters in the rows of one session of `regime_models`, exactly as they were written."""
+    place = [list(rows["regime"]).index(regime) for regime in REGIMES]
+    arrays = {
+        name: np.array([json.loads(rows[name][row]) for row in place], dtype=float)
+        for name in ("transition", "mean", "covariance", "center", "scale")
+    }
+    return RegimeFit(
+        start=np.asarray(rows["start"][place], dtype=float),
+        transition=arrays["transition"],
+        mean=arrays["mean"],
+        covariance=arrays["covariance"],
+        center=arrays["center"][0],
+        scale=arrays["scale"][0],
+    )
+
+
+def _text(values: Floats) -> str:
+    """JSON; an unused feature's NaN scale becomes null."""
+    return json.dumps(np.where(np.isnan(values), np.array(None), values).tolist())

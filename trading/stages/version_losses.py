@@ -1,0 +1,86 @@
+"""What each model version's forecast was worth, on the session at which it matured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trading import calendar
+from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
+from trading.history import Rows
+from trading.interfaces import Bools, Floats
+from trading.stages import maturity
+from trading.stages.layout import DAILY, selected, stacked
+from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
+from trading.universe import SYMBOLS
+
+_KEPT = ("symbol", "timeframe", "model", "version", "horizon", "contaminated")
+
+
+def version_losses_stage(models: Sequence[str]) -> Stage:
+    """The stage that meets the forecasts of `models` with what happened.
+
+    At t mature the forecasts of t - 1, t - 5 and t - 20 over 1, 5 and 20 sessions. A symbol of
+    which one of these log returns is unknown matures nothing.
+    """
+    tables = tuple(f"{FORECAST_PREFIX}{model}" for model in models)
+
+    def make(moment: Moment, inputs: Inputs) -> Outputs:
+        realized = maturity.realized_returns(inputs["features"])
+        return {
+            "version_losses": stacked(_matured(inputs[table], moment.session, realized) for table in tables)
+        }
+
+    return Stage(
+        name="version_losses",
+        reads=(
+            *(Read(table, lookback=maturity.LONGEST - 1, offset=1) for table in tables),
+            Read("features", lookback=maturity.LONGEST - 1),
+        ),
+        makes=("version_losses",),
+        make=make,
+    )
+
+
+def _matured(rows: Rows, session: pd.Timestamp, realized: Floats) -> dict[str, NDArray[Any]]:
+    due = _due(rows, session)
+    happened = _outcome(rows["horizon"][due], rows["symbol"][due], realized)
+    known = ~np.isnan(happened)
+    columns = {name: rows[name][due] for name in (*_KEPT, *QUANTILES)} | {
+        "issued_session": np.asarray(rows["session"], dtype="datetime64[us]")[due],
+        "realized": happened,
+    }
+    return _scored(selected(columns, known))
+
+
+def _due(rows: Rows, session: pd.Timestamp) -> Bools:
+    """Which rows were issued exactly their horizon before `session`."""
+    issued = np.asarray(rows["session"], dtype="datetime64[us]")
+    due = np.zeros(len(rows), dtype=bool)
+    for horizon in HORIZONS:
+        origin = calendar.shift(session, -horizon).to_datetime64().astype("datetime64[us]")
+        due |= (rows["horizon"] == horizon) & (issued == origin)
+    return due & (rows["timeframe"] == DAILY)
+
+
+def _outcome(horizons: NDArray[np.int64], symbols: NDArray[np.object_], realized: Floats) -> Floats:
+    place_of = {symbol: place for place, symbol in enumerate(SYMBOLS)}
+    along = [HORIZONS.index(horizon) for horizon in horizons.tolist()]
+    return realized[along, [place_of[symbol] for symbol in symbols]] if along else np.empty(0)
+
+
+def _scored(columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    quantiles = np.stack([columns.pop(name) for name in QUANTILES], axis=-1)
+    realized, median = columns["realized"], quantiles[:, maturity.MEDIAN]
+    lower, upper = quantiles[:, maturity.LOWER], quantiles[:, maturity.UPPER]
+    return columns | {
+        "median": median,
+        "pinball": maturity.pinball(quantiles, realized),
+        "absolute_error": np.abs(realized - median),
+        "score": maturity.conformity_score(lower, upper, realized),
+        "hit": np.sign(median) == np.sign(realized),
+    }
