@@ -1,0 +1,154 @@
+"""The models that Fabline knows, as data: adding one is a file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from trading.errors import UsageError
+from trading.history import History
+from trading.interfaces import Forecaster
+from trading.stages.forecast import forecast_stage
+from trading.stages.models_book import MemoryModelBook
+from trading.stages.stage import Stage
+from trading.stages.training import (
+    Cadence,
+    Due,
+    Trained,
+    due_versions,
+    look_back,
+    train_version,
+    training_window,
+)
+
+SHIPPED_CHECKPOINT = "timesfm_small"
+# Weights of which nobody says what they have seen may have seen everything.
+UNKNOWN_DATA = pd.Timestamp("2040-12-31").as_unit("us")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One line of the catalogue.
+
+    Attributes
+    ----------
+    prototype : makes the unfitted forecaster; heavy libraries load only when it predicts
+    cadence : `zero_shot`, or `quarterly` training
+    min_history : finite returns that a symbol needs in the window to be forecast
+    code_version : raise it whenever the code gives other numbers
+    seed : of everything random in training
+    training_sessions : fixed length of the training window; 0 for zero-shot
+    data_through : last session that pretrained weights may have seen; None if they saw no market
+    """
+
+    name: str
+    prototype: Callable[[], Forecaster]
+    cadence: Cadence
+    enabled: bool
+    min_history: int
+    code_version: str = "1"
+    seed: int = 0
+    training_sessions: int = 0
+    data_through: pd.Timestamp | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of this model."""
+        context = self.prototype().context_sessions
+        return forecast_stage(self.name, context, self.min_history, look_back(self, context))
+
+
+def _random_walk() -> Forecaster:
+    from models.forecasters.random_walk import RandomWalk
+
+    return RandomWalk()
+
+
+def _ar1() -> Forecaster:
+    from models.forecasters.ar1 import PooledAR1
+
+    return PooledAR1()
+
+
+def _timesfm(checkpoint: str = SHIPPED_CHECKPOINT) -> Forecaster:
+    from models.forecasters.timesfm import TimesFM
+
+    return TimesFM(checkpoint=checkpoint)
+
+
+def _fracast() -> Forecaster:
+    from models.forecasters.fracast import Fracast
+
+    return Fracast()
+
+
+CATALOGUE: tuple[ModelSpec, ...] = (
+    ModelSpec("random_walk", _random_walk, "zero_shot", enabled=True, min_history=21),
+    ModelSpec("ar1", _ar1, "quarterly", enabled=True, min_history=22, training_sessions=378),
+    ModelSpec("timesfm", _timesfm, "zero_shot", enabled=True, min_history=64),
+    ModelSpec("fracast", _fracast, "zero_shot", enabled=False, min_history=64, data_through=UNKNOWN_DATA),
+)
+
+
+def default_models() -> tuple[str, ...]:
+    """Names of the models that a home uses unless told otherwise."""
+    return tuple(spec.name for spec in CATALOGUE if spec.enabled)
+
+
+def model_specs(
+    names: Iterable[str] | None = None,
+    *,
+    timesfm_checkpoint: str = "",
+    timesfm_data_through: pd.Timestamp | None = None,
+) -> tuple[ModelSpec, ...]:
+    """The catalogue's entries of `names` (None: the default ones), in the order of the catalogue.
+
+    Parameters
+    ----------
+    timesfm_checkpoint : a folder or a cached hub name in place of the shipped checkpoint
+    timesfm_data_through : the last session those weights may have seen; not given, all are CONTAMINATED
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, or none is given.
+    """
+    wanted = set(default_models() if names is None else names)
+    unknown = sorted(wanted - {spec.name for spec in CATALOGUE})
+    if unknown or not wanted:
+        known = ", ".join(spec.name for spec in CATALOGUE)
+        asked = f"unknown model {unknown[0]!r}" if unknown else "no model is named"
+        raise UsageError(f"{asked}; the catalogue holds {known}")
+    chosen = (spec for spec in CATALOGUE if spec.name in wanted)
+    return tuple(_configured(spec, timesfm_checkpoint, timesfm_data_through) for spec in chosen)
+
+
+def model_spec(name: str) -> ModelSpec:
+    """The catalogue's entry of one model; UsageError if there is none."""
+    return model_specs((name,))[0]
+
+
+def _configured(spec: ModelSpec, checkpoint: str, through: pd.Timestamp | None) -> ModelSpec:
+    if spec.name != "timesfm" or checkpoint in ("", SHIPPED_CHECKPOINT):
+        return spec
+    return replace(spec, prototype=lambda: _timesfm(checkpoint), data_through=through or UNKNOWN_DATA)
+
+
+def train(spec: ModelSpec, features: History, due: Due) -> Trained:
+    """The version that `due` asks for, trained on the features up to its last session."""
+    if due.trained_through is None:
+        return train_version(spec, due, None)
+    return train_version(spec, due, training_window(features, spec, due.trained_through))
+
+
+def train_book(
+    specs: Iterable[ModelSpec], features: History, first: pd.Timestamp, last: pd.Timestamp
+) -> MemoryModelBook:
+    """All versions that the sessions `first` to `last` need, trained and held in memory."""
+    chosen = tuple(specs)
+    trained = [
+        train(spec, features, due) for spec in chosen for due in due_versions(spec.cadence, first, last)
+    ]
+    return MemoryModelBook.of({spec.name: spec.cadence for spec in chosen}, trained)

@@ -1,0 +1,46 @@
+"""Learned state as safetensors bytes: the same state gives the same bytes, and nothing is ever unpickled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trading.errors import CheckpointError
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def pack(arrays: Arrays) -> bytes:
+    """Safetensors bytes of named arrays, ordered by name."""
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
+
+
+def unpack(payload: bytes, shapes: Mapping[str, tuple[int, ...]], model: str) -> dict[str, NDArray[Any]]:
+    """The arrays of `payload`, which must be finite float64 of exactly these names and shapes.
+
+    Raises
+    ------
+    CheckpointError
+        If the bytes are not safetensors, or hold anything else.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = load(payload)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"the state of {model} is not safetensors ({error}); train it again") from None
+    found = {name: array.shape for name, array in arrays.items()}
+    if found != dict(shapes):
+        raise CheckpointError(
+            f"the state of {model} holds {found}, not {dict(shapes)}: it belongs to another model or version"
+        )
+    for name, array in arrays.items():
+        if array.dtype != np.float64 or not np.isfinite(array).all():
+            raise CheckpointError(f"the state of {model}: {name} is not finite float64; train it again")
+    return arrays

@@ -1,0 +1,1 @@
+"""Training of the checkpoints that the repository ships, on synthetic data only."""

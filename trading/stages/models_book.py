@@ -1,0 +1,52 @@
+"""The model versions of a home, held in memory: what the in-memory line and the registry both hand out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from trading.errors import VersionMissingError
+from trading.interfaces import Forecaster, ModelVersion
+from trading.stages.training import Cadence, Trained, live_versions
+
+
+@dataclass(frozen=True)
+class MemoryModelBook:
+    """Versions with their forecasters, in the order in which they were trained.
+
+    Attributes
+    ----------
+    cadences : how often each model is trained
+    trained : all versions of all models
+    """
+
+    cadences: Mapping[str, Cadence]
+    trained: tuple[Trained, ...]
+
+    @classmethod
+    def of(cls, cadences: Mapping[str, Cadence], trained: Iterable[Trained]) -> MemoryModelBook:
+        """The book of some trained versions."""
+        return cls(dict(cadences), tuple(trained))
+
+    def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
+        """Live versions of `model` with their forecasters, ordered by version.
+
+        Raises
+        ------
+        VersionMissingError
+            If the calendar wants one that is not there.
+        """
+        speaks = {entry.version.version: entry.forecaster for entry in self.trained}
+        return tuple((version, speaks[version.version]) for version in self.records(model, session))
+
+    def records(self, model: str, session: pd.Timestamp) -> tuple[ModelVersion, ...]:
+        """The same without forecasters."""
+        if model not in self.cadences:
+            known = ", ".join(self.cadences) or "none"
+            raise VersionMissingError(
+                f"no version of model {model!r} was ever trained; this book holds {known}"
+            )
+        versions = (entry.version for entry in self.trained if entry.version.model == model)
+        return live_versions(model, self.cadences[model], versions, session)
