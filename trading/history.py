@@ -6,6 +6,7 @@ within its declared look-back. What it cannot reach it cannot leak.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -118,13 +119,16 @@ class Rows:
     def block(self, columns: Sequence[str], **axes: Sequence[Hashable] | pd.DatetimeIndex) -> Array:
         """Several columns, each laid out as `cube` does, along a further last axis."""
         shape = tuple(len(labels) for labels in axes.values())
-        places = [self._places(name, labels) for name, labels in axes.items()]
-        known = np.logical_and.reduce([place >= 0 for place in places])
-        out = np.full((*shape, len(columns)), np.nan)
-        where = tuple(place[known] for place in places)
+        cell, lowest = np.zeros(len(self), dtype=np.int64), np.zeros(len(self), dtype=np.int64)
+        for name, labels in axes.items():
+            place = self._places(name, labels)
+            cell = cell * len(labels) + place
+            lowest = np.minimum(lowest, place)
+        wanted: slice | NDArray[np.int64] = slice(None) if (lowest == 0).all() else np.nonzero(lowest == 0)[0]
+        out = np.full((math.prod(shape), len(columns)), np.nan)
         for last, column in enumerate(columns):
-            out[..., last][where] = self[column][known]
-        return out
+            out[cell[wanted], last] = self[column][wanted]
+        return out.reshape(*shape, len(columns))
 
     def _places(self, name: str, labels: Sequence[Hashable] | pd.DatetimeIndex) -> NDArray[np.int64]:
         if isinstance(labels, pd.DatetimeIndex):
