@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from trading import calendar
 from trading.errors import MissingBarsError, ModelError
 from trading.features.market_state import market_state
-from trading.frames import REGIMES
+from trading.frames import REGIMES, columns
 from trading.history import Rows
 from trading.interfaces import Floats, RegimeFit, RegimeModel
 from trading.stages.layout import DAILY, labelled, same
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 
 _PROBABILITIES = tuple(f"p_{regime.lower()}" for regime in REGIMES)
+_PARAMETERS = tuple(c for c in columns("regime_models") if c not in ("session", "known_at"))
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,13 @@ def regimes_stage(model: RegimeModel, rules: RegimeRules | None = None) -> Stage
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
         state = market_state(inputs["features"], inputs["bars"], chosen.window_sessions)
-        fit, fitted = _in_force(model, chosen, moment, inputs["regime_models"], state)
+        fit, parameters = _in_force(model, chosen, moment, inputs["regime_models"], state)
         probabilities = model.resume(fit).filter(state[-chosen.filter_sessions :])[-1]
         before = inputs["regimes"]["multiplier"]
         multiplier = chosen.smoothed(probabilities, float(before[-1]) if len(before) else None)
         return {
             "regimes": _regime(probabilities, multiplier, _status(state[-1], fit)),
-            "regime_models": fit_columns(fit, fitted),
+            "regime_models": parameters,
         }
 
     look_back = chosen.window_sessions - 1
@@ -89,18 +90,18 @@ def regimes_stage(model: RegimeModel, rules: RegimeRules | None = None) -> Stage
 
 def _in_force(
     model: RegimeModel, rules: RegimeRules, moment: Moment, kept: Rows, state: Floats
-) -> tuple[RegimeFit, pd.Timestamp]:
-    """The parameters that hold at the session, and the session at which they were fitted."""
+) -> tuple[RegimeFit, dict[str, NDArray[Any]]]:
+    """The parameters that hold at the session, and their rows."""
     previous = fit_of(kept) if len(kept) else None
     if previous is not None and not rules.is_refit(moment.session):
-        return previous, pd.Timestamp(kept["fitted_session"][0])
+        return previous, {name: kept[name] for name in _PARAMETERS}
     try:
         fit = model.fit(state, previous).fit_
     except ModelError as error:
         raise MissingBarsError(f"no regime fit at {moment.session:%Y-%m-%d}: {error}") from error
     if fit is None:
         raise ModelError(f"the regime model returned no parameters at {moment.session:%Y-%m-%d}")
-    return fit, moment.session
+    return fit, fit_columns(fit, moment.session)
 
 
 def _status(today: Floats, fit: RegimeFit) -> str:
@@ -113,9 +114,9 @@ def _status(today: Floats, fit: RegimeFit) -> str:
 def _regime(probabilities: Floats, multiplier: float, status: str) -> dict[str, NDArray[Any]]:
     bounded = np.clip(probabilities, 0.0, 1.0)
     likeliest = REGIMES[int(bounded.argmax())]
-    columns = {name: bounded[place : place + 1] for place, name in enumerate(_PROBABILITIES)}
-    columns["multiplier"] = np.clip(np.array([multiplier]), 0.0, 1.0)
-    return columns | same(1, timeframe=DAILY, regime=likeliest, status=status)
+    beliefs = {name: bounded[place : place + 1] for place, name in enumerate(_PROBABILITIES)}
+    beliefs["multiplier"] = np.clip(np.array([multiplier]), 0.0, 1.0)
+    return beliefs | same(1, timeframe=DAILY, regime=likeliest, status=status)
 
 
 def fit_columns(fit: RegimeFit, fitted: pd.Timestamp) -> dict[str, NDArray[Any]]:
@@ -127,9 +128,12 @@ def fit_columns(fit: RegimeFit, fitted: pd.Timestamp) -> dict[str, NDArray[Any]]
         "center": [_text(fit.center)] * len(REGIMES),
         "scale": [_text(fit.scale)] * len(REGIMES),
     }
-    columns = {name: labelled(texts) for name, texts in arrays.items()}
-    columns |= {"regime": labelled(REGIMES), "start": fit.start}
-    return columns | same(len(REGIMES), timeframe=DAILY, fitted_session=fitted)
+    texts = {name: labelled(values) for name, values in arrays.items()}
+    return (
+        texts
+        | {"regime": labelled(REGIMES), "start": fit.start}
+        | same(len(REGIMES), timeframe=DAILY, fitted_session=fitted)
+    )
 
 
 def fit_of(rows: Rows) -> RegimeFit:

@@ -60,7 +60,7 @@ def _columns(
         "direction": rules.direction(np.nan_to_num(probability, nan=0.5)),
         "probability": probability,
         "expected_return": expected,
-        "alpha": skill * expected,
+        "alpha": skill * expected + 0.0,  # no negative zero
         "lower": lower,
         "upper": upper,
         "confidence": rules.confidence(probability, upper - lower),
