@@ -8,11 +8,16 @@ FABLINE_DATABASE_URL   `postgresql://user:password@host/database` for the record
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from resources.home import Home
+from resources.postgres import EmbeddedPostgres
 from resources.store import HomeStore, store_at
+from trading.errors import HomeError, UsageError
 
 HOME, DATABASE = "FABLINE_HOME", "FABLINE_DATABASE_URL"
 DEFAULT_HOME = Path(".fabline")
@@ -30,8 +35,6 @@ def database_of(home: Home) -> str | Path:
     The PostgreSQL that a home keeps is started if it does not run yet; it stops with the last
     program that uses it.
     """
-    from resources.postgres import EmbeddedPostgres
-
     url = os.environ.get(DATABASE)
     if url:
         return url
@@ -49,3 +52,44 @@ def open_store(path: Path) -> HomeStore:
     """
     home = Home.open(path)
     return store_at(home.tables, database_of(home), create=False)
+
+
+def open_or_create(path: Path) -> Home:
+    """The home at `path`, made with the repository's dagster.yaml if there is none."""
+    template = ROOT / "dagster.yaml"
+    return Home.open_or_create(
+        path, created_by=version("fabline"), dagster_yaml=template if template.exists() else None
+    )
+
+
+@contextlib.contextmanager
+def services(home: Home, *, postgres: bool) -> Iterator[dict[str, str]]:
+    """Variables for the programs that serve a home; its PostgreSQL, if it has or wants one, runs meanwhile.
+
+    Raises
+    ------
+    UsageError
+        If an embedded PostgreSQL is wanted although the environment names another.
+    HomeError
+        If an embedded PostgreSQL is wanted by a home that keeps its tables in SQLite.
+    """
+    embedded = EmbeddedPostgres(home.path)
+    if postgres:
+        _check_that_postgres_fits(home, embedded)
+    variables = {HOME: str(home.path), "DAGSTER_HOME": str(home.dagster)}
+    try:
+        if postgres or (embedded.exists() and not os.environ.get(DATABASE)):
+            variables[DATABASE] = embedded.start()
+        yield variables
+    finally:
+        embedded.stop()
+
+
+def _check_that_postgres_fits(home: Home, embedded: EmbeddedPostgres) -> None:
+    if os.environ.get(DATABASE):
+        raise UsageError(f"{DATABASE} names a PostgreSQL already; leave --postgres out, or unset it")
+    if home.database.exists() and not embedded.exists():
+        raise HomeError(
+            f"the home {home.path} keeps its tables in SQLite and cannot move; "
+            f"start with another: fabline up --postgres --home DIR"
+        )

@@ -120,8 +120,10 @@ class Supervisor:
         """The file that holds what `service` prints."""
         return self._logs / f"{service.name}.log"
 
-    def wait_until_ready(self, stopping: Event, seconds: float = START_SECONDS) -> bool:
-        """Wait until every service answers; False if `stopping` was set before.
+    def wait_until_ready(
+        self, services: Sequence[Service], stopping: Event, seconds: float = START_SECONDS
+    ) -> bool:
+        """Wait until each of `services` answers; False if `stopping` was set before.
 
         Raises
         ------
@@ -129,7 +131,7 @@ class Supervisor:
             If a service ends by itself or does not answer in time, with the end of its log.
         """
         deadline = time.monotonic() + seconds
-        waiting = [service for service, _ in self._running]
+        waiting = list(services)
         while waiting and not stopping.wait(POLL_SECONDS):
             self.check()
             waiting = [service for service in waiting if not service.is_ready()]

@@ -28,7 +28,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="The settings of a home, and where each comes from.")
 app.add_typer(config_app, name="config")
 
-Home = Annotated[
+HomeOption = Annotated[
     Path, typer.Option("--home", envvar="FABLINE_HOME", metavar="DIR", help="Where all state lives.")
 ]
 HOME = Path(".fabline")
@@ -67,7 +67,7 @@ def run(
     last: To = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the simulated market.")] = None,
     wait: Wait = False,
-    home: Home = HOME,
+    home: HomeOption = HOME,
 ) -> None:
     """Run the whole line over a range of sessions and write the report."""
     from pipelines.cli import run as command
@@ -87,7 +87,7 @@ def backfill(
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make anew, even before inception.")] = False,
     wait: Wait = False,
-    home: Home = HOME,
+    home: HomeOption = HOME,
 ) -> None:
     """Make a range of sessions again."""
     from pipelines.cli import backfill as command
@@ -101,7 +101,7 @@ def up(
     postgres: Annotated[
         bool, typer.Option("--postgres", help="Start the embedded PostgreSQL and keep the home there.")
     ] = False,
-    home: Home = HOME,
+    home: HomeOption = HOME,
 ) -> None:
     """Start the Dagster UI, its daemon and MLflow together; Ctrl-C stops them."""
     from pipelines.cli import up as command
@@ -110,7 +110,7 @@ def up(
 
 
 @app.command()
-def status(*, home: Home = HOME) -> None:
+def status(*, home: HomeOption = HOME) -> None:
     """Say how far the line is, what failed, what is stale and what to do."""
     from pipelines.cli import status as command
 
@@ -134,7 +134,7 @@ def show(
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to a file instead of the terminal.")
     ] = None,
-    home: Home = HOME,
+    home: HomeOption = HOME,
 ) -> None:
     """Show a table of the home."""
     from pipelines.cli import show as command
@@ -151,7 +151,7 @@ def show(
 def explain(
     *,
     fill: Annotated[str, typer.Argument(help="A fill_id of the table fills.")],
-    home: Home = HOME,
+    home: HomeOption = HOME,
 ) -> None:
     """Follow a fill back to its order, target, forecasts, features and bars."""
     from pipelines.cli import explain as command
@@ -163,7 +163,7 @@ def explain(
 def report(
     *,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    home: Home = HOME,
+    home: HomeOption = HOME,
 ) -> None:
     """Write the home's report as one self-contained HTML file."""
     from pipelines.cli import report as command
@@ -175,7 +175,7 @@ def report(
 def config_show(
     *,
     format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
-    home: Home = HOME,
+    home: HomeOption = HOME,
 ) -> None:
     """Show every setting with its origin."""
     from pipelines.cli import config as command
@@ -188,7 +188,7 @@ def config_set(
     *,
     key: Annotated[str, typer.Argument(help="A setting, as `fabline config show` names it.")],
     value: Annotated[str, typer.Argument(help="Its new value.")],
-    home: Home = HOME,
+    home: HomeOption = HOME,
 ) -> None:
     """Write a setting to the home's fabline.toml."""
     from pipelines.cli import config as command
@@ -212,7 +212,7 @@ def diff(
 def doctor(
     *,
     format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
-    home: Home = HOME,
+    home: HomeOption = HOME,
 ) -> None:
     """Check what is installed, configured and reachable."""
     from pipelines.cli import doctor as command

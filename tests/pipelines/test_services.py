@@ -63,9 +63,10 @@ def first_line(path: Path) -> str:
 def test_a_web_server_answers_and_is_gone_after_stop(supervisor: Supervisor) -> None:
     port = free_port(18080)
     command = (sys.executable, "-m", "http.server", str(port), "--bind", HOST)
-    supervisor.start([Service("web", command, probe=f"http://{HOST}:{port}/")])
+    web = Service("web", command, probe=f"http://{HOST}:{port}/")
+    supervisor.start([web])
 
-    assert supervisor.wait_until_ready(threading.Event(), seconds=20)
+    assert supervisor.wait_until_ready([web], threading.Event(), seconds=20)
     supervisor.stop()
 
     with socket.socket() as probe:
@@ -103,10 +104,11 @@ def test_each_service_is_asked_in_its_own_way_first(supervisor: Supervisor, stop
 
 
 def test_a_service_that_ends_by_itself_is_an_error_with_its_last_words(supervisor: Supervisor) -> None:
-    supervisor.start([python("broken", "print('no such table'); raise SystemExit(3)", probe="tcp:1")])
+    broken = python("broken", "print('no such table'); raise SystemExit(3)", probe="tcp:1")
+    supervisor.start([broken])
 
     with pytest.raises(HomeError, match=r"broken ended with status 3; its log .* no such table"):
-        supervisor.wait_until_ready(threading.Event(), seconds=20)
+        supervisor.wait_until_ready([broken], threading.Event(), seconds=20)
 
 
 def test_a_service_that_never_answers_is_an_error(supervisor: Supervisor) -> None:
@@ -114,15 +116,16 @@ def test_a_service_that_never_answers_is_an_error(supervisor: Supervisor) -> Non
     supervisor.start([silent])
 
     with pytest.raises(HomeError, match="silent did not answer within 0 s"):
-        supervisor.wait_until_ready(threading.Event(), seconds=0.3)
+        supervisor.wait_until_ready([silent], threading.Event(), seconds=0.3)
 
 
 def test_waiting_ends_when_someone_wants_to_stop(supervisor: Supervisor) -> None:
     stopping = threading.Event()
     stopping.set()
-    supervisor.start([python("silent", "import time; time.sleep(60)", probe="tcp:1")])
+    silent = python("silent", "import time; time.sleep(60)", probe="tcp:1")
+    supervisor.start([silent])
 
-    assert not supervisor.wait_until_ready(stopping)
+    assert not supervisor.wait_until_ready([silent], stopping)
 
 
 def test_services_do_not_inherit_an_ignored_interrupt(supervisor: Supervisor) -> None:

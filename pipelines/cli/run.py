@@ -1,0 +1,103 @@
+"""`fabline run`: the whole line over a range of sessions, with progress, a summary and a report."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines import environment, settings
+from pipelines.cli.progress import progress_bars
+from pipelines.ranges import Asked, Reach, sessions_asked
+from pipelines.runs import run_range
+from pipelines.settings import Settings
+from pipelines.wiring import Workshop, plan_of, source_of
+from resources import clock as wall
+from resources.home import Home
+from trading.errors import HomeError
+from trading.ingest import require_history
+from trading.line import refuse_future
+
+
+def run(
+    path: Path,
+    *,
+    source: str | None,
+    data: Path | None,
+    sessions: int | None,
+    first: str | None,
+    last: str | None,
+    seed: int | None,
+    wait: bool,
+) -> None:
+    """Run the line and write the report.
+
+    Everything that can be wrong with the request is found before the home is touched.
+    """
+    asked = Asked(first, last, sessions)
+    overrides = overrides_of(source, data, seed)
+    wanted = settings.load(path, overrides).settings
+    begin, end = checked_range(wanted, asked, reach_of(path))
+    home = environment.open_or_create(path)
+    with home.writing(f"fabline run --from {begin:%Y-%m-%d} --to {end:%Y-%m-%d}", wait=wait):
+        home.fix_settings(wanted.digest())
+        settings.set_values(path, overrides)
+        make(Workshop.of(home, wanted), begin, end)
+
+
+def make(workshop: Workshop, first: pd.Timestamp, last: pd.Timestamp, select: str | None = None) -> None:
+    """One Dagster run over the range, then the report and the summary."""
+    from pipelines.cli.report import conclude
+
+    started = time.monotonic()
+    with progress_bars(workshop.plan, simulated=source_of(workshop.settings).simulated) as progress:
+        run_id = run_range(workshop, first, last, progress=progress, select=select)
+    conclude(workshop, run_id=run_id, seconds=time.monotonic() - started)
+
+
+def overrides_of(source: str | None, data: Path | None, seed: int | None) -> dict[str, object]:
+    """The settings that the command line names."""
+    named = {
+        "source.name": source,
+        "source.data": None if data is None else str(data.resolve()),
+        "source.seed": seed,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def checked_range(wanted: Settings, asked: Asked, reach: Reach) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The range that was asked for, once it is clear that it can be made.
+
+    Raises
+    ------
+    UsageError, DataError, SourceUnavailableError
+        If the dates, the source or its history forbid it.
+    """
+    source = source_of(wanted)
+    first, last = sessions_asked(asked, reach, source, wall.now)
+    refuse_future(last, wall.now())
+    plan = plan_of(wanted)
+    inception = reach.inception or first
+    needed = plan.sessions("bars", inception, first, last)
+    require_history(source, needed[0], needed[-1], plan.lead("bars"))
+    return first, last
+
+
+def reach_of(path: Path) -> Reach:
+    """How far the home at `path` has come; nowhere if there is none."""
+    try:
+        home = Home.open(path)
+    except HomeError:
+        if (path / "home.json").exists():
+            raise
+        return Reach(None, None)
+    if home.inception is None:
+        return Reach(None, None)
+    store = environment.open_store(path)
+    try:
+        listed = store.tables().set_index("table")["last_session"]
+    finally:
+        store.close()
+    head = listed.get("performance")
+    return Reach(home.inception, None if head is None or pd.isna(head) else head)

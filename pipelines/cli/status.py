@@ -1,0 +1,213 @@
+"""`fabline status`: how far the line is, what failed, what is stale, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import typer
+
+from pipelines import environment, settings
+from pipelines.wiring import plan_of
+from resources.home import Home
+from resources.store import HomeStore
+from trading import calendar
+from trading.plan import SOURCES, Plan
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far each stage is.
+
+    Attributes
+    ----------
+    heads : last session that each stage and source has made, None if none
+    """
+
+    heads: dict[str, pd.Timestamp | None]
+
+    @property
+    def newest(self) -> pd.Timestamp | None:
+        """The last session that any stage has made."""
+        return max((head for head in self.heads.values() if head is not None), default=None)
+
+    @property
+    def last_good(self) -> pd.Timestamp | None:
+        """The last session that every stage has made."""
+        heads = list(self.heads.values())
+        return (
+            None if any(head is None for head in heads) else min(head for head in heads if head is not None)
+        )
+
+    @property
+    def behind(self) -> dict[str, pd.Timestamp | None]:
+        """Stages that other stages have left behind, with their last sessions."""
+        return {name: head for name, head in self.heads.items() if head != self.newest}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The newest run, if it failed: which step, and why."""
+
+    run_id: str
+    step: str
+    cause: str
+
+
+def status(path: Path) -> None:
+    """Print the state of a home."""
+    home = Home.open(path)
+    for line in report(home):
+        typer.echo(line)
+
+
+def report(home: Home) -> list[str]:
+    """The lines of the state of a home, the last one being what to do."""
+    facts, holder = home.facts, home.holder()
+    simulated = " (SIMULATED)" if facts.source.get("simulated") == "true" else ""
+    lines = [f"home          {home.path}", f"source        {facts.source.get('name', 'none yet')}{simulated}"]
+    if holder is not None:
+        lines.append(f"writing now   {holder.command} (process {holder.pid}) since {holder.started}")
+    failure = last_failure(home)
+    if failure is not None:
+        lines.append(f"failed        {failure.step} in run {failure.run_id}: {failure.cause}")
+    if facts.inception is None:
+        return [
+            *lines,
+            "last session  none",
+            f"to do         {_advice(failure, None, None, busy=holder is not None)}",
+        ]
+    store = environment.open_store(home.path)
+    try:
+        return [*lines, *_of_tables(home, store, failure, busy=holder is not None)]
+    finally:
+        store.close()
+
+
+def _of_tables(home: Home, store: HomeStore, failure: Failure | None, *, busy: bool) -> list[str]:
+    plan = plan_of(settings.load(home.path).settings)
+    commits = store.commits()
+    progress = progress_of(plan, commits)
+    stale = first_stale(store.read("bars", revisions=True), commits)
+    lines = [f"inception     {home.facts.inception}", f"last session  {_day(progress.last_good)}"]
+    lines += [f"behind        {name}: {_day(head)}" for name, head in progress.behind.items()]
+    if stale is not None:
+        lines.append(
+            f"stale         sessions from {_day(stale)} on: bars in their windows were revised later"
+        )
+    return [
+        *lines,
+        *_pending(store, progress),
+        f"to do         {_advice(failure, progress, stale, busy=busy)}",
+    ]
+
+
+def progress_of(plan: Plan, commits: pd.DataFrame) -> Progress:
+    """How far each stage is, by the ranges that were written (a session may rightly have no rows)."""
+    written = commits.groupby("table")["last"].max()
+    heads: dict[str, pd.Timestamp | None] = {SOURCES[0]: _head(written, (SOURCES[0],))}
+    for stage in plan.stages:
+        heads[stage.name] = _head(written, stage.makes)
+    return Progress(heads)
+
+
+def _head(written: pd.Series, tables: tuple[str, ...]) -> pd.Timestamp | None:
+    made = [written[table] for table in tables if table in written.index]
+    return max(made, default=None)
+
+
+def first_stale(bars: pd.DataFrame, commits: pd.DataFrame) -> pd.Timestamp | None:
+    """The first session that was made before a revision came in which it should have known.
+
+    Parameters
+    ----------
+    bars : all revisions
+    commits : what was written when
+    """
+    decided = calendar.as_of_each(pd.DatetimeIndex(bars["session"]))
+    revised = bars[(bars["known_at"] > decided).to_numpy()]
+    stale = [
+        session
+        for session, known in zip(revised["session"], revised["known_at"], strict=True)
+        for session in _made_before(session, known, commits)
+    ]
+    return min(stale, default=None)
+
+
+def _made_before(session: pd.Timestamp, known: pd.Timestamp, commits: pd.DataFrame) -> list[pd.Timestamp]:
+    """Where features begin that could have known a revision of `session`, but were made before it came in."""
+    covering = (commits["first"] <= session) & (session <= commits["last"])
+    arrivals = commits[(commits["table"] == "bars") & covering & (commits["written_at"] >= known)]
+    if arrivals.empty:
+        return []
+    arrived = arrivals["written_at"].min()
+    informed = calendar.shift(calendar.last_closed(known), 1)
+    features = commits[(commits["table"] == "features") & (commits["last"] >= informed)]
+    if features.empty or features["written_at"].max() >= arrived:
+        return []
+    return [informed]
+
+
+def last_failure(home: Home) -> Failure | None:
+    """The failure of the newest run that Dagster knows of, None if it went well or there was none."""
+    import dagster as dg
+
+    if not any(home.dagster.glob("**/*.db")) and isinstance(environment.database_of(home), Path):
+        return None
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        records = instance.get_run_records(limit=1)
+        if not records or records[0].dagster_run.status != dg.DagsterRunStatus.FAILURE:
+            return None
+        return _failure_of(instance, records[0].dagster_run.run_id)
+
+
+def _failure_of(instance: DagsterInstance, run_id: str) -> Failure:
+    import dagster as dg
+
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        event = entry.get_dagster_event()
+        return Failure(run_id[:8], event.step_key or "", _cause(event.step_failure_data))
+    return Failure(run_id[:8], "before the first step", f"see the logs of run {run_id}")
+
+
+def _cause(data: object) -> str:
+    stated = getattr(getattr(data, "user_failure_data", None), "description", None)
+    error = getattr(data, "error", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return " ".join(str(stated or getattr(error, "message", "unknown")).split())
+
+
+def _pending(store: HomeStore, progress: Progress) -> list[str]:
+    last = progress.last_good
+    if last is None:
+        return []
+    orders = store.read("orders", last, last)
+    count = int((orders["status"] != "expired").sum())
+    return [f"orders        {count} to trade at the next open"] if count else []
+
+
+def _advice(
+    failure: Failure | None, progress: Progress | None, stale: pd.Timestamp | None, *, busy: bool
+) -> str:
+    if busy:
+        return "a run is under way; wait for it"
+    if failure is not None:
+        return "mend the cause, then run the same command again: what was made stays, the rest is made"
+    if progress is None or progress.newest is None:
+        return "fabline run"
+    if stale is not None:
+        return f"fabline backfill --from {_day(stale)} --to {_day(progress.newest)}"
+    if progress.behind:
+        first = progress.last_good if progress.last_good is not None else progress.newest
+        return f"fabline backfill --from {_day(first)} --to {_day(progress.newest)}"
+    return "nothing; `fabline report --open` shows the result"
+
+
+def _day(session: pd.Timestamp | None) -> str:
+    return "none" if session is None else f"{session:%Y-%m-%d}"
