@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import dagster as dg
 import pandas as pd
+from resources.notifier import Notifier
 
 from pipelines.jobs import LINE
 from pipelines.partitions import key_of, range_tags
-from resources.notifier import Notifier
 from trading import calendar
 
 Heads = Callable[[], dict[str, pd.Timestamp]]

@@ -13,10 +13,11 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from models.forecasters.catalogue import default_models
 from trading.signals.rules import SignalRules
+from trading.stages.regimes import RegimeRules
 from trading.stages.trading_rules import TradingRules
 
 from models.ensembles.softmax import SoftmaxWeighting
@@ -37,7 +38,7 @@ class SourceSettings:
     data: str = ""
     basis: str = "fully_adjusted"
     seed: int = 7
-    edge: str = "none"
+    edge: Literal["none", "planted"] = "none"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Settings:
     intervals: AdaptiveConformal = field(default_factory=AdaptiveConformal)
     ensemble: SoftmaxWeighting = field(default_factory=SoftmaxWeighting)
     regimes: GaussianRegimes = field(default_factory=GaussianRegimes)
+    regime_rules: RegimeRules = field(default_factory=RegimeRules)
     signals: SignalRules = field(default_factory=SignalRules)
     trading: TradingRules = field(default_factory=TradingRules)
 
@@ -153,12 +155,16 @@ def _leaves(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
         inner = getattr(value, name)
         if dataclasses.is_dataclass(inner):
             yield from _leaves(inner, f"{prefix}{name}.")
+        elif isinstance(inner, Mapping):
+            yield from ((f"{prefix}{name}.{key}", item) for key, item in inner.items())
         else:
             yield f"{prefix}{name}", inner
 
 
 def _replaced(value: Any, path: list[str], leaf: object) -> Any:
     name, *rest = path
+    if isinstance(value, Mapping):
+        return {**value, name: leaf}
     inner = _replaced(getattr(value, name), rest, leaf) if rest else leaf
     return dataclasses.replace(value, **{name: inner})
 

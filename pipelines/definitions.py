@@ -1,0 +1,99 @@
+"""The Dagster definitions of one home: the graph, its jobs, schedules, sensors, checks and resources.
+
+`dagster dev`, `fabline up` and the command line all load them from here; FABLINE_HOME says for
+which home. Settings are read when the definitions load: after a change, reload the code location.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+from assets.checks import market_checks
+from resources.notifier import LogNotifier
+
+from assets.factory import IO_MANAGER, stage_assets
+from assets.market import market_assets
+from assets.training import training_asset
+from pipelines import environment, settings
+from pipelines.jobs import line_jobs
+from pipelines.partitions import DEFAULT_START, session_partitions
+from pipelines.schedules import after_close, quarterly_training
+from pipelines.sensors import failure_sensor, new_bars_sensor
+from pipelines.wiring import Workshop, faces_of, specs_of
+from resources.open_home import OpenHome
+from resources.table_io_manager import TableIOManager
+from trading.line import Progress, silent
+
+
+def definitions_of(workshop: Workshop, *, progress: Progress = silent, wait: bool = True) -> dg.Definitions:
+    """Everything that Dagster knows of a home.
+
+    Parameters
+    ----------
+    progress : told after each session of each stage of a run in this process
+    wait : whether a run waits for its turn to write the home, or fails naming who has it
+    """
+    home, plan = workshop.home, workshop.plan
+    partitions = session_partitions(home.inception or DEFAULT_START)
+    faces = faces_of(workshop.settings)
+    return dg.Definitions(
+        assets=[
+            *market_assets(plan, partitions),
+            training_asset(plan, specs_of(workshop.settings)),
+            *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
+        ],
+        asset_checks=market_checks(),
+        jobs=line_jobs(partitions),
+        schedules=[after_close, quarterly_training],
+        sensors=[new_bars_sensor(lambda: heads_of(workshop)), failure_sensor(LogNotifier(home.logs))],
+        resources=resources_of(workshop, progress=progress, wait=wait),
+        executor=dg.in_process_executor,
+    )
+
+
+def resources_of(
+    workshop: Workshop, *, progress: Progress, wait: bool
+) -> dict[str, dg.ResourceDefinition | dg.IOManagerDefinition]:
+    """The open home, held for as long as a run lasts, and the door through which frames pass."""
+
+    @dg.resource(description="The home: its store, source and model registry, held by one run at a time.")
+    def open_home(context: dg.InitResourceContext) -> Iterator[OpenHome]:
+        with workshop.open(progress).held("a Dagster run", context.run_id or "", wait=wait) as opened:
+            yield opened
+            opened.store.close()
+
+    @dg.io_manager(
+        required_resource_keys={"home"}, description="Computed tables: a range of sessions in, a range out."
+    )
+    def tables(context: dg.InitResourceContext) -> TableIOManager:
+        opened: OpenHome = context.resources.home
+        return TableIOManager(
+            opened.store, lambda table, first: _made_from(workshop, table, first), opened.settings_digest
+        )
+
+    return {"home": open_home, IO_MANAGER: tables}
+
+
+def _made_from(workshop: Workshop, table: str, first: pd.Timestamp) -> pd.Timestamp:
+    """Where a run that begins at `first` begins to make `table`."""
+    inception = workshop.home.inception or first
+    return workshop.plan.sessions(workshop.plan.makers[table].name, inception, first, first)[0]
+
+
+def heads_of(workshop: Workshop) -> dict[str, pd.Timestamp]:
+    """The newest session of each table."""
+    store = environment.open_store(workshop.home.path)
+    try:
+        listed = store.tables()
+    finally:
+        store.close()
+    return dict(zip(listed["table"], listed["last_session"], strict=True))
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions of the home that the environment names, made when Dagster asks for them."""
+    home = environment.open_or_create(environment.home_path())
+    return definitions_of(Workshop.of(home, settings.load(home.path).settings))

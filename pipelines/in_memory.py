@@ -1,0 +1,63 @@
+"""The line without Dagster: for evaluation, fair markets, benchmarks and the resident live process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from models.forecasters.catalogue import train_book
+from pipelines.settings import Settings
+from pipelines.wiring import plan_of, source_of, specs_of
+from trading import calendar
+from trading.history import History
+from trading.ingest import ALL_SYMBOLS
+from trading.interfaces import Store
+from trading.line import Progress, Request, run_line, silent
+from trading.monitoring.bar_rules import separate_actions, separate_bars
+from trading.plan import Plan
+from trading.stages.models_book import MemoryModelBook
+from trading.stages.stage import ModelBook
+from trading.testing.memory_store import MemoryStore
+
+Market = Mapping[str, pd.DataFrame]
+NOBODY = MemoryModelBook.of({}, ())
+
+
+def market_of(settings: Settings, first: pd.Timestamp, last: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Bars and corporate actions of a range and of all that leads up to it, bad rows kept apart."""
+    begin = plan_of(settings).first_session("bars", first)
+    source = source_of(settings)
+    bars = separate_bars(source.bars(ALL_SYMBOLS, begin, last))
+    actions = separate_actions(source.actions(ALL_SYMBOLS, begin, last))
+    return {"bars": bars.accepted, "corporate_actions": actions.accepted}
+
+
+def run_in_memory(
+    settings: Settings,
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    *,
+    market: Market | None = None,
+    plan: Plan | None = None,
+    progress: Progress = silent,
+) -> MemoryStore:
+    """Every table of the line over `first` to `last`, from `market` (the settings' own source if absent).
+
+    Models are trained on the way, each on what was known at its quarter's end.
+    """
+    chosen = plan or plan_of(settings)
+    rows = market if market is not None else market_of(settings, first, last)
+    store = MemoryStore()
+    store.write(rows, rows["bars"]["session"].min(), last, commit={})
+    request = Request(first, first, last, NOBODY, progress)
+    run_line(chosen, store, request, lambda held: _trained(settings, chosen, held, first, last))
+    return store
+
+
+def _trained(
+    settings: Settings, plan: Plan, store: Store, first: pd.Timestamp, last: pd.Timestamp
+) -> ModelBook:
+    features = History.from_frame("features", store.read("features"))
+    begin = calendar.shift(first, -plan.burn_in_sessions)
+    return train_book(specs_of(settings), features, begin, last)

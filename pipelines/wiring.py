@@ -1,0 +1,124 @@
+"""The one place where settings become models, models become stages, and stages become a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trading.stages.trading_session import trading_session_stage
+
+from assets import ensemble, features, forecasts, market, regimes, signals
+from assets import trading as trading_faces
+from assets.face import Face
+from models.forecasters.catalogue import ModelSpec, model_specs
+from pipelines import environment
+from pipelines.settings import Settings
+from resources import clock as wall
+from resources.home import Home
+from resources.open_home import OpenHome
+from resources.registry_book import RegistryBook
+from resources.sources import open_source
+from resources.store import store_at
+from trading.interfaces import Clock, MarketDataSource
+from trading.line import Progress, silent
+from trading.plan import Plan
+from trading.stages.champions import champions_stage
+from trading.stages.ensemble_forecast import ensemble_forecast_stage
+from trading.stages.ensemble_intervals import ensemble_intervals_stage
+from trading.stages.ensemble_weights import ensemble_weights_stage
+from trading.stages.features import features_stage
+from trading.stages.forecasts import forecasts_stage
+from trading.stages.regimes import regimes_stage
+from trading.stages.signals import signals_stage
+from trading.stages.version_intervals import version_intervals_stage
+from trading.stages.version_losses import version_losses_stage
+from trading.testing.market import MarketOptions
+
+
+def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:
+    """The models of a home."""
+    return model_specs(settings.models, timesfm_checkpoint=settings.timesfm_checkpoint)
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Every stage of the line, in causal order."""
+    specs = specs_of(settings)
+    names = tuple(spec.name for spec in specs)
+    stages = [
+        features_stage(),
+        *(spec.stage for spec in specs),
+        version_losses_stage(names),
+        version_intervals_stage(names, settings.intervals),
+        champions_stage(names),
+        forecasts_stage(names),
+        ensemble_weights_stage(names, settings.ensemble),
+        ensemble_forecast_stage(),
+        ensemble_intervals_stage(settings.intervals),
+        regimes_stage(settings.regimes, settings.regime_rules),
+        signals_stage(settings.signals),
+        trading_session_stage(settings.trading),
+    ]
+    return Plan.of(stages, settings.burn_in_sessions)
+
+
+def faces_of(settings: Settings) -> dict[str, Face]:
+    """How each table shows in the UI."""
+    return {
+        **market.FACES,
+        **features.FACES,
+        **forecasts.forecast_faces(settings.models),
+        **forecasts.FACES,
+        **ensemble.FACES,
+        **regimes.FACES,
+        **signals.FACES,
+        **trading_faces.FACES,
+    }
+
+
+def source_of(settings: Settings) -> MarketDataSource:
+    """The market data source that the settings name."""
+    chosen = settings.source
+    data = Path(chosen.data) if chosen.data else None
+    market = MarketOptions(seed=chosen.seed, edge=chosen.edge)
+    return open_source(chosen.name, data=data, basis=chosen.basis, market=market)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A home with its settings, and the plan that follows from them: what every entry point starts from.
+
+    Attributes
+    ----------
+    home : the folder
+    settings : in force, command line included
+    plan : the stages
+    clock : the present
+    """
+
+    home: Home
+    settings: Settings
+    plan: Plan
+    clock: Clock = wall.now
+
+    @classmethod
+    def of(cls, home: Home, settings: Settings, clock: Clock = wall.now) -> Workshop:
+        """The workshop of a home."""
+        return cls(home, settings, plan_of(settings), clock)
+
+    def open(self, progress: Progress = silent) -> OpenHome:
+        """The home with its store, source and registry, ready for a run."""
+        from resources.registry import MlflowRegistry
+
+        specs = specs_of(self.settings)
+        store = store_at(self.home.tables, environment.database_of(self.home), clock=self.clock)
+        registry = MlflowRegistry(self.home.models, self.home.mlflow)
+        return OpenHome(
+            home=self.home,
+            store=store,
+            source=source_of(self.settings),
+            registry=registry,
+            book=lambda known: RegistryBook(known, specs),
+            settings_digest=self.settings.digest(),
+            clock=self.clock,
+            progress=progress,
+        )

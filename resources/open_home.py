@@ -1,0 +1,71 @@
+"""A home that is open for a run: what an asset needs of the outside, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from resources.home import Home
+from resources.store import HomeStore
+from trading.interfaces import Clock, MarketDataSource, ModelRegistry
+from trading.line import Progress, silent
+from trading.stages.stage import ModelBook
+
+
+@dataclass(frozen=True)
+class OpenHome:
+    """Everything of one home that stages and sources need while a run lasts.
+
+    Attributes
+    ----------
+    home : folder, facts and lock
+    store : its tables
+    source : where its bars come from
+    registry : where its model versions live
+    book : makes the model versions that may speak, as the registry has them now
+    settings_digest : of the settings that change numbers
+    clock : the present, for real ingestion times and to refuse the future
+    progress : told after each session of each stage
+    """
+
+    home: Home
+    store: HomeStore
+    source: MarketDataSource
+    registry: ModelRegistry
+    book: Callable[[ModelRegistry], ModelBook]
+    settings_digest: str
+    clock: Clock
+    progress: Progress = field(default=silent)
+
+    def inception(self, first: pd.Timestamp) -> pd.Timestamp:
+        """The home's first traded session; the first run fixes it at `first`."""
+        return self.home.fix_inception(first)
+
+    def models(self) -> ModelBook:
+        """The model versions of the registry."""
+        return self.book(self.registry)
+
+    def after_write(self, made: Mapping[str, pd.DataFrame]) -> None:
+        """Mirror the champions of the newest session to the registry's aliases."""
+        champions = made.get("champions")
+        if champions is None or not len(champions):
+            return
+        newest = champions[(champions["session"] == champions["session"].max()).to_numpy()]
+        for row in newest[(newest["role"] == "champion").to_numpy()].itertuples():
+            self.registry.promote(str(row.model), str(row.version))
+
+    @contextmanager
+    def held(self, command: str, run_id: str, *, wait: bool) -> Iterator[OpenHome]:
+        """The same, while this process alone may write to the home and its settings fit."""
+        with self.home.writing(command, run_id=run_id, wait=wait):
+            self.home.fix_settings(self.settings_digest)
+            self.home.fix_source(source_facts(self.source))
+            yield replace(self)
+
+
+def source_facts(source: MarketDataSource) -> dict[str, str]:
+    """What binds a home to one source."""
+    return {"name": source.name, "basis": source.basis, "simulated": str(source.simulated).lower()}
