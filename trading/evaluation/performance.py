@@ -1,0 +1,178 @@
+"""How a book did: one session's row, and what a whole run comes to, with its uncertainty."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from trading.digest import generator
+from trading.execution.account import Book, Fill
+from trading.interfaces import Floats
+from trading.portfolio.covariance import SESSIONS_PER_YEAR
+
+BOOTSTRAPS = 2000
+MEAN_BLOCK_SESSIONS = 10
+MINIMUM_SESSIONS = 21
+
+
+@dataclass(frozen=True)
+class SessionPerformance:
+    """One row of the table `performance`; equity and cash in cents, returns as logarithms.
+
+    `turnover` is what was bought and sold, at the open and before costs, over the equity of the
+    session before. Equal weight is rebalanced every session at the close, pays no costs and starts
+    with the same money: a benchmark that nobody can quite have.
+    """
+
+    equity_cents: int
+    cash_cents: int
+    log_return: float
+    drawdown: float
+    gross_exposure: float
+    turnover: float
+    cost_cents: int
+    equal_weight_log_return: float
+    equal_weight_equity: float
+
+
+def first_performance(book: Book) -> SessionPerformance:
+    """The row of the first session: the deposit, and nothing traded yet."""
+    equity = book.equity_cents
+    return SessionPerformance(equity, book.cash_cents, 0.0, 0.0, 0.0, 0.0, 0, 0.0, equity / 100)
+
+
+def next_performance(
+    previous: SessionPerformance, book: Book, fills: Sequence[Fill], log_returns: Floats
+) -> SessionPerformance:
+    """The row after `previous`, from the book at the close and the names' log returns (s,)."""
+    equity, equal = book.equity_cents, equal_weight_log_return(log_returns)
+    return SessionPerformance(
+        equity_cents=equity,
+        cash_cents=book.cash_cents,
+        log_return=math.log(equity / previous.equity_cents),
+        drawdown=1.0 - equity / max(_peak(previous), equity),
+        gross_exposure=sum(abs(book.value_cents(symbol)) for symbol in book.shares) / equity,
+        turnover=sum(fill.open_notional_cents for fill in fills) / previous.equity_cents,
+        cost_cents=sum(fill.cost_cents for fill in fills),
+        equal_weight_log_return=equal,
+        equal_weight_equity=previous.equal_weight_equity * math.exp(equal),
+    )
+
+
+def _peak(performance: SessionPerformance) -> int:
+    """Highest equity so far in cents, which the drawdown remembers to the cent."""
+    return round(performance.equity_cents / (1.0 - performance.drawdown))
+
+
+def equal_weight_log_return(log_returns: Floats) -> float:
+    """Log return of holding each name (s,) that has a return in equal parts for one session.
+
+    Examples
+    --------
+    >>> round(math.exp(equal_weight_log_return(np.log([1.10, 0.98]))), 12)
+    1.04
+    """
+    known = log_returns[np.isfinite(log_returns)]
+    return math.log1p(float(np.expm1(known).mean())) if len(known) else 0.0
+
+
+def sharpe_ratio(returns: Floats) -> float:
+    """Sharpe ratio of a year from returns (n,) of sessions, over cash at no interest; NaN if undefined."""
+    deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
+    return float(np.mean(returns)) / deviation * math.sqrt(SESSIONS_PER_YEAR) if deviation > 0 else math.nan
+
+
+def sharpe_standard_error(returns: Floats) -> float:
+    """Standard error of `sharpe_ratio` in closed form, for skewed and heavy-tailed returns (n,).
+
+    Mertens (2002), "Comments on variance of the IID estimator in Lo (2002)"; for normal returns it is
+    Lo's (2002) equation 10.
+    """
+    count = len(returns)
+    ratio = sharpe_ratio(returns) / math.sqrt(SESSIONS_PER_YEAR)
+    standardised = (returns - np.mean(returns)) / np.std(returns)
+    skewness, kurtosis = float(np.mean(standardised**3)), float(np.mean(standardised**4))
+    variance = 1 + ratio**2 / 2 - skewness * ratio + (kurtosis - 3) / 4 * ratio**2
+    return math.sqrt(max(variance, 0.0) / count * SESSIONS_PER_YEAR)
+
+
+def sharpe_interval(returns: Floats, confidence: float = 0.95, seed: int = 0) -> tuple[float, float]:
+    """Percentile interval of the Sharpe ratio by stationary bootstrap (Politis and Romano 1994).
+
+    NaN for fewer than 21 sessions, or for returns that do not vary.
+    """
+    if len(returns) < MINIMUM_SESSIONS or not np.std(returns) > 0:
+        return math.nan, math.nan
+    from arch.bootstrap import StationaryBootstrap
+
+    bootstrap = StationaryBootstrap(
+        MEAN_BLOCK_SESSIONS, np.asarray(returns), seed=generator("sharpe_interval", seed=seed)
+    )
+    bounds = bootstrap.conf_int(sharpe_ratio, reps=BOOTSTRAPS, method="percentile", size=confidence)
+    return float(bounds[0, 0]), float(bounds[1, 0])
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run comes to, beside equal weight of the same names (daily rebalanced, without costs).
+
+    Returns are simple fractions; volatility, Sharpe ratio and turnover are of a year; `cost_bps` is
+    cost over what was traded.
+    """
+
+    sessions: int
+    total_return: float
+    volatility: float
+    sharpe: float
+    sharpe_lower: float
+    sharpe_upper: float
+    maximum_drawdown: float
+    turnover: float
+    cost_usd: float
+    cost_bps: float
+    equal_weight_return: float
+    equal_weight_sharpe: float
+    equal_weight_maximum_drawdown: float
+
+
+def summarize(performance: pd.DataFrame, seed: int = 0) -> Summary:
+    """The summary of one strategy's rows of `performance`, sorted by session.
+
+    The first row holds the deposit and no return, so it is left out of every figure.
+    """
+    rows = performance.iloc[1:]
+    own, equal = np.expm1(rows["log_return"].to_numpy()), np.expm1(rows["equal_weight_log_return"].to_numpy())
+    years, cost = max(len(rows), 1) / SESSIONS_PER_YEAR, float(rows["cost_cents"].sum()) / 100
+    traded = float((rows["turnover"] * performance["equity_cents"].shift(1).iloc[1:]).sum()) / 100
+    lower, upper = sharpe_interval(own, seed=seed)
+    return Summary(
+        sessions=len(rows),
+        total_return=float(np.prod(1 + own)) - 1,
+        volatility=float(np.std(own, ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if len(own) > 1 else math.nan,
+        sharpe=sharpe_ratio(own),
+        sharpe_lower=lower,
+        sharpe_upper=upper,
+        maximum_drawdown=maximum_drawdown(own),
+        turnover=float(rows["turnover"].sum()) / years,
+        cost_usd=cost,
+        cost_bps=cost / traded * 1e4 if traded else 0.0,
+        equal_weight_return=float(np.prod(1 + equal)) - 1,
+        equal_weight_sharpe=sharpe_ratio(equal),
+        equal_weight_maximum_drawdown=maximum_drawdown(equal),
+    )
+
+
+def maximum_drawdown(returns: Floats) -> float:
+    """Deepest fall from a peak of the wealth that simple returns (n,) make of 1.
+
+    Examples
+    --------
+    >>> maximum_drawdown(np.array([0.25, -0.2, 0.1]))
+    0.2
+    """
+    wealth = np.concatenate([[1.0], np.cumprod(1 + returns)])
+    return round(float((1 - wealth / np.maximum.accumulate(wealth)).max()), 15)

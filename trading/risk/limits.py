@@ -1,0 +1,28 @@
+"""The limits of the book, each default once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RiskLimits:
+    """How much the book may lose and swing.
+
+    Attributes
+    ----------
+    soft_drawdown : from here the overlay scales the book down, linearly to nothing at `hard_drawdown`
+    hard_drawdown : from here the book is flat until the drawdown is back within `recovery_drawdown`
+    recovery_drawdown : ends a flat spell; with no position only the look-back, which forgets the old
+        peak, brings it there
+    drawdown_lookback_sessions : over which the peak is taken
+    volatility_target : of a year, before the regime's multiplier
+    value_at_risk_limit : largest one-session loss at 95 %, a fraction of equity
+    """
+
+    soft_drawdown: float = 0.10
+    hard_drawdown: float = 0.15
+    recovery_drawdown: float = 0.05
+    drawdown_lookback_sessions: int = 30
+    volatility_target: float = 0.15
+    value_at_risk_limit: float = 0.05

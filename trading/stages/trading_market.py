@@ -1,0 +1,135 @@
+"""What one session's market says to a trader: quotes, corporate actions, returns, signals, regime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from trading import calendar
+from trading.errors import DataError
+from trading.execution.account import Quote
+from trading.execution.corporate_actions import CorporateAction
+from trading.history import Rows
+from trading.interfaces import Bools, Floats
+from trading.stages.layout import DAILY
+from trading.stages.stage import Inputs, Moment
+from trading.universe import SYMBOLS
+
+_BAR = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """The strategy's signals, one a symbol, NaN where there is none.
+
+    Attributes
+    ----------
+    probability : (s,) that the return over the horizon is positive
+    alpha : (s,) log return over the horizon, shrunk by skill
+    spread : (s,) standard deviation of one session's return, from the interval's width
+    passes : (s,) whether the roadmap's gates let the symbol through
+    horizon : sessions
+    """
+
+    probability: Floats
+    alpha: Floats
+    spread: Floats
+    passes: Bools
+    horizon: int
+
+
+@dataclass(frozen=True)
+class Market:
+    """Everything that is read at one session.
+
+    Attributes
+    ----------
+    quotes : of each symbol that has a bar
+    actions : effective before the open, none where prices are adjusted already
+    log_returns : (w, s) up to the session
+    """
+
+    quotes: dict[str, Quote]
+    actions: tuple[CorporateAction, ...]
+    log_returns: Floats
+    beliefs: Beliefs
+    regime_multiplier: float
+
+
+def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
+    """The market as the session's stage sees it.
+
+    Raises
+    ------
+    DataError
+        If the price basis changed since the previous session, which would revalue every holding.
+    """
+    returns = inputs["features"].cube(
+        "log_return", session=inputs["features"].sessions, timeframe=(DAILY,), symbol=SYMBOLS
+    )
+    return Market(
+        quotes=_quotes(inputs["bars"]),
+        actions=_actions(moment, inputs) if _basis(moment, inputs["bars"]) == "raw" else (),
+        log_returns=returns[:, 0],
+        beliefs=_beliefs(inputs["signals"], strategy),
+        regime_multiplier=float(inputs["regimes"].cube("multiplier", timeframe=(DAILY,))[0]),
+    )
+
+
+def _quotes(bars: Rows) -> dict[str, Quote]:
+    last_two = calendar.sessions_between(bars.first, bars.last)[-2:]
+    before, today = bars.block(_BAR, session=last_two, timeframe=(DAILY,), symbol=SYMBOLS)[:, 0]
+    quoted = np.isfinite(today[:, 0])
+    return {
+        symbol: Quote(float(bar[0]), float(bar[3]), _halt(bar, earlier))
+        for symbol, bar, earlier, known in zip(SYMBOLS, today, before, quoted, strict=True)
+        if known
+    }
+
+
+def _halt(bar: Floats, before: Floats) -> str:
+    """Why the open of a bar (open, high, low, close, volume) cannot be traded, or nothing."""
+    opened, high, low, _, volume = bar
+    if volume <= 0:
+        return "no volume"
+    frozen = high == low and opened == before[3]  # filled forward: a price of yesterday, and no trade since
+    return "stale open" if frozen or (bar == before).all() else ""
+
+
+def _basis(moment: Moment, bars: Rows) -> str:
+    mine = np.isin(bars["symbol"], SYMBOLS) & (bars["timeframe"] == DAILY)
+    found = sorted(set(bars["basis"][mine]))
+    if len(found) > 1 and not moment.is_first:
+        raise DataError(
+            f"the price basis changes from {' to '.join(found)} at {moment.session:%Y-%m-%d}; shares held on one "
+            "basis cannot be valued on another: start a home of its own there, or load one basis throughout"
+        )
+    return found[0] if found else ""
+
+
+def _actions(moment: Moment, inputs: Inputs) -> tuple[CorporateAction, ...]:
+    rows = inputs["corporate_actions"].at(moment.session)
+    columns = (rows["symbol"], rows["kind"], rows["ratio"], rows["amount"], rows["pay_session"])
+    return tuple(
+        CorporateAction(symbol, kind, float(ratio), float(amount), pd.Timestamp(pays))
+        for symbol, kind, ratio, amount, pays in zip(*columns, strict=True)
+    )
+
+
+def _beliefs(signals: Rows, strategy: str) -> Beliefs:
+    columns = ("probability", "alpha", "lower", "upper", "horizon", "passes_filter")
+    block = signals.block(columns, strategy=(strategy,), symbol=SYMBOLS)[0]
+    probability, alpha, lower, upper, horizons, passes = block.T
+    horizon = int(np.nanmax(horizons)) if np.isfinite(horizons).any() else 1
+    return Beliefs(
+        probability=probability,
+        alpha=alpha,
+        spread=(upper - lower) / (2 * _Z_OF_875 * np.sqrt(horizon)),
+        passes=passes == 1.0,
+        horizon=horizon,
+    )
+
+
+_Z_OF_875 = 1.1503493803760079  # the interval runs from the quantile 0.125 to 0.875 of a normal return

@@ -1,0 +1,40 @@
+"""Everything that one trading session can be told, with its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trading.execution.costs import CostModel
+from trading.execution.orders import OrderRules
+from trading.interfaces import Optimizer, Sizer
+from trading.portfolio.alpha import QUARTER_KELLY_RISK_AVERSION
+from trading.portfolio.covariance import ShrunkCovariance
+from trading.portfolio.optimizer import MaximumSharpe
+from trading.portfolio.sizing import KellySizer
+from trading.risk.limits import RiskLimits
+
+
+@dataclass(frozen=True)
+class TradingRules:
+    """How the strategy trades.
+
+    Attributes
+    ----------
+    strategy : name under which signals are read and everything is booked
+    initial_cash_usd : the deposit at inception
+    filter : `continuous` lets probability and width scale the size, `roadmap` also asks for its gates
+    risk_aversion : behind the returns that equal weight implies
+    sizer, covariance, optimizer, limits, costs, orders : the parts, each with its own settings
+    """
+
+    strategy: str = "swing"
+    initial_cash_usd: float = 100_000.0
+    filter: Literal["continuous", "roadmap"] = "continuous"
+    risk_aversion: float = QUARTER_KELLY_RISK_AVERSION
+    sizer: Sizer = field(default_factory=KellySizer)
+    covariance: ShrunkCovariance = field(default_factory=ShrunkCovariance)
+    optimizer: Optimizer = field(default_factory=MaximumSharpe)
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    costs: CostModel = field(default_factory=CostModel)
+    orders: OrderRules = field(default_factory=OrderRules)

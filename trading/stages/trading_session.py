@@ -1,0 +1,255 @@
+"""One trading session: yesterday's orders become fills, fills positions, positions tomorrow's orders.
+
+It walks forward: each session starts from its own rows of the session before, and from nothing else
+of its past. In order: corporate actions before the open; fills at the open; the book at the close and
+what it is worth; what the drawdown allows; the target, optimised in the first session of each ISO
+week and otherwise kept; orders for the next open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from trading import calendar
+from trading.evaluation.performance import SessionPerformance, first_performance, next_performance
+from trading.execution.account import Book, Booking, Fill, Order, Quote, cents
+from trading.execution.corporate_actions import open_book
+from trading.execution.ledger import Balance, deposit, reconcile
+from trading.execution.orders import decide_orders
+from trading.execution.simulator import execute_open
+from trading.interfaces import Bools, Floats
+from trading.portfolio.alpha import expected_returns
+from trading.portfolio.covariance import CovarianceEstimate
+from trading.portfolio.optimizer import GRID
+from trading.risk.overlay import (
+    DrawdownVerdict,
+    drawdown_verdict,
+    exposure,
+    historical_value_at_risk,
+    portfolio_volatility,
+    realized_volatility,
+)
+from trading.stages import trading_tables as tables
+from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
+from trading.stages.trading_market import Beliefs, Market, read_market
+from trading.stages.trading_rules import TradingRules
+from trading.stages.trading_state import KeptMix, State, read_state
+from trading.universe import SYMBOLS, groups
+
+RETURNS_LOOKBACK_SESSIONS = 62
+_GROUPS = tuple(groups()[symbol] for symbol in SYMBOLS)
+_MAKES = (
+    "fills",
+    "ledger",
+    "receivables",
+    "positions",
+    "performance",
+    "risk",
+    "target_portfolio",
+    "orders",
+)
+
+
+def trading_session_stage(rules: TradingRules | None = None) -> Stage:
+    """The stage that trades: see the module for the order of events within a session."""
+    chosen = rules or TradingRules()
+
+    def make(moment: Moment, inputs: Inputs) -> Outputs:
+        market = read_market(moment, inputs, chosen.strategy)
+        return _session(moment, read_state(moment, inputs, chosen.strategy), market, chosen)
+
+    look_back = chosen.limits.drawdown_lookback_sessions - 2  # with today's row, and counted from 0
+    return Stage(
+        name="trading_session",
+        reads=(
+            Read("bars", lookback=1),
+            Read("corporate_actions"),
+            Read("features", lookback=RETURNS_LOOKBACK_SESSIONS),
+            Read("signals"),
+            Read("regimes"),
+        ),
+        makes=_MAKES,
+        make=make,
+        keeps=(
+            Read("receivables", offset=1),
+            Read("positions", offset=1),
+            Read("performance", lookback=look_back, offset=1),
+            Read("risk", offset=1),
+            Read("target_portfolio", offset=1),
+            Read("orders", offset=1),
+        ),
+        starts="inception",
+        causes=_CAUSES,
+    )
+
+
+_CAUSES: Mapping[str, tuple[str, ...]] = {
+    "fills": ("bars", "corporate_actions"),
+    "ledger": ("fills", "corporate_actions"),
+    "receivables": ("ledger",),
+    "positions": ("fills", "ledger", "bars"),
+    "performance": ("positions", "bars", "features"),
+    "risk": ("performance", "positions", "features"),
+    "target_portfolio": ("risk", "signals", "regimes", "features"),
+    "orders": ("target_portfolio", "positions"),
+}
+
+
+@dataclass(frozen=True)
+class _Traded:
+    """What the open and the close did: the book at the close, and what led to it."""
+
+    book: Book
+    fills: tuple[Fill, ...]
+    bookings: tuple[Booking, ...]
+    unfilled: tuple[Order, ...]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The mix in force, the part of it that is held, and the weights that follow (s,)."""
+
+    mix: KeptMix
+    exposure: float
+    weights: Floats
+
+
+def _session(moment: Moment, state: State | None, market: Market, rules: TradingRules) -> Outputs:
+    session = moment.session
+    traded = _trade(session, state, market, rules)
+    performance = _performance(state, traded, market)
+    verdict = _verdict(state, performance, rules)
+    target = _target(session, state, market, verdict, rules)
+    orders = decide_orders(
+        rules.strategy,
+        session,
+        dict(zip(SYMBOLS, target.weights.tolist(), strict=True)),
+        book=traded.book,
+        quotes=market.quotes,
+        unfilled=traded.unfilled,
+        rules=rules.orders,
+    )
+    current = _weights(traded.book)
+    own = np.append(state.log_returns, performance.log_return) if state else np.empty(0)
+    loss = historical_value_at_risk(current, market.log_returns)
+    rows = {
+        "fills": tables.fill_rows(traded.fills, session),
+        "ledger": tables.ledger_rows(traded.bookings),
+        "receivables": tables.receivable_rows(traded.book),
+        "positions": tables.position_rows(traded.book),
+        "performance": tables.performance_rows(performance),
+        "risk": tables.risk_rows(verdict, realized_volatility(own), loss),
+        "target_portfolio": tables.target_rows(target.mix, target.exposure, target.weights, current),
+        "orders": tables.order_rows(orders),
+    }
+    return {table: tables.columns(table, rules.strategy, rows[table]) for table in _MAKES}
+
+
+def _trade(session: pd.Timestamp, state: State | None, market: Market, rules: TradingRules) -> _Traded:
+    """Corporate actions, the open, and the books at the close, which must agree with the ledger."""
+    if state is None:
+        cash = cents(rules.initial_cash_usd)
+        return _Traded(Book(cash_cents=cash), (), (deposit(cash),), ())
+    opening = open_book(state.book, state.orders, market.actions, session)
+    done = execute_open(
+        opening.book,
+        opening.orders,
+        market.quotes,
+        costs=rules.costs,
+        session=session,
+        life_sessions=rules.orders.life_sessions,
+    )
+    book, bookings = _marked(done.book, market.quotes), (*opening.bookings, *done.bookings)
+    reconcile(book, bookings, Balance.of(state.book), session)
+    return _Traded(book, done.fills, bookings, done.unfilled)
+
+
+def _marked(book: Book, quotes: Mapping[str, Quote]) -> Book:
+    """The book at today's closes; a symbol without a bar keeps its last one, a session older."""
+    closes = {s: quotes[s].close if s in quotes else book.closes[s] for s in book.shares}
+    stale = {s: 0 if s in quotes else book.stale_sessions[s] + 1 for s in book.shares}
+    return replace(book, closes=closes, stale_sessions=stale)
+
+
+def _performance(state: State | None, traded: _Traded, market: Market) -> SessionPerformance:
+    if state is None:
+        return first_performance(traded.book)
+    return next_performance(state.performance, traded.book, traded.fills, market.log_returns[-1])
+
+
+def _verdict(state: State | None, performance: SessionPerformance, rules: TradingRules) -> DrawdownVerdict:
+    past = state.equities if state else ()
+    return drawdown_verdict(
+        (*past, performance.equity_cents), state.drawdown_state if state else "normal", rules.limits
+    )
+
+
+def _weights(book: Book) -> Floats:
+    """(s,) fractions of equity held."""
+    return np.array([book.value_cents(symbol) for symbol in SYMBOLS]) / book.equity_cents
+
+
+def _target(
+    session: pd.Timestamp,
+    state: State | None,
+    market: Market,
+    verdict: DrawdownVerdict,
+    rules: TradingRules,
+) -> _Target:
+    """The mix, new or kept, scaled once by what volatility, loss, regime and drawdown allow."""
+    estimate = rules.covariance.estimate(market.log_returns)
+    if state is None or _is_week_start(session):
+        mix = _optimized(session, state, market.beliefs, estimate, rules)
+    else:
+        mix = state.mix
+    allowed = exposure(
+        portfolio_volatility(mix.weights, estimate.covariance),
+        historical_value_at_risk(mix.weights, market.log_returns),
+        market.regime_multiplier,
+        rules.limits,
+    )
+    held = verdict.multiplier * allowed
+    return _Target(mix, held, np.floor(mix.weights * held / GRID) * GRID)
+
+
+def _is_week_start(session: pd.Timestamp) -> bool:
+    """Whether `session` is the first of its ISO week: a fact of the calendar, never of the range."""
+    return calendar.shift(session, -1).isocalendar()[:2] != session.isocalendar()[:2]
+
+
+def _optimized(
+    session: pd.Timestamp,
+    state: State | None,
+    beliefs: Beliefs,
+    estimate: CovarianceEstimate,
+    rules: TradingRules,
+) -> KeptMix:
+    """The mix solved today: alpha from beliefs, caps from the sizer, weights from the optimiser."""
+    eligible = _eligible(beliefs, estimate, rules)
+    covariance = estimate.covariance
+    alpha = expected_returns(covariance, beliefs.alpha, beliefs.horizon, eligible, rules.risk_aversion)
+    spread = np.where(np.isfinite(beliefs.spread), beliefs.spread, estimate.volatility)
+    probability = np.where(eligible, beliefs.probability, np.nan)
+    caps = rules.sizer.caps(probability, alpha, spread, estimate.correlation)
+    previous = state.mix.weights if state else np.zeros(len(SYMBOLS))
+    mix = rules.optimizer.solve(alpha, covariance, caps, previous, _GROUPS)
+    return KeptMix(
+        caps=caps,
+        weights=mix.weights,
+        optimized_session=session,
+        status=mix.status,
+        objective=mix.objective,
+        gap=mix.gap,
+        binding=", ".join(mix.binding),
+        fallback=mix.fallback,
+    )
+
+
+def _eligible(beliefs: Beliefs, estimate: CovarianceEstimate, rules: TradingRules) -> Bools:
+    """(s,) names with a signal and enough history, and through the roadmap's gates if they bind."""
+    known = np.isfinite(beliefs.alpha) & estimate.observed
+    return known & beliefs.passes if rules.filter == "roadmap" else known
