@@ -196,7 +196,7 @@ def _as_bool(value: object) -> bool:
 def _as_int(value: object) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
         raise ValueError(value)
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[call-overload]
 
 
 def _toml(value: object) -> str:
