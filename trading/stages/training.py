@@ -7,6 +7,7 @@ training ended before the quarter began. A zero-shot model has one version, for 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, Protocol
@@ -93,10 +94,11 @@ def due_versions(cadence: Cadence, first: pd.Timestamp, last: pd.Timestamp) -> t
     """Versions that the sessions `first` to `last` need, ordered by `live_from`."""
     if cadence == "zero_shot":
         return (Due(),)
-    quarters = pd.period_range(first.to_period("Q") - 1, last.to_period("Q"), freq="Q")
-    return tuple(_due(quarter) for quarter in quarters)
+    start, stop = first.to_period("Q") - 1, last.to_period("Q")
+    return tuple(_due(start + ahead) for ahead in range(stop.ordinal - start.ordinal + 1))
 
 
+@functools.cache
 def _due(quarter: pd.Period) -> Due:
     """The version that begins to challenge in `quarter`."""
     live, champion, retired = (first_session(quarter + ahead) for ahead in range(3))

@@ -1,0 +1,124 @@
+"""The forecast stage: which rows each live version makes, and that they fit the table."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.forecasters.catalogue import ModelSpec, train_book
+from models.forecasters.random_walk import RandomWalk
+from trading import calendar, frames, history
+from trading.errors import ModelError
+from trading.frames import HORIZONS, QUANTILES
+from trading.interfaces import Forecast, ModelVersion
+from trading.line import _stamp
+from trading.stages.forecast import forecast_stage
+from trading.stages.models_book import MemoryModelBook
+from trading.stages.stage import Moment
+from trading.stages.training import Trained
+from trading.testing.feature_history import feature_history
+from trading.universe import SYMBOLS
+
+DAY = calendar.session_of("2024-06-28")
+RETURNS = np.random.default_rng(5).normal(0, 0.02, (100, len(SYMBOLS)))
+RETURNS[:-10, SYMBOLS.index("ARM")] = np.nan
+FEATURES = feature_history(RETURNS, "2024-06-28")
+STAGE = forecast_stage("random_walk", 63, 21)
+
+
+@dataclass(frozen=True)
+class Fixed(RandomWalk):
+    """Always the same quantiles."""
+
+    low: float = -1.0
+
+    def predict(self, window, *, horizons=HORIZONS) -> Forecast:  # noqa: ANN001
+        quantiles = np.tile(np.linspace(self.low, 1.0, 7), (len(window.symbols), len(horizons), 1))
+        return Forecast(window.symbols, tuple(horizons), quantiles)
+
+
+def version(name: str, data_through: str | None = None) -> ModelVersion:
+    through = None if data_through is None else pd.Timestamp(data_through)
+    return ModelVersion("random_walk", name, None, None, None, None, data_through=through)
+
+
+def book(*entries: Trained) -> MemoryModelBook:
+    return MemoryModelBook.of({"random_walk": "zero_shot"}, entries)
+
+
+class TwoVersions:
+    """A book in which a champion and a challenger speak."""
+
+    model: ClassVar[str] = "random_walk"
+
+    def live(self, _model: str, _session: pd.Timestamp) -> tuple:
+        return (version("a"), RandomWalk()), (version("b", "2024-06-28"), RandomWalk(decay=0.9))
+
+    def records(self, _model: str, _session: pd.Timestamp) -> tuple:
+        return version("a"), version("b", "2024-06-28")
+
+
+def made(models: object, features: history.History = FEATURES) -> pd.DataFrame:
+    moment = Moment(DAY, calendar.as_of(DAY), DAY, is_first=True, models=models)
+    rows = features.window(calendar.shift(DAY, -STAGE.reads[0].lookback), DAY, moment.as_of)
+    columns = STAGE.make(moment, {"features": rows})["forecast_random_walk"]
+    return history.to_frame("forecast_random_walk", [_stamp(columns, moment)])
+
+
+def test_each_live_version_forecasts_each_symbol_at_each_horizon() -> None:
+    frame = made(TwoVersions())
+
+    assert len(frame) == 2 * len(HORIZONS) * 9
+    assert set(frame["symbol"]) == set(SYMBOLS) - {"ARM"}
+    assert list(frame.columns) == frames.columns("forecast_random_walk")
+
+
+def test_rows_hold_what_the_model_said() -> None:
+    frame = made(TwoVersions()).set_index(["version", "horizon", "symbol"])
+    recent = RETURNS[-63:]
+    from trading.testing.feature_history import window_of
+
+    expected = (
+        RandomWalk(decay=0.9).predict(window_of(recent)).quantiles[SYMBOLS.index("MU"), HORIZONS.index(5)]
+    )
+
+    assert frame.loc[("b", 5, "MU"), list(QUANTILES)].tolist() == expected.tolist()
+
+
+def test_weights_that_may_have_seen_the_session_are_marked() -> None:
+    marked = made(TwoVersions()).groupby("version")["contaminated"].unique()
+
+    assert marked["a"].tolist() == [False]
+    assert marked["b"].tolist() == [True]
+
+
+def test_a_session_in_which_nobody_can_be_forecast_has_no_rows() -> None:
+    short = feature_history(RETURNS[-5:], "2024-06-28")
+
+    assert made(TwoVersions(), short).empty
+
+
+def test_crossing_quantiles_are_refused_with_the_symbol() -> None:
+    crossing = book(Trained(version("a"), Fixed(low=2.0), {}))
+
+    with pytest.raises(ModelError, match="crossing quantiles for NVDA at 2024-06-28"):
+        made(crossing)
+
+
+def test_the_stage_declares_how_far_back_it_reads() -> None:
+    spec = ModelSpec("random_walk", RandomWalk, "zero_shot", enabled=True, min_history=21)
+
+    assert STAGE.reads[0].lookback == spec.stage.reads[0].lookback == 62
+    assert replace(spec, cadence="quarterly", training_sessions=378).stage.reads[0].lookback == 505
+    assert STAGE.starts == "burn_in"
+
+
+def test_a_trained_book_drives_the_stage() -> None:
+    spec = ModelSpec("random_walk", RandomWalk, "zero_shot", enabled=True, min_history=21)
+
+    frame = made(train_book([spec], FEATURES, DAY, DAY))
+
+    assert len(set(frame["version"])) == 1
+    assert len(frame) == len(HORIZONS) * 9
