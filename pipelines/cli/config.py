@@ -18,7 +18,14 @@ def show(home: Path, format_: str) -> None:
     """Write every setting: setting, value, origin."""
     loaded = settings.load(home).values
     rows = [*_places(home), *((name, _text(value), origin) for name, (value, origin) in loaded.items())]
-    rendering.write(pd.DataFrame(rows, columns=["setting", "value", "origin"], dtype=object), format_, None)
+    if format_ == "json":
+        rendering.write(
+            pd.DataFrame(rows, columns=["setting", "value", "origin"], dtype=object), "json", None
+        )
+        return
+    names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for name, value, origin in rows:
+        typer.echo(f"{name:{names}}  {value or '(empty)':{values}}  {origin}")
 
 
 def set_value(home: Path, key: str, text: str) -> None:

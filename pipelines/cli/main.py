@@ -7,6 +7,7 @@ module of its name and is imported when it is asked for.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -252,4 +253,6 @@ def _failed(message: str, status: int) -> int:
 
 def main() -> None:
     """Entry point of the console script."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries tell programmers is no answer to a person
     sys.exit(status_of(sys.argv[1:]))
