@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import binom
+
+from models.intervals.adaptive import AdaptiveConformal, conformal_quantile
+from trading.errors import CalibrationError
+from trading.frames import LEVELS
+from trading.interfaces import Floats, Forecast, Interval
+
+NAN = np.nan
+CELL = (1, 1)
+
+
+def forecast(low: float = -1.0, high: float = 1.0) -> Forecast:
+    """One symbol and horizon whose q125 and q875 are given; the other levels lie around them."""
+    return Forecast(("NVDA",), (1,), np.array([[[low, low, low, (low + high) / 2, high, high, high]]]))
+
+
+def interval(low: float, high: float) -> Interval:
+    return Interval(np.full(CELL, low), np.full(CELL, high), np.full(CELL, 0.25))
+
+
+def calibrated(scores: Floats, level: float | None = None, **settings_: float) -> AdaptiveConformal:
+    miscoverage = None if level is None else np.full(CELL, level)
+    return AdaptiveConformal(**settings_).conformalize(scores.reshape(-1, 1, 1), miscoverage)
+
+
+def test_bounds_are_widened_by_the_score_of_the_right_rank() -> None:
+    # 39 scores at 0.25: rank ceil(40 * 0.75) = 30, the score 0.30
+    scores = np.arange(1, 40) / 100
+    bounds = calibrated(scores).predict_interval(forecast())
+    assert (bounds.lower[0, 0], bounds.upper[0, 0]) == (-1.3, 1.3)
+
+
+def test_a_rank_beyond_all_scores_takes_the_largest_never_infinity() -> None:
+    bounds = calibrated(np.arange(1, 21) / 100, level=0.02).predict_interval(forecast())
+    assert bounds.upper[0, 0] == 1.2
+
+
+def test_negative_scores_narrow_an_interval_but_never_turn_it_inside_out() -> None:
+    bounds = calibrated(np.full(30, -5.0)).predict_interval(forecast(0.0, 1.0))
+    assert bounds.lower[0, 0] == bounds.upper[0, 0] == 0.5
+
+
+def test_with_too_few_scores_the_bounds_are_unknown() -> None:
+    scores = np.concatenate([np.full(81, NAN), np.ones(19)])
+    assert np.isnan(calibrated(scores).predict_interval(forecast()).lower).all()
+    assert calibrated(np.append(scores, 1.0)).predict_interval(forecast()).lower[0, 0] == -2.0
+
+
+def test_a_level_that_is_unknown_begins_at_the_target() -> None:
+    assert (
+        AdaptiveConformal().conformalize(np.zeros((0, 1, 1)), np.full(CELL, NAN)).miscoverage_[0, 0] == 0.25
+    )
+
+
+@pytest.mark.parametrize(("realized", "level"), [(0.5, 0.2525), (2.0, 0.2425), (NAN, 0.25)])
+def test_the_level_answers_to_the_interval_that_was_issued(realized: float, level: float) -> None:
+    # gamma (target - miss): 0.01 * 0.25 after a hit, 0.01 * -0.75 after a miss
+    after = calibrated(np.ones(30), 0.25).update(interval(0.0, 1.0), np.full(CELL, realized))
+    assert after.miscoverage_[0, 0] == pytest.approx(level, abs=1e-15)
+
+
+def test_an_interval_that_still_warmed_up_moves_no_level() -> None:
+    after = calibrated(np.ones(30), 0.25).update(interval(NAN, NAN), np.zeros(CELL))
+    assert after.miscoverage_[0, 0] == 0.25
+
+
+@pytest.mark.parametrize(("realized", "bound"), [(9.0, 0.02), (0.5, 0.6)])
+def test_the_level_stays_in_its_range_however_long_the_run(realized: float, bound: float) -> None:
+    walker = calibrated(np.ones(30), 0.25)
+    for _ in range(200):
+        walker = walker.update(interval(0.0, 1.0), np.full(CELL, realized))
+    assert walker.miscoverage_[0, 0] == bound
+
+
+def test_a_copy_is_made_and_the_original_stays() -> None:
+    walker = calibrated(np.ones(30), 0.25)
+    walker.update(interval(0.0, 1.0), np.full(CELL, 9.0))
+    assert walker.miscoverage_[0, 0] == 0.25
+
+
+def test_a_target_without_its_quantiles_is_refused() -> None:
+    with pytest.raises(CalibrationError, match=r"needs the quantiles 0\.15 and 0\.85"):
+        calibrated(np.ones(30), target=0.3).predict_interval(forecast())
+
+
+def test_a_calibrator_without_scores_says_what_to_call() -> None:
+    with pytest.raises(CalibrationError, match="call conformalize first"):
+        AdaptiveConformal().predict_interval(forecast())
+
+
+def by_brute_force(scores: Floats, miscoverage: float) -> float:
+    """The smallest score that at least ceil((n + 1)(1 - a)) scores do not exceed, else the largest."""
+    known = [s for s in scores.tolist() if not np.isnan(s)]
+    needed = np.ceil((len(known) + 1) * (1 - miscoverage) - 1e-9)
+    enough = [s for s in known if sum(other <= s for other in known) >= needed]
+    return min(enough, default=max(known, default=NAN))
+
+
+SCORES = arrays(np.float64, st.integers(1, 40), elements=st.one_of(st.just(NAN), st.floats(-1, 1)))
+
+
+@given(SCORES, st.floats(0.02, 0.6))
+def test_the_quantile_equals_brute_force(scores: Floats, miscoverage: float) -> None:
+    ours = conformal_quantile(scores[:, np.newaxis], np.array([miscoverage]))[0]
+    np.testing.assert_equal(ours, by_brute_force(scores, miscoverage))
+
+
+@given(SCORES, st.floats(0.02, 0.6), st.floats(-1, 1), st.floats(0, 1))
+def test_bounds_are_ordered_and_finite_or_both_unknown(
+    scores: Floats, level: float, low: float, width: float
+) -> None:
+    bounds = calibrated(scores, level).predict_interval(forecast(low, low + width))
+    lower, upper = bounds.lower[0, 0], bounds.upper[0, 0]
+    assert np.isnan(lower) == np.isnan(upper)
+    assert np.isnan(lower) or (lower <= upper and np.isfinite([lower, upper]).all())
+
+
+def rate_of_walk(outcomes: Floats) -> tuple[float, int]:
+    """Share of intervals that held when a walker met `outcomes` one after another, horizon 1."""
+    walker, held, issued = AdaptiveConformal(), [], interval(NAN, NAN)
+    level: Floats | None = None
+    scores = np.maximum(-1.0 - outcomes, outcomes - 1.0)
+    for t in range(1, len(outcomes)):
+        past = scores[max(0, t - 100) : t].reshape(-1, 1, 1)
+        walker = walker.conformalize(past, level)
+        issued = walker.predict_interval(forecast())
+        if not np.isnan(issued.lower[0, 0]):
+            held.append(bool(issued.lower[0, 0] <= outcomes[t] <= issued.upper[0, 0]))
+        level = walker.update(issued, np.full(CELL, outcomes[t])).miscoverage_
+    return float(np.mean(held)), len(held)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 1000))
+def test_on_exchangeable_data_three_intervals_in_four_hold(seed: int) -> None:
+    rate, count = rate_of_walk(np.random.default_rng(seed).standard_t(4, 600))
+    # Corrections make hits more even than independent ones: the 99.99 % range of a binomial is generous.
+    low, high = binom.ppf([0.00005, 0.99995], count, 0.75) / count
+    assert low <= rate <= high
+
+
+def test_after_a_change_of_scale_the_promise_is_kept_again() -> None:
+    random = np.random.default_rng(3)
+    outcomes = np.concatenate([random.normal(0, 1, 300), random.normal(0, 4, 600)])
+    rate, count = rate_of_walk(outcomes)
+    # Gibbs & Candès, prop. 4.1: |rate - target| <= (range of the level + gamma) / (gamma n)
+    assert abs(rate - 0.75) <= (0.58 + 0.01) / (0.01 * count)
+    assert abs(rate - 0.75) < 0.05
+
+
+def test_every_symbol_and_horizon_walks_for_itself() -> None:
+    levels = np.full((2, 3), 0.25)
+    issued = Interval(np.zeros((2, 3)), np.ones((2, 3)), levels)
+    realized = np.array([[0.5, 2.0, NAN], [2.0, 0.5, 0.5]])
+    after = AdaptiveConformal().conformalize(np.ones((30, 2, 3)), levels).update(issued, realized)
+    moved = [[0.2525, 0.2425, 0.25], [0.2425, 0.2525, 0.2525]]
+    np.testing.assert_allclose(after.miscoverage_, moved, atol=1e-15)
+
+
+def test_the_levels_of_the_tables_hold_the_quantiles_of_the_target() -> None:
+    assert {0.125, 0.875} <= set(LEVELS)
