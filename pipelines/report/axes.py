@@ -1,0 +1,95 @@
+"""Where the ticks of an axis stand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from trading.interfaces import Floats
+
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_MOST_TICKS = 9
+_PERIODS = ("W", "M", "2M", "Q", "2Q", "Y", "2Y", "5Y")
+_MONTHS = {"M": 1, "Q": 3, "Y": 12}
+_A_MONDAY = pd.Timestamp("1990-01-01")
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A tick: its place between 0 and 1 along the axis, and its label."""
+
+    place: float
+    label: str
+
+
+def nice_values(low: float, high: float, wanted: int = 4) -> Floats:
+    """Round values between `low` and `high`, about `wanted` of them.
+
+    >>> nice_values(0.0, 1.0).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
+    rough = (high - low) / wanted
+    if not math.isfinite(rough) or rough <= 0:
+        return np.array([low])
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * s for s in _STEPS if power * s >= rough * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    return step * np.arange(first, math.floor(high / step + 1e-9) + 1)
+
+
+def value_ticks(low: float, high: float, label: Callable[[float], str], wanted: int = 4) -> list[Tick]:
+    """Ticks of a vertical axis from `low` to `high`."""
+    width = high - low or 1.0
+    return [Tick((value - low) / width, label(value)) for value in nice_values(low, high, wanted).tolist()]
+
+
+def padded(values: Floats, *, around: float | None = None, share: float = 0.06) -> tuple[float, float]:
+    """Limits that hold all finite `values` (and `around`) with a little air."""
+    finite = values[np.isfinite(values)]
+    if around is not None:
+        finite = np.append(finite, around)
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    air = (high - low) * share or abs(high) * share or 1.0
+    return low - air, high + air
+
+
+def session_ticks(sessions: pd.DatetimeIndex, most: int = _MOST_TICKS) -> list[Tick]:
+    """Ticks where a week, month, quarter or year begins, whichever gives few enough."""
+    if len(sessions) < 2:  # noqa: PLR2004 - one session has no axis, only a label
+        return [Tick(0.5, f"{session:%Y-%m-%d}") for session in sessions]
+    for period in _PERIODS:
+        starts = _starts(sessions, period)
+        if len(starts) <= most:
+            break
+    labels = _labels(sessions[starts], period)
+    return [Tick(place / (len(sessions) - 1), label) for place, label in zip(starts, labels, strict=True)]
+
+
+def _starts(sessions: pd.DatetimeIndex, period: str) -> list[int]:
+    """Positions of the sessions that are the first of their period."""
+    return [int(place) + 1 for place in np.flatnonzero(np.diff(_number(sessions, period)) > 0)]
+
+
+def _number(sessions: pd.DatetimeIndex, period: str) -> Floats:
+    if period == "W":
+        return np.asarray((sessions - _A_MONDAY).days) // 7
+    months = np.asarray(sessions.year) * 12 + np.asarray(sessions.month) - 1
+    return months // (int(period[:-1] or 1) * _MONTHS[period[-1]])
+
+
+def _labels(starts: pd.DatetimeIndex, period: str) -> list[str]:
+    """The year only where it changes."""
+    if period.endswith("Y"):
+        return [f"{start:%Y}" for start in starts]
+    form = "%-d %b" if period == "W" else "%b"
+    before = [0, *starts.year[:-1]]
+    return [
+        start.strftime(f"{form} %Y" if start.year != year else form)
+        for start, year in zip(starts, before, strict=True)
+    ]

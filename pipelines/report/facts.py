@@ -1,0 +1,46 @@
+"""What a report says of its home, beside the numbers in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from trading.signals.rules import SignalRules
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """Facts of a home and its runs, all given: a report reads neither clock nor environment.
+
+    Attributes
+    ----------
+    home : name of the home
+    source : name of the market data's source; `simulated` : whether it is made up
+    basis : price basis of the bars
+    inception : first traded session, None in a home that has not run
+    first, last : first and last session that the report covers
+    made_at : moment of writing (UTC)
+    settings : digest of the settings that change numbers
+    run_ids : runs that wrote the tables, newest last
+    versions : version of each table, as `Store.tables` counts them
+    rules : of the signals, whose gates are counted
+    """
+
+    home: str
+    source: str
+    simulated: bool
+    basis: str
+    inception: pd.Timestamp | None
+    first: pd.Timestamp | None
+    last: pd.Timestamp | None
+    made_at: pd.Timestamp
+    settings: str = ""
+    run_ids: tuple[str, ...] = ()
+    versions: Mapping[str, int] = field(default_factory=dict)
+    rules: SignalRules = field(default_factory=SignalRules)
+
+    def titled(self, title: str) -> str:
+        """`title`, with SIMULATED before it where the market is made up."""
+        return f"SIMULATED · {title}" if self.simulated else title

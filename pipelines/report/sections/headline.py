@@ -1,0 +1,167 @@
+"""What the run came to, with its uncertainty, and what will be traded next."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from pipelines.report import figures
+from pipelines.report.markup import Child, Html, el, missing, note, table
+from pipelines.report.material import Material
+from trading.evaluation import targets, uncertainty
+from trading.evaluation.performance import Summary, sharpe_interval, summarize
+from trading.evaluation.targets import RoadmapTargets
+from trading.evaluation.uncertainty import Estimate
+
+SESSIONS_PER_YEAR = 252
+NEXT_OPEN = "Decided, to trade at the next open"
+
+
+def headline(material: Material) -> list[Html]:
+    """The lead, the figures beside equal weight, and the roadmap's targets."""
+    performance = material["performance"]
+    if len(performance) < 2:  # noqa: PLR2004 - one session holds the deposit and no return
+        return [_equity_alone(performance), missing("No return yet: figures need two traded sessions.")]
+    found = summarize(performance)
+    own, equal = simple_returns(performance)
+    monthly = uncertainty.mean_estimate(own).scaled(targets.SESSIONS_PER_MONTH)
+    return [
+        el("p", _lead(performance, found), class_="lead"),
+        _tiles(performance, found),
+        _figures_table(performance, found, own, equal),
+        _targets_table(found, monthly),
+    ]
+
+
+def simple_returns(performance: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Simple returns (n,) of strategy and of equal weight; the first session has none."""
+    rows = performance.iloc[1:]
+    return np.expm1(rows["log_return"].to_numpy()), np.expm1(rows["equal_weight_log_return"].to_numpy())
+
+
+def _equity_alone(performance: pd.DataFrame) -> Html:
+    if performance.empty:
+        return el("p", "This home has not traded yet. Run the line: fabline run", class_="lead")
+    row = performance.iloc[0]
+    return el("p", f"One session so far: equity {figures.dollars(row['equity_cents'])}.", class_="lead")
+
+
+def _lead(performance: pd.DataFrame, found: Summary) -> str:
+    first, last = performance.iloc[0], performance.iloc[-1]
+    return (
+        f"From {figures.day(first['session'])} to {figures.day(last['session'])}, {found.sessions} sessions of "
+        f"returns, equity went from {figures.dollars(first['equity_cents'])} to "
+        f"{figures.dollars(last['equity_cents'])} after costs: {figures.percent(found.total_return, signed=True)}. "
+        f"Equal weight of the same names, without costs, made "
+        f"{figures.percent(found.equal_weight_return, signed=True)}. {verdict(found)}"
+    )
+
+
+def verdict(found: Summary) -> str:
+    """What the interval of the Sharpe ratio allows to say, in a sentence."""
+    low, high = found.sharpe_lower, found.sharpe_upper
+    if not math.isfinite(low):
+        return f"{found.sessions} sessions are too few for an interval of the Sharpe ratio."
+    interval = f"The 95 % interval of the Sharpe ratio, {figures.span(low, high)}"
+    if low <= 0 <= high:
+        return f"{interval}, holds zero: these sessions cannot tell skill from luck."
+    side = "above" if low > 0 else "below"
+    return f"{interval}, lies {side} zero in this one sample; it promises nothing about later sessions."
+
+
+def _tiles(performance: pd.DataFrame, found: Summary) -> Html:
+    last = performance.iloc[-1]
+    sample = f"n = {found.sessions} sessions"
+    interval = figures.span(found.sharpe_lower, found.sharpe_upper)
+    return el(
+        "div",
+        _tile("Equity", figures.dollars(last["equity_cents"]), f"at the close of {figures.day(last['session'])}"),
+        _tile("Return after costs", figures.percent(found.total_return, signed=True), sample),
+        _tile("Sharpe ratio", figures.plain(found.sharpe), f"95 %: {interval}"),
+        _tile("Deepest drawdown", figures.percent(-found.maximum_drawdown), f"now {figures.percent(-last['drawdown'])}"),
+        _tile("Costs paid", figures.dollars(100 * found.cost_usd), f"{figures.plain(found.cost_bps, 1)} bps of what was traded"),
+        class_="tiles",
+    )  # fmt: skip
+
+
+def _tile(name: str, figure: str, below: str) -> Html:
+    return el("div", el("span", name), el("b", figure), el("small", below), class_="tile")
+
+
+def _figures_table(performance: pd.DataFrame, found: Summary, own: np.ndarray, equal: np.ndarray) -> Html:
+    yearly = [uncertainty.mean_estimate(v).scaled(SESSIONS_PER_YEAR) for v in (own, equal, own - equal)]
+    equal_volatility = (
+        float(np.std(equal, ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if len(equal) > 1 else math.nan
+    )
+    sharpes = [figures.span(found.sharpe_lower, found.sharpe_upper), figures.span(*sharpe_interval(equal))]
+    final = performance.iloc[-1]
+    rows: list[list[Child]] = [
+        ["Equity at the end", figures.dollars(final["equity_cents"]), figures.dollars(100 * final["equal_weight_equity"]), ""],
+        ["Return, whole period", figures.percent(found.total_return, signed=True), figures.percent(found.equal_weight_return, signed=True), ""],
+        ["Mean return a year", *(_with_interval(e) for e in yearly)],
+        ["Volatility a year", figures.percent(found.volatility), figures.percent(equal_volatility), ""],
+        ["Sharpe ratio", _stacked(figures.plain(found.sharpe), sharpes[0]), _stacked(figures.plain(found.equal_weight_sharpe), sharpes[1]), ""],
+        ["Deepest drawdown", figures.percent(-found.maximum_drawdown), figures.percent(-found.equal_weight_maximum_drawdown), ""],
+        ["Turnover a year", f"{figures.plain(found.turnover, 1)} × equity", figures.DASH, ""],
+        ["Costs", f"{figures.dollars(100 * found.cost_usd)}, {figures.plain(found.cost_bps, 1)} bps", "none assumed", ""],
+    ]  # fmt: skip
+    headers = ["", "Strategy", "Equal weight", "Difference"]
+    remark = (
+        f"n = {len(own)} sessions. Small figures are 95 % intervals: of means by Newey and West, of Sharpe ratios "
+        "by stationary bootstrap. Equal weight is rebalanced every session and pays nothing, which nobody can do; "
+        "the ten names were chosen with hindsight, so it is the yardstick, not a rival."
+    )
+    return el("div", table(headers, rows), note(remark))
+
+
+def _with_interval(estimate: Estimate) -> Html:
+    figure = figures.percent(estimate.value, signed=True)
+    return _stacked(figure, figures.span(estimate.low, estimate.high, 1, as_percent=True))
+
+
+def _stacked(figure: str, below: str) -> Html:
+    return el("span", figure, el("small", below), class_="with-interval")
+
+
+def _targets_table(found: Summary, monthly: Estimate) -> Html:
+    wanted = RoadmapTargets()
+    sharpe = Estimate(found.sharpe, found.sharpe_lower, found.sharpe_upper, found.sessions)
+    drawdown = targets.kept_below(wanted.maximum_drawdown, found.maximum_drawdown, found.sessions)
+    rows: list[list[Child]] = [
+        [f"Return a month of at least {figures.percent(wanted.monthly_return, 0)}", _with_interval(monthly), _verdict(targets.above(wanted.monthly_return, monthly))],
+        [f"Sharpe ratio above {figures.plain(wanted.sharpe_ratio, 1)}", _stacked(figures.plain(found.sharpe), figures.span(sharpe.low, sharpe.high)), _verdict(targets.above(wanted.sharpe_ratio, sharpe))],
+        [f"Drawdown below {figures.percent(wanted.maximum_drawdown, 0)}", figures.percent(-found.maximum_drawdown), _verdict(drawdown)],
+    ]  # fmt: skip
+    return el("div", el("h3", "The roadmap's targets"), table(["Target", "Here", "So far"], rows))
+
+
+def _verdict(word: str) -> Html:
+    return el("b", word, class_=f"verdict {word.replace(' ', '-')}")
+
+
+def pending_orders(material: Material) -> list[Html]:
+    """Orders that wait for the open after the last session."""
+    orders = material["orders"]
+    waiting = orders[
+        (orders["session"] == material.facts.last) & orders["status"].isin(["pending", "carried"])
+    ]
+    if waiting.empty:
+        return [missing(f"Nothing was decided at {figures.day(material.facts.last)}: no order waits.")]
+    rows = [
+        [r.symbol, "buy" if r.quantity > 0 else "sell", figures.count(abs(r.quantity)), f"${r.reference_price:,.2f}",
+         figures.dollars(100 * abs(r.quantity) * r.reference_price), _fate(r.status, r.sessions_waited), r.reason]
+        for r in waiting.itertuples()
+    ]  # fmt: skip
+    headers = ["Symbol", "Side", "Shares", "Close", "About", "Status", "Why"]
+    return [
+        table(headers, rows, texts=2),
+        note(
+            f"Decided 15 minutes after the close of {figures.day(material.facts.last)}; the price will be that open's."
+        ),
+    ]
+
+
+def _fate(status: str, waited: int) -> str:
+    return status if not waited else f"{status}, waited {waited}"
