@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,16 +32,15 @@ class Difference:
         """One line for a person."""
         named = [f"{session:%Y-%m-%d}" for session in self.sessions[:SESSIONS_NAMED]]
         more = f" ... {self.sessions[-1]:%Y-%m-%d}" if len(self.sessions) > SESSIONS_NAMED else ""
-        count = f"{len(self.sessions)} session{'s' if len(self.sessions) > 1 else ''}"
-        return (
-            f"{self.table}: {count} differ ({self.rows_a} and {self.rows_b} rows): {', '.join(named)}{more}"
-        )
+        count = f"{len(self.sessions)} sessions differ" if len(self.sessions) > 1 else "1 session differs"
+        rows = f"({self.rows_a} and {self.rows_b} rows)"
+        return f"{self.table}: {count} {rows}: {', '.join(named)}{more}"
 
 
 def diff(home_a: Path, home_b: Path) -> bool:
     """Print the differences of two homes; True if there are none."""
-    a, b = open_store(home_a), open_store(home_b)
-    found = differences(a, b)
+    with closing(open_store(home_a)) as a, closing(open_store(home_b)) as b:
+        found = differences(a, b)
     for difference in found:
         typer.echo(str(difference))
     if not found:
@@ -65,12 +65,16 @@ def compare(table: str, a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
 
 
 def _session_bytes(table: str, frame: pd.DataFrame) -> dict[np.datetime64, bytes]:
-    """The Arrow bytes of each session's rows (sorted by key, as a store gives them)."""
+    """The Arrow bytes of each session's rows (sorted by key, as a store gives them).
+
+    Rows are taken, not sliced: the bits around a slice would be written with it.
+    """
     rows = to_arrow(table, frame).combine_chunks()
     days = frame["session"].to_numpy()
     bounds = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1), len(days)] if len(days) else []
     return {
-        days[start]: _bytes(rows.slice(start, stop - start)) for start, stop in itertools.pairwise(bounds)
+        days[start]: _bytes(rows.take(pa.array(range(start, stop))))
+        for start, stop in itertools.pairwise(bounds)
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +39,16 @@ def show_tables(home: Path, format_: str, output: Path | None, *, narrowed: bool
     """
     if narrowed:
         raise UsageError("--from, --to, --symbol, --as-of and --version need a table: fabline show TABLE ...")
-    rendering.write(open_store(home).tables(), format_, output)
+    with closing(open_store(home)) as store:
+        tables = store.tables()
+    rendering.write(tables, format_, output)
 
 
 def show_table(home: Path, view: View, format_: str, output: Path | None) -> None:
     """Write the rows of a view."""
-    rendering.write(rows_of(open_store(home), view, now()), format_, output)
+    with closing(open_store(home)) as store:
+        rows = rows_of(store, view, now())
+    rendering.write(rows, format_, output)
 
 
 def rows_of(store: HomeStore, view: View, now: pd.Timestamp) -> pd.DataFrame:

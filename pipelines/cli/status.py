@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,11 +83,8 @@ def report(home: Home) -> list[str]:
             "last session  none",
             f"to do         {_advice(failure, None, None, busy=holder is not None)}",
         ]
-    store = environment.open_store(home.path)
-    try:
+    with closing(environment.open_store(home.path)) as store:
         return [*lines, *_of_tables(home, store, failure, busy=holder is not None)]
-    finally:
-        store.close()
 
 
 def _of_tables(home: Home, store: HomeStore, failure: Failure | None, *, busy: bool) -> list[str]:

@@ -1,0 +1,71 @@
+"""Dates as people type them: sessions only, in order, closed; moments with their zone."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.cli.dates import moment, session_range
+from trading import calendar
+from trading.errors import UsageError
+
+NOW = pd.Timestamp("2024-06-05 19:00", tz="UTC")  # a Wednesday, before the close
+
+
+def test_a_range_of_sessions_is_read() -> None:
+    assert session_range("2024-01-02", "2024-01-05") == (
+        pd.Timestamp("2024-01-02"),
+        pd.Timestamp("2024-01-05"),
+    )
+    assert session_range(None, None) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "complaint"),
+    [
+        ("2024-01-06", None, "not a session of XNYS; the nearest are 2024-01-05 and 2024-01-08"),
+        (None, "2024-07-04", "Thursday"),
+        ("2024-01-05", "2024-01-02", "exchange them"),
+        ("yesterday-ish", None, "write it as YYYY-MM-DD"),
+        ("2024-06-05", None, "has not closed yet; the newest closed session is 2024-06-04"),
+        (None, "2030-01-02", "has not closed yet"),
+        ("1990-01-02", None, "outside the calendar"),
+    ],
+)
+def test_what_is_no_range_of_closed_sessions_is_refused(
+    first: str | None, last: str | None, complaint: str
+) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        session_range(first, last, now=NOW)
+
+
+@given(st.integers(0, 2000), st.integers(1, 300))
+def test_a_reversed_range_is_always_refused(offset: int, span: int) -> None:
+    first = calendar.shift(pd.Timestamp("2010-01-04"), offset)
+    last = calendar.shift(first, span)
+
+    assert session_range(str(first.date()), str(last.date())) == (first, last)
+    with pytest.raises(UsageError, match="exchange"):
+        session_range(str(last.date()), str(first.date()))
+
+
+def test_a_session_as_a_moment_is_when_it_decides_half_days_too() -> None:
+    assert moment("2024-03-01") == pd.Timestamp("2024-03-01 21:15", tz="UTC")
+    assert moment("2024-11-29") == pd.Timestamp("2024-11-29 18:15", tz="UTC")
+
+
+def test_a_moment_keeps_its_zone() -> None:
+    assert moment("2024-03-01T16:15-05:00") == pd.Timestamp("2024-03-01 21:15", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("2024-03-01T16:15", "names no time zone"),
+        ("soon", "is no moment"),
+        ("2024-03-02", "not a session"),
+    ],
+)
+def test_what_is_no_moment_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        moment(text)
