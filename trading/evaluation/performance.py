@@ -50,11 +50,12 @@ def next_performance(
 ) -> SessionPerformance:
     """The row after `previous`, from the book at the close and the names' log returns (s,)."""
     equity, equal = book.equity_cents, equal_weight_log_return(log_returns)
+    peak = max(_peak(previous), equity)
     return SessionPerformance(
         equity_cents=equity,
         cash_cents=book.cash_cents,
         log_return=math.log(equity / previous.equity_cents),
-        drawdown=1.0 - equity / max(_peak(previous), equity),
+        drawdown=(peak - equity) / peak,
         gross_exposure=sum(abs(book.value_cents(symbol)) for symbol in book.shares) / equity,
         turnover=sum(fill.open_notional_cents for fill in fills) / previous.equity_cents,
         cost_cents=sum(fill.cost_cents for fill in fills),
@@ -64,7 +65,7 @@ def next_performance(
 
 
 def _peak(performance: SessionPerformance) -> int:
-    """Highest equity so far in cents, which the drawdown remembers to the cent."""
+    """Highest equity so far in cents; the drawdown remembers it to the cent unless all but all is lost."""
     return round(performance.equity_cents / (1.0 - performance.drawdown))
 
 

@@ -39,7 +39,8 @@ def drawdown_verdict(
     'soft'
     """
     recent = equities_cents[-limits.drawdown_lookback_sessions :]
-    drawdown = max(0.0, 1.0 - recent[-1] / max(recent))
+    peak = max(recent)
+    drawdown = (peak - recent[-1]) / peak
     state = _state(drawdown, previous, limits)
     multiplier = {"normal": 1.0, "soft": _soft_multiplier(drawdown, limits), "hard": 0.0}[state]
     return DrawdownVerdict(drawdown, state, multiplier, _reason(drawdown, state, limits))

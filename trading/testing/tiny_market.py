@@ -52,7 +52,7 @@ def tiny_market(inception: str, sessions: int, price: float = 100.0) -> Tables:
     bars = calendar.sessions_between(calendar.shift(first, -1), last)
     noise = np.concatenate([generator("tiny_market", session).normal(0, 0.02, 10) for session in earlier])
     rising = np.arange(len(bars)).repeat(10) + 1_000_000.0  # so that no bar repeats the one before
-    prices = {"open": price, "high": price + 1, "low": price - 1, "close": price}
+    prices: dict[str, Any] = {"open": price, "high": price + 1, "low": price - 1, "close": price}
     return {
         "bars": _frame("bars", bars, ts=_opens(bars), basis="raw", source="tiny", volume=rising, **prices),
         "corporate_actions": frames.empty("corporate_actions"),

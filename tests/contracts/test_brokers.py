@@ -1,0 +1,160 @@
+"""What every broker must do, simulated or fake: each case only brings how its session opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pandas as pd
+import pytest
+
+from trading import calendar
+from trading.errors import OrderRejectedError
+from trading.execution.account import Quote
+from trading.execution.costs import CostModel
+from trading.execution.orders import order_id
+from trading.execution.simulator import SimulatedBroker
+from trading.interfaces import Broker
+
+DECIDED, OPENED = pd.Timestamp("2024-06-06"), pd.Timestamp("2024-06-07")
+CASH_CENTS, PRICE = 10_000_00, 100.0
+FREE = CostModel(half_spread_bps=0.0, slippage_bps=0.0, commission_per_share=0.0, minimum_commission=0.0)
+LIMIT = "limit_price"
+
+
+@dataclass
+class InstantBroker:
+    """The least that is a broker: everything fills in full at one price."""
+
+    cents: int = CASH_CENTS
+    shares: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, dict[str, object]] = field(default_factory=dict)
+    done: list[dict[str, object]] = field(default_factory=list)
+
+    def submit(self, orders: pd.DataFrame) -> pd.DataFrame:
+        rows = orders.to_dict("records")
+        known = {*self.waiting, *(row["order_id"] for row in self.done)}
+        answers = [(r["order_id"], r["quantity"] != 0, "") for r in rows]
+        self.waiting |= {r["order_id"]: r for r in rows if r["quantity"] and r["order_id"] not in known}
+        return pd.DataFrame(answers, columns=["order_id", "accepted", "reason"])
+
+    def open(self) -> None:
+        for row in self.waiting.values():
+            self.shares[row["symbol"]] = self.shares.get(row["symbol"], 0) + row["quantity"]
+            self.cents -= round(row["quantity"] * PRICE * 100)
+            self.done.append({**row, "ts": calendar.session_open(OPENED), "price": PRICE})
+        self.waiting = {}
+
+    def fills(self, since: pd.Timestamp) -> pd.DataFrame:
+        columns = ["ts", "order_id", "symbol", "decision_session", "quantity", "price"]
+        return pd.DataFrame([row for row in self.done if row["ts"] >= since], columns=columns)
+
+    def positions(self) -> dict[str, int]:
+        return {symbol: count for symbol, count in self.shares.items() if count}
+
+    def cash(self) -> int:
+        return self.cents
+
+
+def simulated() -> tuple[Broker, Callable[[], object]]:
+    broker = SimulatedBroker(CASH_CENTS, FREE)
+    quotes = {symbol: Quote(PRICE, PRICE) for symbol in ("NVDA", "AMD")}
+    return broker, lambda: broker.open_session(OPENED, quotes)
+
+
+def instant() -> tuple[Broker, Callable[[], object]]:
+    broker = InstantBroker()
+    return broker, broker.open
+
+
+def orders(**quantities: int) -> pd.DataFrame:
+    rows = [
+        (order_id("swing", DECIDED, s), s, DECIDED, q, PRICE, float("nan")) for s, q in quantities.items()
+    ]
+    names = ["order_id", "symbol", "decision_session", "quantity", "reference_price", "limit_price"]
+    return pd.DataFrame(rows, columns=names)
+
+
+@pytest.fixture(params=[simulated, instant])
+def case(request: pytest.FixtureRequest) -> tuple[Broker, Callable[[], object]]:
+    return request.param()
+
+
+Case = tuple[Broker, Callable[[], object]]
+
+
+def test_a_new_account_holds_its_cash_and_nothing_else(case: Case) -> None:
+    broker, _ = case
+
+    assert (broker.positions(), broker.cash()) == ({}, CASH_CENTS)
+    assert len(broker.fills(pd.Timestamp("2000-01-01", tz="UTC"))) == 0
+
+
+def test_submitting_alone_moves_nothing(case: Case) -> None:
+    broker, _ = case
+
+    answers = broker.submit(orders(NVDA=10, AMD=5))
+
+    assert answers["accepted"].tolist() == [True, True]
+    assert list(answers.columns) == ["order_id", "accepted", "reason"]
+    assert (broker.positions(), broker.cash()) == ({}, CASH_CENTS)
+
+
+def test_an_open_turns_orders_into_positions_paid_in_cash(case: Case) -> None:
+    broker, open_session = case
+    broker.submit(orders(NVDA=10, AMD=5))
+
+    open_session()
+
+    assert broker.positions() == {"NVDA": 10, "AMD": 5}
+    assert broker.cash() == CASH_CENTS - 1_500_00
+
+
+def test_the_same_order_twice_is_one_order(case: Case) -> None:
+    broker, open_session = case
+    broker.submit(orders(NVDA=10))
+    broker.submit(orders(NVDA=10))
+    open_session()
+
+    assert broker.submit(orders(NVDA=10))["accepted"].tolist() == [True]
+    open_session()
+
+    assert broker.positions() == {"NVDA": 10}
+
+
+def test_fills_name_their_order_and_are_found_by_their_moment(case: Case) -> None:
+    broker, open_session = case
+    broker.submit(orders(NVDA=10))
+    open_session()
+    opened = calendar.session_open(OPENED)
+
+    (fill,) = broker.fills(opened).to_dict("records")
+
+    assert fill["order_id"] == order_id("swing", DECIDED, "NVDA")
+    assert (fill["quantity"], fill["price"], fill["decision_session"]) == (10, PRICE, DECIDED)
+    assert len(broker.fills(opened + pd.Timedelta(seconds=1))) == 0
+
+
+def test_an_order_for_nothing_is_not_accepted(case: Case) -> None:
+    broker, _ = case
+
+    assert broker.submit(orders(NVDA=0))["accepted"].tolist() == [False]
+
+
+def test_the_simulator_refuses_an_open_that_is_not_after_the_decision() -> None:
+    broker = SimulatedBroker(CASH_CENTS)
+    broker.submit(orders(NVDA=10))
+
+    with pytest.raises(OrderRejectedError, match="NVDA was decided at 2024-06-06"):
+        broker.open_session(DECIDED, {"NVDA": Quote(PRICE, PRICE)})
+
+
+def test_the_simulator_carries_an_order_to_the_next_open() -> None:
+    broker = SimulatedBroker(CASH_CENTS, FREE)
+    broker.submit(orders(NVDA=10))
+
+    (waiting,) = broker.open_session(OPENED, {})
+    broker.open_session(pd.Timestamp("2024-06-10"), {"NVDA": Quote(PRICE, PRICE)})
+
+    assert waiting.status == "carried"
+    assert broker.positions() == {"NVDA": 10}

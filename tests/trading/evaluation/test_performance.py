@@ -1,0 +1,126 @@
+"""Figures of performance against hand calculation, closed forms and simulation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trading.evaluation.performance import (
+    equal_weight_log_return,
+    first_performance,
+    maximum_drawdown,
+    next_performance,
+    sharpe_interval,
+    sharpe_ratio,
+    sharpe_standard_error,
+    summarize,
+)
+from trading.execution.account import Book, Fill
+
+SESSION = pd.Timestamp("2024-06-06")
+NOTHING = np.full(2, np.nan)
+
+
+def book(shares: int, close: float, cash: int) -> Book:
+    return Book({"NVDA": shares} if shares else {}, cash, (), {"NVDA": close}, {"NVDA": 0})
+
+
+def test_one_session_is_worked_by_hand() -> None:
+    # 10,000.00 at first; 50 bought at an open of 100 for 5,002.00 and 0.35; they close at 102.
+    fill = Fill("f", "o", "NVDA", SESSION, 50, 100.0, 100.04, 5_002_00, 1_00, 1_00, 35)
+    first = first_performance(book(0, 1.0, 10_000_00))
+
+    row = next_performance(first, book(50, 102.0, 4_997_65), (fill,), np.log([1.02, 1.00]))
+
+    assert (row.equity_cents, row.cash_cents, row.cost_cents) == (10_097_65, 4_997_65, 2_35)
+    assert row.log_return == math.log(1.009765)
+    assert row.turnover == 0.5
+    assert row.gross_exposure == pytest.approx(5_100_00 / 10_097_65)
+    assert row.equal_weight_equity == pytest.approx(10_100.0)
+
+
+def test_drawdown_remembers_the_peak_through_every_session() -> None:
+    row = first_performance(book(0, 1.0, 100_00))
+    found = []
+    for cash in (120_00, 90_00, 108_00, 120_00, 132_01, 66_00):
+        row = next_performance(row, book(0, 1.0, cash), (), NOTHING)
+        found.append(row.drawdown)
+
+    assert found == pytest.approx([0.0, 0.25, 0.1, 0.0, 0.0, 1 - 6600 / 13201])
+
+
+@given(st.lists(st.integers(10_000_00, 1_000_000_00), min_size=1, max_size=40))
+def test_drawdown_carried_forward_equals_drawdown_from_all_history(path: list[int]) -> None:
+    row = first_performance(book(0, 1.0, path[0]))
+    for cash in path[1:]:
+        row = next_performance(row, book(0, 1.0, cash), (), NOTHING)
+
+    assert row.drawdown == (max(path) - path[-1]) / max(path)  # to the last digit: law 2
+
+
+def test_equal_weight_leaves_out_names_without_a_return() -> None:
+    assert equal_weight_log_return(np.log([1.10, np.nan, 0.98])) == pytest.approx(math.log(1.04))
+    assert equal_weight_log_return(NOTHING) == 0.0
+
+
+def test_sharpe_is_mean_over_deviation_of_a_year() -> None:
+    # mean 0.01, deviation 0.01 x sqrt(2)
+    assert sharpe_ratio(np.array([0.02, 0.0])) == pytest.approx(math.sqrt(252 / 2))
+    assert math.isnan(sharpe_ratio(np.array([0.01])))
+
+
+def test_the_closed_form_error_agrees_with_many_samples() -> None:
+    rng = np.random.default_rng(1)
+    samples = rng.normal(0.001, 0.01, (4000, 250))
+    spread = np.std([sharpe_ratio(sample) for sample in samples])
+
+    # The deviation of 4,000 draws is itself uncertain by 1 / sqrt(8000), about 1.1 %; four of those.
+    assert np.mean([sharpe_standard_error(s) for s in samples[:200]]) == pytest.approx(spread, rel=0.045)
+
+
+def test_the_bootstrap_interval_is_about_two_closed_form_errors_wide() -> None:
+    returns = np.random.default_rng(2).normal(0.001, 0.01, 500)
+
+    lower, upper = sharpe_interval(returns)
+
+    # Independent returns: block resampling adds noise, so the two widths agree to a fifth.
+    assert lower < sharpe_ratio(returns) < upper
+    assert (upper - lower) / 2 / 1.96 == pytest.approx(sharpe_standard_error(returns), rel=0.2)
+    assert sharpe_interval(returns) == (lower, upper)
+
+
+def test_an_interval_of_a_few_or_equal_returns_is_not_given() -> None:
+    assert all(map(math.isnan, sharpe_interval(np.arange(20.0))))
+    assert all(map(math.isnan, sharpe_interval(np.zeros(100))))
+
+
+def test_the_deepest_fall_counts_from_the_first_peak() -> None:
+    assert maximum_drawdown(np.array([-0.1, 0.5, -0.2, 0.3])) == pytest.approx(0.2)
+    assert maximum_drawdown(np.array([-0.1])) == pytest.approx(0.1)
+
+
+def test_a_summary_leaves_the_deposit_out_and_adds_the_rest_up() -> None:
+    rows = pd.DataFrame(
+        {
+            "equity_cents": [100_00, 110_00, 99_00],
+            "log_return": [0.0, math.log(1.1), math.log(0.9)],
+            "turnover": [0.0, 0.5, 0.2],
+            "cost_cents": [0, 5, 2],
+            "equal_weight_log_return": [0.0, math.log(1.2), 0.0],
+        }
+    )
+
+    found = summarize(rows)
+
+    assert (found.sessions, found.cost_usd) == (2, 0.07)
+    assert found.total_return == pytest.approx(-0.01)
+    assert found.maximum_drawdown == pytest.approx(0.1)
+    assert found.turnover == pytest.approx(0.7 * 126)
+    assert found.cost_bps == pytest.approx(0.07 / (50 + 22) * 1e4)
+    assert found.equal_weight_return == pytest.approx(0.2)
+    assert math.isnan(found.sharpe_lower)
