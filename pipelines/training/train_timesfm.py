@@ -26,7 +26,6 @@ from trading.frames import HORIZONS, LEVELS
 CONTEXT, PATCH, STEPS_AHEAD = 512, 32, 32
 LONGEST = max(HORIZONS)
 SHORTEST_HISTORY = 64
-POOL = 4096
 EWMA_DECAY = 0.94
 HALF_NORMAL = (-1.645, -1.150, -0.674, 0.0, 0.674, 1.150, 1.645)
 
@@ -65,13 +64,21 @@ NETWORK: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: `average` is the decay of the averaged weights that are kept."""
+    """How long and how fast.
+
+    Attributes
+    ----------
+    average : decay of the averaged weights that are kept
+    pool : series that are simulated at once; held_out : series on which progress is measured
+    """
 
     steps: int = 3000
     batch: int = 64
     learning_rate: float = 2e-3
     warm_up: int = 200
     average: float = 0.998
+    pool: int = 4096
+    held_out: int = 1024
     seed: int = 7
 
     def rate(self, step: int) -> float:
@@ -124,8 +131,8 @@ def batches(schedule: Schedule) -> Iterator[Paths]:
     """Fresh series for every step, made a pool at a time."""
     rng = np.random.default_rng(schedule.seed)
     while True:
-        pool = simulate(rng, POOL)
-        for start in range(0, POOL, schedule.batch):
+        pool = simulate(rng, schedule.pool)
+        for start in range(0, schedule.pool, schedule.batch):
             yield pool.take(slice(start, start + schedule.batch))
 
 
@@ -212,7 +219,7 @@ def train(schedule: Schedule, report: Any) -> Any:
     )
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=0.01)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.rate)
-    held_out = simulate(np.random.default_rng(schedule.seed + 1_000_000), 1024)
+    held_out = simulate(np.random.default_rng(schedule.seed + 1_000_000), schedule.held_out)
     started = time.perf_counter()
     for step, paths in zip(range(schedule.steps), batches(schedule), strict=False):
         loss = _step_loss(network, paths)
