@@ -97,3 +97,9 @@ def frame_of(outputs: Outputs, table: str, session: pd.Timestamp) -> pd.DataFram
     count = len(next(iter(outputs[table].values())))
     history = history_of(table, [session] * count, **outputs[table])
     return Rows(history, np.arange(count), session, session).frame.drop(columns=["session", "known_at"])
+
+
+def fan(median: float, half_width: float) -> dict[str, float]:
+    """Quantile columns around `median`: q125 and q875 lie `half_width` away, the outermost twice as far."""
+    steps = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+    return {name: median + step * half_width for name, step in zip(frames.QUANTILES, steps, strict=True)}
