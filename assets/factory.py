@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,9 +18,17 @@ from trading.plan import Plan
 from trading.stages.stage import Stage
 
 IO_MANAGER = "tables"
-YESTERDAY = dg.TimeWindowPartitionMapping(
-    start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
-)
+
+
+def _yesterday() -> dg.TimeWindowPartitionMapping:
+    """The session before; at the first session there is none, and that is no error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", dg.BetaWarning
+        )  # the parameter is in beta, the graph's pictures rest on it
+        return dg.TimeWindowPartitionMapping(
+            start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+        )
 
 
 def stage_assets(
@@ -106,7 +115,7 @@ def commit_of(context: dg.AssetExecutionContext, home: OpenHome) -> dict[str, st
 def _spec(table: str, stage: Stage, face: Face) -> dg.AssetSpec:
     deps: list[Any] = [*_causes(stage, table)]
     if table == "positions":
-        deps.append(dg.AssetDep(table, partition_mapping=YESTERDAY))
+        deps.append(dg.AssetDep(table, partition_mapping=_yesterday()))
     return dg.AssetSpec(table, deps=deps, **_shown(stage, table, face))
 
 

@@ -20,6 +20,12 @@ FACES = {
         owner=TRADING,
         kinds=_SQL,
     ),
+    "receivables": Face(
+        group="execution",
+        description="Dividends owed and not yet paid, each with the session on which its cash arrives.",
+        owner=TRADING,
+        kinds=_SQL,
+    ),
     "positions": Face(
         group="performance",
         description="Fills become positions: shares, cash and dividends owed at the close, as the ledger projects them.",

@@ -53,6 +53,14 @@ class Plan:
             f"there is no stage {name!r}; the stages are {', '.join(s.name for s in self.stages)}"
         )
 
+    def up_to(self, name: str) -> Plan:
+        """The plan of stage `name` and of all that it follows from, and nothing else."""
+        wanted = {name}
+        for stage in reversed(self.stages):
+            if stage.name in wanted:
+                wanted |= {self.makers[read.table].name for read in stage.reads if read.table in self.makers}
+        return Plan(tuple(stage for stage in self.stages if stage.name in wanted), self.burn_in_sessions)
+
     @functools.cached_property
     def makers(self) -> dict[str, Stage]:
         """The stage that makes each table."""

@@ -44,7 +44,7 @@ def mutant(stage_name: str, table: str, change: Change) -> Plan:
         return {**made, table: spoiled}
 
     stages = [dataclasses.replace(s, make=make) if s.name == stage_name else s for s in PLAN.stages]
-    return Plan.of(stages, PLAN.burn_in_sessions)
+    return Plan.of(stages, PLAN.burn_in_sessions).up_to(stage_name)
 
 
 def closes(market: Market) -> pd.DataFrame:

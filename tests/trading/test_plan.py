@@ -97,6 +97,12 @@ def test_a_chain_of_windows_adds_up(depths: list[int], burn_in: int):
     assert plan.lead("bars") == burn_in + 3 + sum(depths)
 
 
+def test_a_plan_up_to_a_stage_holds_its_causes_alone():
+    short = small_plan().up_to("regimes")
+    assert [s.name for s in short.stages] == ["features", "regimes"]
+    assert small_plan().up_to("features").lead("bars") == 272
+
+
 def test_an_unknown_stage_is_named_beside_the_known_ones():
     with pytest.raises(UsageError, match="no stage 'fears'; the stages are features, regimes, signals"):
         small_plan().stage("fears")

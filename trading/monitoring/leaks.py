@@ -82,10 +82,10 @@ def _leak(table: str, columns: tuple[str, ...], session: pd.Timestamp, cut: pd.T
 
 
 def _differs(one: pd.Series, other: pd.Series) -> np.ndarray:
-    """(n,) where two columns differ in their bytes; NaN equals NaN."""
+    """(n,) where two columns differ in their bytes; a missing value equals itself."""
     if one.dtype == "float64":
         return one.to_numpy().view(np.int64) != other.to_numpy().view(np.int64)
-    return (one != other).to_numpy(dtype=bool)
+    return ((one != other) & ~(one.isna() & other.isna())).to_numpy(dtype=bool)
 
 
 def _first_unshared(one: pd.DataFrame, other: pd.DataFrame) -> pd.Timestamp:

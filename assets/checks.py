@@ -1,0 +1,217 @@
+"""Checks on the tables of the line: what must hold of whole ranges, and what is said when it does not.
+
+A check looks at the sessions of its run; run on its own, at the whole table. One evaluation speaks for
+the range, so the sessions that break a rule are named in its metadata. Only `bars` blocks: what comes
+after must not be made from a market that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import dagster as dg
+import pandas as pd
+
+from assets.failures import translated
+from resources import expectations
+from resources.open_home import OpenHome
+from trading import calendar
+from trading.errors import HomeError
+from trading.monitoring import table_rules
+from trading.monitoring.table_rules import BookLimits, CoverageBand, Finding
+from trading.universe import SYMBOLS
+
+SHOWN_ROWS = 20
+_ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+_EXTRA_SESSIONS = 40  # beyond a coverage band's own: the last horizon matures late
+
+
+@dataclass(frozen=True)
+class Span:
+    """The sessions that a check looks at; `first` None is the beginning of the table."""
+
+    first: pd.Timestamp | None
+    last: pd.Timestamp
+
+    @property
+    def name(self) -> str:
+        """The span as text, such as `2025-01-02_2025-06-30`."""
+        begins = "begin" if self.first is None else f"{self.first:%Y-%m-%d}"
+        return f"{begins}_{self.last:%Y-%m-%d}"
+
+
+Metadata = Mapping[str, dg.MetadataValue]
+Judge = Callable[[OpenHome, Span], tuple[Finding, Metadata]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: on which table, what it asks, and how much a failure matters."""
+
+    table: str
+    name: str
+    description: str
+    judge: Judge
+    severity: dg.AssetCheckSeverity = _ERROR
+    blocking: bool = field(default=False, kw_only=True)
+
+
+def market_checks(
+    limits: BookLimits | None = None, band: CoverageBand | None = None
+) -> list[dg.AssetChecksDefinition]:
+    """Every check of the line.
+
+    Parameters
+    ----------
+    limits : what a target portfolio keeps; by default the domain's own
+    band : how far coverage may drift
+    """
+    limits, band = limits or BookLimits(), band or CoverageBand()
+    return [
+        _definition(check)
+        for check in (
+            Check("bars", "expectations", "Great Expectations on the bars of the run: prices, keys, one basis, "
+                  "completeness, quarantine.", _bars, blocking=True),
+            Check("corporate_actions", "expectations", "Great Expectations on splits and dividends.", _actions),
+            Check("features", "expectations", "Great Expectations on the features of the run.", _features),
+            Check("features", "no_blank_column", "Every feature is known for some symbol in the newest session.",
+                  _blank_columns, _WARN),
+            Check("ensemble_intervals", "coverage", f"Over {band.sessions} sessions the intervals hold as often as "
+                  "they promise, within a binomial band.", lambda home, span: _coverage(home, span, band), _WARN),
+            Check("target_portfolio", "limits", "No weight exceeds the book, a position or a group limit.",
+                  lambda home, span: _limits(home, span, limits)),
+            Check("positions", "ledger", "The ledger projects to the positions, to the cent and the share.", _books),
+        )
+    ]  # fmt: skip
+
+
+def _definition(check: Check) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=check.table, name=check.name, description=check.description, blocking=check.blocking
+    )
+    def judge(
+        context: dg.AssetCheckExecutionContext, home: dg.ResourceParam[OpenHome]
+    ) -> dg.AssetCheckResult:
+        with translated():
+            span = span_of(context, home, check.table)
+            finding, metadata = check.judge(home, span)
+        return dg.AssetCheckResult(
+            passed=finding.passed,
+            severity=check.severity,
+            description=finding.summary,
+            metadata={**shown(finding), **metadata},
+        )
+
+    return judge
+
+
+def span_of(context: dg.AssetCheckExecutionContext, home: OpenHome, table: str) -> Span:
+    """The sessions of the run with what leads up to the home's inception; the whole table if it has none."""
+    tags = context.run.tags
+    if "dagster/partition" not in tags and "dagster/asset_partition_range_start" not in tags:
+        listed = home.store.tables().set_index("table")["last_session"]
+        return Span(None, listed.get(table, default=calendar.last_closed(home.clock())))
+    keys = context.partition_keys
+    first, inception = calendar.session_of(keys[0]), home.home.inception
+    begins = None if inception is None or first <= inception else first
+    return Span(begins, calendar.session_of(keys[-1]))
+
+
+def shown(finding: Finding) -> dict[str, dg.MetadataValue]:
+    """A finding as metadata: figures, bad sessions, and the first rows that break the rule."""
+    figures = {
+        name: dg.MetadataValue.text(value) if isinstance(value, str) else dg.MetadataValue.float(float(value))
+        for name, value in finding.facts.items()
+    }
+    bad = finding.bad_sessions
+    rows = finding.failures.head(SHOWN_ROWS)
+    return {
+        **figures,
+        "bad_sessions": dg.MetadataValue.json(bad),
+        "failures": dg.MetadataValue.int(len(finding.failures)),
+        **({"first_failures": dg.MetadataValue.md(markdown(rows))} if len(rows) else {}),
+    }
+
+
+def markdown(rows: pd.DataFrame) -> str:
+    """A small frame as a Markdown table."""
+    lines = [list(rows.columns), ["---"] * rows.shape[1], *rows.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(_cell(value) for value in line)} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    text = f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _bars(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
+    bars = home.store.read("bars", span.first, span.last)
+    bad = home.store.read("quarantine", span.first, span.last)
+    of_stocks = (bad["table"] == "bars") & bad["symbol"].isin(SYMBOLS)
+    sessions = None if span.first is None else calendar.sessions_between(span.first, span.last)
+    verdict = expectations.validate_bars(bars, int(of_stocks.sum()), sessions=sessions)
+    return _explained(verdict, home, span)
+
+
+def _actions(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
+    actions = home.store.read("corporate_actions", span.first, span.last)
+    bars = home.store.read("bars", span.first, span.last)
+    closes = bars[(bars["timeframe"] == "1D").to_numpy()]
+    return _explained(expectations.validate_actions(actions, closes), home, span)
+
+
+def _features(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
+    features = home.store.read("features", span.first, span.last)
+    return _explained(expectations.validate_features(features), home, span)
+
+
+def _blank_columns(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
+    return table_rules.blank_columns(home.store.read("features", span.last, span.last)), {}
+
+
+def _coverage(home: OpenHome, span: Span, band: CoverageBand) -> tuple[Finding, Metadata]:
+    back = min(band.sessions + _EXTRA_SESSIONS, calendar.position(span.last))
+    first = calendar.shift(span.last, -back)
+    return table_rules.coverage_drift(home.store.read("ensemble_intervals", first, span.last), band), {}
+
+
+def _limits(home: OpenHome, span: Span, limits: BookLimits) -> tuple[Finding, Metadata]:
+    return table_rules.broken_limits(home.store.read("target_portfolio", span.first, span.last), limits), {}
+
+
+def _books(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
+    ledger = home.store.read("ledger", None, span.last)
+    return table_rules.unbalanced_accounts(ledger, home.store.read("positions", span.first, span.last)), {}
+
+
+def _explained(
+    verdict: expectations.Verdict, home: OpenHome, span: Span
+) -> tuple[Finding, Metadata]:
+    """A verdict as a finding, with its Data Docs; pages that cannot be written are no fault of the table."""
+    try:
+        page = expectations.write_data_docs([verdict], home.home.datadocs, run=span.name)
+        documents = {
+            "data_docs": dg.MetadataValue.url(page.absolute().as_uri()),
+            "data_docs_path": dg.MetadataValue.path(str(page)),
+        }
+    except HomeError as error:
+        documents = {"data_docs": dg.MetadataValue.text(str(error))}
+    return _finding(verdict), documents
+
+
+def _finding(verdict: expectations.Verdict) -> Finding:
+    failed = verdict.failed
+    rows = [
+        {
+            "expectation": outcome.name,
+            "column": outcome.column,
+            "unexpected": outcome.unexpected,
+            "observed": outcome.observed,
+            "symbol": row.get("symbol", ""),
+            "session": row.get("session", pd.NaT),
+        }
+        for outcome in failed
+        for row in outcome.rows or ({},)
+    ]
+    ...
