@@ -66,7 +66,7 @@ class MarketOptions:
     edge: Edge = "none"
     edge_strength: float = 0.1
     regime_drift: float = 0.0
-    risk_premium: float = 0.06
+    risk_premium: float = 0.08
     delay_minutes: int = 10
 
     def __post_init__(self) -> None:
@@ -99,24 +99,24 @@ class Instruments:
     split_ratio: Floats
 
 
-# symbol: beta, sector loading, own volatility, first price, dividend yield, shares a session, split ratio
-_FACTS: dict[str, tuple[float, float, float, float, float, float, float]] = {
-    "NVDA": (1.40, 0.17, 0.20, 210.0, 0.002, 45e6, 10.0),
-    "AMD": (1.35, 0.17, 0.24, 90.0, 0.0, 50e6, 4.0),
-    "ASML": (1.15, 0.15, 0.17, 140.0, 0.010, 1.5e6, 4.0),
-    "TSM": (1.05, 0.14, 0.16, 80.0, 0.016, 12e6, 4.0),
-    "INTC": (1.00, 0.14, 0.21, 45.0, 0.020, 40e6, 4.0),
-    "QCOM": (1.10, 0.14, 0.19, 110.0, 0.022, 9e6, 4.0),
-    "AVGO": (1.15, 0.15, 0.18, 260.0, 0.018, 4e6, 10.0),
-    "MU": (1.25, 0.18, 0.24, 70.0, 0.006, 20e6, 4.0),
-    "SMCI": (1.20, 0.15, 0.38, 60.0, 0.0, 6e6, 10.0),
-    "ARM": (1.30, 0.18, 0.30, 56.0, 0.0, 8e6, 4.0),
-    "SPY": (1.00, 0.01, 0.01, 110.0, 0.014, 70e6, 4.0),
-    "QQQ": (1.12, 0.05, 0.03, 110.0, 0.007, 40e6, 4.0),
-    "SMH": (1.15, 0.15, 0.03, 56.0, 0.009, 6e6, 4.0),
+# beta, sector loading, own volatility, first price, dividend yield, shares a session, split ratio, split above.
+# With the default seed, SMCI splits in the first months of 2024, so that a first run shows a split.
+_FACTS: dict[str, tuple[float, ...]] = {
+    "NVDA": (1.40, 0.17, 0.20, 120.0, 0.002, 45e6, 10.0, 350.0),
+    "AMD": (1.35, 0.17, 0.24, 90.0, 0.0, 50e6, 4.0, 150.0),
+    "ASML": (1.15, 0.15, 0.17, 95.0, 0.010, 1.5e6, 4.0, 150.0),
+    "TSM": (1.05, 0.14, 0.16, 80.0, 0.016, 12e6, 4.0, 150.0),
+    "INTC": (1.00, 0.14, 0.21, 45.0, 0.020, 40e6, 4.0, 150.0),
+    "QCOM": (1.10, 0.14, 0.19, 70.0, 0.022, 9e6, 4.0, 150.0),
+    "AVGO": (1.15, 0.15, 0.18, 130.0, 0.018, 4e6, 10.0, 350.0),
+    "MU": (1.25, 0.18, 0.24, 70.0, 0.006, 20e6, 4.0, 150.0),
+    "SMCI": (1.20, 0.15, 0.38, 60.0, 0.0, 6e6, 4.0, 105.0),
+    "ARM": (1.30, 0.18, 0.30, 56.0, 0.0, 8e6, 4.0, 150.0),
+    "SPY": (1.00, 0.01, 0.01, 60.0, 0.014, 70e6, 4.0, 150.0),
+    "QQQ": (1.12, 0.05, 0.03, 65.0, 0.007, 40e6, 4.0, 150.0),
+    "SMH": (1.15, 0.15, 0.03, 56.0, 0.009, 6e6, 4.0, 150.0),
 }
-MARKET_VOLATILITY, _GROUP_VOLATILITY = 0.14, 0.13
-_SPLIT_ABOVE = {10.0: 400.0, 4.0: 180.0}
+MARKET_VOLATILITY, _GROUP_VOLATILITY = 0.16, 0.14
 
 
 def instruments() -> Instruments:
@@ -128,8 +128,8 @@ def instruments() -> Instruments:
     for place, stock in enumerate(STOCKS):
         loadings[FIRST_GROUP + GROUPS.index(stock.group), place] = _GROUP_VOLATILITY
     loadings[FIRST_OWN + np.arange(len(TRADED)), np.arange(len(TRADED))] = facts[:, 2]
-    above = np.array([_SPLIT_ABOVE[ratio] for ratio in facts[:, 6]])
-    return Instruments(loadings, facts[:, 0], facts[:, 3], facts[:, 4], facts[:, 5], above, facts[:, 6])
+    _, _, _, first_price, dividend_yield, volume, split_ratio, split_above = facts.T
+    return Instruments(loadings, facts[:, 0], first_price, dividend_yield, volume, split_above, split_ratio)
 
 
 MEAN_DURATIONS: tuple[int, ...] = (130, 65, 45, 90)
@@ -141,7 +141,7 @@ _NEXT_REGIME = np.array(
         [0.45, 0.25, 0.30, 0.00],
     ]
 )
-COMMON_MULTIPLIER = np.array([0.75, 1.45, 2.00, 0.60])  # of the volatility of market and sector
+COMMON_MULTIPLIER = np.array([0.75, 1.40, 1.90, 0.62])  # of the volatility of market and sector
 OWN_MULTIPLIER = np.array([0.90, 1.15, 1.35, 0.85])  # of the volatility of groups and single names
 YEARLY_DRIFT = np.array([0.25, -0.35, -0.10, 0.00])
 

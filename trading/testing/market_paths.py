@@ -20,7 +20,7 @@ from trading.universe import SYMBOLS, instrument
 EARNINGS_JUMP = 0.055  # standard deviation of the gap after an announcement
 LARGEST_GAP = 0.4
 VOLUME_MEMORY, VOLUME_SPREAD, VOLUME_RESPONSE = 0.9, 0.12, 0.3
-VIX_PREMIUM, VIX_NOISE, VIX_RANGE = 1.15, 0.03, (9.0, 95.0)
+VIX_PREMIUM, VIX_NOISE, VIX_RANGE = 1.30, 0.03, (9.0, 95.0)
 
 
 @dataclass(frozen=True)

@@ -226,3 +226,14 @@ def test_a_market_may_begin_at_another_date() -> None:
 
     assert market.sessions[0] == pd.Timestamp("2019-01-02")
     assert len(TRADED) + 1 == len(ALL_SYMBOLS)
+
+
+def test_the_default_market_shows_a_split_dividends_and_a_late_listing() -> None:
+    """What a first run of 120 sessions from 2024-01-02 has to cope with."""
+    first = calendar.session_of("2024-01-02")
+    actions = MARKET.actions(ALL_SYMBOLS, first, calendar.shift(first, 119))
+
+    stocks = actions[~actions["symbol"].isin(["SPY", "QQQ", "SMH"])]
+    assert (stocks["kind"] == "split").any()
+    assert (stocks["kind"] == "dividend").sum() > 5
+    assert calendar.distance(pd.Timestamp("2023-09-14"), first) < 100

@@ -41,7 +41,7 @@ def signals(returns: np.ndarray) -> np.ndarray:
 
 def test_holding_a_share_earns_its_premium_and_nothing_else(fair: Paths) -> None:
     returns = total_returns(fair)[:, STOCKS + FUNDS]
-    premium = 0.06 / ANNUAL_SESSIONS * instruments().beta[STOCKS + FUNDS]
+    premium = 0.08 / ANNUAL_SESSIONS * instruments().beta[STOCKS + FUNDS]
 
     error = returns.std(axis=0) / np.sqrt(len(returns))
 
