@@ -22,7 +22,7 @@ from trading.monitoring import table_rules
 from trading.monitoring.table_rules import BookLimits, CoverageBand, Finding
 from trading.universe import SYMBOLS
 
-SHOWN_ROWS = 20
+SHOWN_ROWS, NAMED_SESSIONS = 20, 100
 _ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 _EXTRA_SESSIONS = 40  # beyond a coverage band's own: the last horizon matures late
 
@@ -124,13 +124,19 @@ def shown(finding: Finding) -> dict[str, dg.MetadataValue]:
         name: dg.MetadataValue.text(value) if isinstance(value, str) else dg.MetadataValue.float(float(value))
         for name, value in finding.facts.items()
     }
-    bad = finding.bad_sessions
     rows = finding.failures.head(SHOWN_ROWS)
     return {
         **figures,
-        "bad_sessions": dg.MetadataValue.json(bad),
+        **_sessions(finding.bad_sessions),
         "failures": dg.MetadataValue.int(len(finding.failures)),
         **({"first_failures": dg.MetadataValue.md(markdown(rows))} if len(rows) else {}),
+    }
+
+
+def _sessions(bad: list[str]) -> dict[str, dg.MetadataValue]:
+    return {
+        "bad_sessions": dg.MetadataValue.json(bad[:NAMED_SESSIONS]),
+        "bad_session_count": dg.MetadataValue.int(len(bad)),
     }
 
 
@@ -149,7 +155,8 @@ def _bars(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
     bars = home.store.read("bars", span.first, span.last)
     bad = home.store.read("quarantine", span.first, span.last)
     of_stocks = (bad["table"] == "bars") & bad["symbol"].isin(SYMBOLS)
-    sessions = None if span.first is None else calendar.sessions_between(span.first, span.last)
+    first = bars["session"].min() if span.first is None else span.first
+    sessions = calendar.sessions_between(first, span.last) if len(bars) else None
     verdict = expectations.validate_bars(bars, int(of_stocks.sum()), sessions=sessions)
     return _explained(verdict, home, span)
 
@@ -185,19 +192,18 @@ def _books(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
     return table_rules.unbalanced_accounts(ledger, home.store.read("positions", span.first, span.last)), {}
 
 
-def _explained(
-    verdict: expectations.Verdict, home: OpenHome, span: Span
-) -> tuple[Finding, Metadata]:
+def _explained(verdict: expectations.Verdict, home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
     """A verdict as a finding, with its Data Docs; pages that cannot be written are no fault of the table."""
     try:
         page = expectations.write_data_docs([verdict], home.home.datadocs, run=span.name)
-        documents = {
+        documents: dict[str, dg.MetadataValue] = {
             "data_docs": dg.MetadataValue.url(page.absolute().as_uri()),
             "data_docs_path": dg.MetadataValue.path(str(page)),
         }
     except HomeError as error:
         documents = {"data_docs": dg.MetadataValue.text(str(error))}
-    return _finding(verdict), documents
+    bad = [_cell(session) for session in verdict.bad_sessions]
+    return _finding(verdict), {**documents, **_sessions(bad)}
 
 
 def _finding(verdict: expectations.Verdict) -> Finding:
@@ -208,10 +214,22 @@ def _finding(verdict: expectations.Verdict) -> Finding:
             "column": outcome.column,
             "unexpected": outcome.unexpected,
             "observed": outcome.observed,
-            "symbol": row.get("symbol", ""),
-            "session": row.get("session", pd.NaT),
+            "first": _where(outcome),
         }
         for outcome in failed
-        for row in outcome.rows or ({},)
     ]
-    ...
+    met = len(verdict.outcomes) - len(failed)
+    return Finding(
+        passed=verdict.success,
+        summary=f"{met} of {len(verdict.outcomes)} expectations of {verdict.table} met by {verdict.rows} rows",
+        facts={"rows": verdict.rows, "expectations": len(verdict.outcomes), "not_met": len(failed)},
+        failures=pd.DataFrame(rows),
+    )
+
+
+def _where(outcome: expectations.Outcome) -> str:
+    """Symbol and session of the first row that broke an expectation."""
+    if not outcome.rows:
+        return ""
+    first = outcome.rows[0]
+    return " ".join(_cell(first[name]) for name in ("symbol", "session") if name in first)

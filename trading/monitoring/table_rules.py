@@ -67,6 +67,22 @@ def with_bar_facts(bars: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def with_action_facts(actions: pd.DataFrame, closes: pd.DataFrame | None = None) -> pd.DataFrame:
+    """`actions` with `share_of_price`: a dividend over the newest close before its session, NaN if unknown.
+
+    Parameters
+    ----------
+    actions : columns of `corporate_actions`
+    closes : session, symbol, close
+    """
+    if closes is None or not len(closes):
+        return actions.assign(share_of_price=np.nan)
+    ordered = actions.sort_values("session", kind="stable")
+    prices = closes[["session", "symbol", "close"]].sort_values("session", kind="stable")
+    merged = pd.merge_asof(ordered, prices, on="session", by="symbol", allow_exact_matches=False)
+    return merged.assign(share_of_price=merged["amount"] / merged["close"]).drop(columns="close")
+
+
 def completeness(
     bars: pd.DataFrame, sessions: pd.DatetimeIndex | None = None, symbols: Sequence[str] = SYMBOLS
 ) -> pd.DataFrame:
