@@ -42,6 +42,17 @@ def _sessions() -> pd.DatetimeIndex:
 
 
 @functools.cache
+def _labels() -> tuple[pd.Timestamp, ...]:
+    """The sessions as values: asked thousands of times a run, an index would be slow."""
+    return tuple(_sessions())
+
+
+@functools.cache
+def _places() -> dict[pd.Timestamp, int]:
+    return {label: place for place, label in enumerate(_labels())}
+
+
+@functools.cache
 def _closes() -> pd.DatetimeIndex:
     return pd.DatetimeIndex(xnys().closes).as_unit("us")
 
@@ -71,17 +82,21 @@ def session_of(value: str | dt.date | pd.Timestamp | np.datetime64) -> pd.Timest
 
 def position(session: pd.Timestamp) -> int:
     """Index of `session` among all sessions of the calendar."""
+    place = _places().get(session)
+    if place is None:
+        raise UsageError(_no_session(session))
+    return place
+
+
+def _no_session(label: pd.Timestamp) -> str:
     index = _sessions()
-    at = int(index.searchsorted(session))
-    if at == len(index) or index[at] != session:
-        day = f"{session:%Y-%m-%d}"
-        if not 0 < at < len(index):
-            raise UsageError(f"{day} is outside the calendar ({FIRST_YEAR} to {LAST_YEAR})")
-        raise UsageError(
-            f"{day} ({session:%A}) is not a session of XNYS; the nearest are "
-            f"{index[at - 1]:%Y-%m-%d} and {index[at]:%Y-%m-%d}"
-        )
-    return at
+    at = int(index.searchsorted(label))
+    if not 0 < at < len(index):
+        return f"{label:%Y-%m-%d} is outside the calendar ({FIRST_YEAR} to {LAST_YEAR})"
+    return (
+        f"{label:%Y-%m-%d} ({label:%A}) is not a session of XNYS; the nearest are "
+        f"{index[at - 1]:%Y-%m-%d} and {index[at]:%Y-%m-%d}"
+    )
 
 
 def shift(session: pd.Timestamp, count: int) -> pd.Timestamp:
@@ -89,7 +104,7 @@ def shift(session: pd.Timestamp, count: int) -> pd.Timestamp:
     at = position(session) + count
     if not 0 <= at < len(_sessions()):
         raise UsageError(f"{count} sessions from {session:%Y-%m-%d} lies outside the calendar")
-    return _sessions()[at]
+    return _labels()[at]
 
 
 def sessions_between(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
@@ -105,7 +120,7 @@ def distance(first: pd.Timestamp, last: pd.Timestamp) -> int:
 
 def is_session(label: pd.Timestamp) -> bool:
     """Whether the exchange opens on the date `label`."""
-    return label in _sessions()
+    return label in _places()
 
 
 def session_open(session: pd.Timestamp) -> pd.Timestamp:
