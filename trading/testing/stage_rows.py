@@ -55,6 +55,8 @@ def history_of(table: str, sessions: Sequence[pd.Timestamp] | pd.DatetimeIndex, 
     A column that is not named is 0, False or empty; a timeframe is `1D`, a session the row's own. A
     scalar stands for all rows.
     """
+    if not len(sessions):
+        return History.from_frame(table, frames.empty(table))
     labels = pd.DatetimeIndex(sessions).as_unit("us")
     dtypes = frames.table_of(table).dtypes
     known = {"session": labels, "known_at": calendar.as_of_each(labels)}
