@@ -90,6 +90,27 @@ def _opens(sessions: pd.DatetimeIndex) -> list[pd.Timestamp]:
     return [calendar.session_open(session) for session in sessions for _ in SYMBOLS]
 
 
+def edited(tables: Tables, table: str, symbol: str, session: str = "", **values: Any) -> Tables:
+    """The tables with some columns of one symbol's row changed, or of all its rows without a session."""
+    frame = tables[table].copy()
+    mine = _rows_of(frame, symbol, session)
+    for column, value in values.items():
+        frame.loc[mine, column] = value
+    return {**tables, table: frame}
+
+
+def without(tables: Tables, table: str, symbol: str, *sessions: str) -> Tables:
+    """The tables without one symbol's rows of `sessions`, or without any of its rows."""
+    frame = tables[table]
+    gone = [_rows_of(frame, symbol, session) for session in sessions or ("",)]
+    return {**tables, table: frame[~np.logical_or.reduce(gone)].reset_index(drop=True)}
+
+
+def _rows_of(frame: pd.DataFrame, symbol: str, session: str) -> pd.Series[bool]:
+    mine = frame["symbol"] == symbol
+    return mine & (frame["session"] == pd.Timestamp(session)) if session else mine
+
+
 def action(
     symbol: str, session: str, *, ratio: float = 1.0, amount: float = 0.0, pays: str = ""
 ) -> pd.DataFrame:
