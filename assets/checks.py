@@ -5,8 +5,6 @@ the range, so the sessions that break a rule are named in its metadata. Only `ba
 after must not be made from a market that is not there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 

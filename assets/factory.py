@@ -1,17 +1,14 @@
 """Assets from stages: the declaration gives dependencies, types and look-backs, the face the rest."""
 
-from __future__ import annotations
-
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from resources.open_home import OpenHome
 
 from assets.face import Face
 from assets.failures import translated
 from assets.tables import columns_of, facts, table_type
+from resources.open_home import OpenHome
 from trading import calendar, frames
 from trading.line import Request, make_and_write, make_range, refuse_future
 from trading.plan import Plan
@@ -22,13 +19,9 @@ IO_MANAGER = "tables"
 
 def _yesterday() -> dg.TimeWindowPartitionMapping:
     """The session before; at the first session there is none, and that is no error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", dg.BetaWarning
-        )  # the parameter is in beta, the graph's pictures rest on it
-        return dg.TimeWindowPartitionMapping(
-            start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
-        )
+    return dg.TimeWindowPartitionMapping(
+        start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+    )
 
 
 def stage_assets(
@@ -132,7 +125,7 @@ def _shown(stage: Stage, table: str, face: Face) -> dict[str, Any]:
 def _declared(stage: Stage, table: str) -> dict[str, Any]:
     look_backs = {read.table: f"[t-{read.depth} .. t-{read.offset}]" for read in (*stage.reads, *stage.keeps)}
     return {
-        "dagster/column_schema": columns_of(table).schema,
+        "dagster/column_schema": columns_of(table),
         "look_backs": dg.MetadataValue.json(look_backs),
     }
 

@@ -1,7 +1,5 @@
 """The sources of the line: bars and corporate actions, with bad rows kept apart before anything is written."""
 
-from __future__ import annotations
-
 import dagster as dg
 import pandas as pd
 
@@ -45,7 +43,7 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
         with translated():
             request = request_of(context, home)
             separated = arrived_bars(plan, home, request)
-            _write("bars", separated, plan, home, request, commit_of(context, home))
+            _write("bars", separated, home, commit_of(context, home))
         return dg.MaterializeResult(metadata=_metadata("bars", separated))
 
     @dg.asset(name="corporate_actions", **_shown("corporate_actions", partitions))
@@ -55,7 +53,7 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
         with translated():
             request = request_of(context, home)
             separated = arrived_actions(plan, home, request)
-            _write("corporate_actions", separated, plan, home, request, commit_of(context, home))
+            _write("corporate_actions", separated, home, commit_of(context, home))
         return dg.MaterializeResult(metadata=_metadata("corporate_actions", separated))
 
     return [bars, corporate_actions]
@@ -84,14 +82,12 @@ def arrived_actions(plan: Plan, home: OpenHome, request: Request) -> Separation:
     return separate_actions(home.source.actions(ALL_SYMBOLS, sessions[0], sessions[-1]), known)
 
 
-def _write(
-    table: str, separated: Separation, plan: Plan, home: OpenHome, request: Request, commit: dict[str, str]
-) -> None:
+def _write(table: str, separated: Separation, home: OpenHome, commit: dict[str, str]) -> None:
     """Good and bad rows in one transaction. A quarantined row may lie on a date that is no session."""
-    sessions = plan.sessions(table, request.inception, request.first, request.last)
-    bad = separated.quarantined
-    days = pd.DatetimeIndex([sessions[0], sessions[-1], *bad["session"]])
-    home.store.write({table: separated.accepted, "quarantine": bad}, days.min(), days.max(), commit=commit)
+    days = pd.concat([separated.accepted["session"], separated.quarantined["session"]])
+    if len(days):
+        tables = {table: separated.accepted, "quarantine": separated.quarantined}
+        home.store.write(tables, days.min(), days.max(), commit=commit)
 
 
 def _shown(table: str, partitions: dg.PartitionsDefinition[str]) -> dict[str, object]:

@@ -1,7 +1,5 @@
 """Training: the model versions that the calendar asks for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import dagster as dg

@@ -4,15 +4,14 @@
 which home. Settings are read when the definitions load: after a change, reload the code location.
 """
 
-from __future__ import annotations
-
+import warnings
 from collections.abc import Iterator
 
 import dagster as dg
 import pandas as pd
-from assets.checks import market_checks
 from resources.notifier import LogNotifier
 
+from assets.checks import market_checks
 from assets.factory import IO_MANAGER, stage_assets
 from assets.market import market_assets
 from assets.training import training_asset
@@ -35,6 +34,13 @@ def definitions_of(workshop: Workshop, *, progress: Progress = silent, wait: boo
     progress : told after each session of each stage of a run in this process
     wait : whether a run waits for its turn to write the home, or fails naming who has it
     """
+    with warnings.catch_warnings():
+        # Single-run back-fills and mappings past the first partition are in beta; both are tested here.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _definitions(workshop, progress, wait=wait)
+
+
+def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.Definitions:
     home, plan = workshop.home, workshop.plan
     partitions = session_partitions(home.inception or DEFAULT_START)
     faces = faces_of(workshop.settings)
