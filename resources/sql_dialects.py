@@ -86,12 +86,9 @@ class SqliteDialect:
 
         if not self._create and not self.path.exists():
             raise HomeError(f"there is no database at {self.path}; `fabline run` makes a home")
+        pragmas = (f"busy_timeout={self._busy_milliseconds}", "journal_mode=WAL", "synchronous=FULL")
         connection = driver.connect(str(self.path), autocommit=True)
-        with connection.cursor() as cursor:
-            for pragma in (f"busy_timeout={self._busy_milliseconds}", "journal_mode=WAL", "synchronous=FULL"):
-                cursor.execute(f"PRAGMA {pragma}")
-                cursor.fetchall()
-        return connection
+        return _prepared(connection, *(f"PRAGMA {pragma}" for pragma in pragmas))
 
     def begin(self) -> tuple[str, ...]:
         """Take the write lock at once: a lock taken half-way cannot wait for another writer."""
@@ -161,10 +158,7 @@ class PostgresDialect:
         import adbc_driver_postgresql.dbapi as driver
 
         connection = driver.connect(self.url, autocommit=True)
-        with connection.cursor() as cursor:
-            cursor.execute("SET TIME ZONE 'UTC'")
-            cursor.execute(f"SET lock_timeout = '{self._busy_seconds}s'")
-        return connection
+        return _prepared(connection, "SET TIME ZONE 'UTC'", f"SET lock_timeout = '{self._busy_seconds}s'")
 
     def begin(self) -> tuple[str, ...]:
         """Readers go on, other writers of the same schema wait, even while there are no tables yet."""
@@ -210,6 +204,20 @@ def dialect_of(address: str | Path, *, create: bool = True) -> Dialect:
     if str(address).startswith(("postgresql://", "postgres://")):
         return PostgresDialect(str(address))
     return SqliteDialect(Path(address), create=create)
+
+
+def _prepared(connection: Connection, *statements: str) -> Connection:
+    """The connection after `statements`; closed if one of them fails."""
+    try:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                if statement.startswith("PRAGMA"):
+                    cursor.fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _cast(table: str, rows: pa.Table, casts: Mapping[str, tuple[pa.DataType, ...]]) -> pa.Table:

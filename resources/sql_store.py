@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -130,9 +131,7 @@ class SqlStore:
     def close(self) -> None:
         """Give the connection back; the next call opens another."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._abandon()
 
     def select(
         self,
@@ -204,6 +203,7 @@ class SqlStore:
     def _cursor(self) -> Any:
         if self._connection is None:
             self._connection = self.dialect.connect()
+            self._closing = weakref.finalize(self, _close, self._connection)
             self._prepare()
         return self._connection.cursor()
 
@@ -250,10 +250,14 @@ class SqlStore:
 
     def _abandon(self) -> None:
         """Close the connection whatever state it is in: the database rolls back."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(Exception):
-                connection.close()
+        if self._connection is not None:
+            self._closing()
+            self._connection = None
+
+
+def _close(connection: Connection) -> None:
+    with suppress(Exception):  # it may be broken already
+        connection.close()
 
 
 def _definitions(dialect: Dialect) -> list[str]:

@@ -1,0 +1,115 @@
+"""What is particular to Delta: versions, commits, compaction, competing writers."""
+
+import threading
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from resources import delta_store
+from resources.delta_store import COMPACT_AT_FILES, DeltaStore
+from trading import frames
+from trading.calendar import sessions_between
+from trading.errors import SourceUnavailableError, UsageError
+from trading.testing.example_rows import example
+
+FIRST, LAST = pd.Timestamp("2024-02-26"), pd.Timestamp("2024-03-28")
+DAYS = sessions_between(FIRST, LAST)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DeltaStore:
+    return DeltaStore(tmp_path)
+
+
+def put(store: DeltaStore, first: pd.Timestamp, last: pd.Timestamp, seed: int = 0) -> int:
+    frame = example("regimes", first, last, seed)
+    return store.commit({"regimes": frame}, first, last, commit={"run_id": f"run-{seed}"})["regimes"]
+
+
+def test_an_older_version_can_be_read_as_it_was(store: DeltaStore) -> None:
+    before = put(store, FIRST, LAST, seed=1)
+    put(store, DAYS[2], DAYS[4], seed=2)
+    expected = frames.validated("regimes", example("regimes", FIRST, LAST, 1))
+    pd.testing.assert_frame_equal(store.read("regimes", version=before), expected)
+    assert not store.read("regimes").equals(expected)
+
+
+def test_a_version_that_is_not_there_is_wrong_use(store: DeltaStore) -> None:
+    put(store, FIRST, LAST)
+    with pytest.raises(UsageError, match="table regimes has no version 99"):
+        store.read("regimes", version=99)
+
+
+def test_a_commit_carries_the_run_and_the_range(store: DeltaStore) -> None:
+    put(store, FIRST, LAST, seed=4)
+    newest = store.history("regimes")[0]
+    assert (newest["run_id"], newest["first"], newest["last"]) == ("run-4", "2024-02-26", "2024-03-28")
+
+
+def test_many_small_commits_are_joined_into_few_files(store: DeltaStore, tmp_path: Path) -> None:
+    for day in DAYS[: COMPACT_AT_FILES + 1]:
+        put(store, day, day)
+    assert len(DeltaTable(tmp_path / "regimes").file_uris()) == 2
+    expected = pd.concat([example("regimes", day, day) for day in DAYS[: COMPACT_AT_FILES + 1]])
+    pd.testing.assert_frame_equal(store.read("regimes"), frames.validated("regimes", expected))
+
+
+def test_the_version_of_a_commit_holds_its_rows_even_when_it_was_compacted(store: DeltaStore) -> None:
+    for day in DAYS[:COMPACT_AT_FILES]:
+        version = put(store, day, day)
+    assert store.version("regimes") == version
+    assert len(store.read("regimes", version=version)) == COMPACT_AT_FILES
+
+
+def test_competing_writers_of_one_table_all_get_through(store: DeltaStore) -> None:
+    put(store, FIRST, LAST, seed=0)
+    writers = [threading.Thread(target=put, args=(store, day, day, 5)) for day in DAYS[:6]]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    written = pd.concat([example("regimes", day, day, 5) for day in DAYS[:6]])
+    kept = example("regimes", FIRST, LAST, 0).query("session > @DAYS[5]")
+    pd.testing.assert_frame_equal(
+        store.read("regimes"), frames.validated("regimes", pd.concat([written, kept]))
+    )
+
+
+def test_a_writer_that_never_gets_through_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta_store, "FIRST_PAUSE_SECONDS", 0.0)
+
+    def conflict() -> None:
+        raise CommitFailedError("someone was faster")
+
+    with pytest.raises(SourceUnavailableError, match="table regimes: 8 attempts to commit met other writers"):
+        delta_store._retried(conflict, "regimes")
+
+
+def test_a_reset_takes_back_what_came_after_a_version(store: DeltaStore) -> None:
+    before = put(store, FIRST, LAST, seed=1)
+    put(store, FIRST, LAST, seed=2)
+    store.reset("regimes", before)
+    pd.testing.assert_frame_equal(
+        store.read("regimes"), frames.validated("regimes", example("regimes", FIRST, LAST, 1))
+    )
+    store.reset("regimes", None)
+    assert store.read("regimes").empty
+
+
+def test_the_list_knows_each_models_forecasts_by_name(store: DeltaStore) -> None:
+    for name in ("forecast_ar1", "forecast_samba"):
+        store.write({name: example(name, FIRST, LAST)}, FIRST, LAST, commit={})
+    listed = store.tables()
+    assert listed["table"].tolist() == ["forecast_ar1", "forecast_samba"]
+    assert listed["rows"].tolist() == [10 * len(DAYS)] * 2
+    assert listed["last_session"].tolist() == [LAST] * 2
+
+
+def test_a_file_address_lists_the_same_tables_as_its_path(store: DeltaStore, tmp_path: Path) -> None:
+    put(store, FIRST, LAST)
+    addressed = DeltaStore(f"file://{tmp_path}")
+    pd.testing.assert_frame_equal(addressed.tables(), store.tables())
+    pd.testing.assert_frame_equal(addressed.read("regimes"), store.read("regimes"))

@@ -1,0 +1,169 @@
+"""What is particular to the database: indexes, transactions, locks, versions, and its complaints."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from resources.sql_dialects import SqliteDialect
+from resources.sql_store import FORMAT, SqlStore
+from trading import frames
+from trading.errors import HomeError, SourceUnavailableError
+from trading.testing.example_rows import example
+
+FIRST, LAST = pd.Timestamp("2024-02-26"), pd.Timestamp("2024-03-08")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "fabline.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqlStore]:
+    opened = SqlStore(path)
+    yield opened
+    opened.close()
+
+
+def plan(store: SqlStore, statement: str) -> str:
+    return " / ".join(store.query(f"EXPLAIN QUERY PLAN {statement}")["detail"].to_pylist())
+
+
+@pytest.mark.parametrize("table", frames.names("recorded"))
+def test_a_range_of_sessions_is_one_search_of_the_key_without_sorting(store: SqlStore, table: str) -> None:
+    said = plan(store, store.select(table, FIRST, LAST))
+    assert said == f"SEARCH {table} USING PRIMARY KEY (session>? AND session<?)"
+
+
+@pytest.mark.parametrize("table", ["bars", "fills", "positions"])
+def test_one_symbols_history_is_a_search_of_the_symbols_index(store: SqlStore, table: str) -> None:
+    said = plan(store, f"SELECT * FROM {table} WHERE symbol = 'NVDA' AND session >= '2024-01-01'")
+    assert said == f"SEARCH {table} USING INDEX {table}_by_symbol (symbol=? AND session>?)"
+
+
+def test_a_commit_says_which_run_wrote_what_and_when(path: Path) -> None:
+    moment = pd.Timestamp("2024-06-03 12:00:00.123456", tz="UTC")
+    store = SqlStore(path, clock=lambda: moment)
+    store.write({"risk": example("risk", FIRST, LAST)}, FIRST, LAST, commit={"run_id": "r'1", "config": "c"})
+    row = store.commits().iloc[0]
+    store.close()
+    assert (row["table"], row["version"], row["rows"], row["run_id"]) == ("risk", 1, 10, "r'1")
+    assert (row["first"], row["last"], row["written_at"]) == (FIRST, LAST, moment)
+    assert row["facts"] == '{"config": "c", "run_id": "r\'1"}'
+
+
+def test_another_writer_that_holds_the_database_is_named_as_the_cause(path: Path, store: SqlStore) -> None:
+    store.write({"risk": example("risk", FIRST, LAST)}, FIRST, LAST, commit={})
+    hasty = SqlStore(path)
+    hasty.dialect = SqliteDialect(path, busy_seconds=0.05)
+    with (
+        store._transaction(),
+        pytest.raises(SourceUnavailableError, match="locked by another process; wait for its run"),
+    ):
+        hasty.write({"risk": frames.empty("risk")}, FIRST, LAST, commit={})
+    assert len(hasty.read("risk")) == 10
+    hasty.close()
+
+
+def test_readers_go_on_while_a_writer_is_at_work(path: Path, store: SqlStore) -> None:
+    store.write({"risk": example("risk", FIRST, LAST)}, FIRST, LAST, commit={})
+    reader = SqlStore(path)
+    with store._transaction():
+        store._execute("DELETE FROM risk")
+        assert len(reader.read("risk")) == 10
+    assert reader.read("risk").empty
+    reader.close()
+
+
+def test_an_error_half_way_leaves_no_table_changed(store: SqlStore) -> None:
+    store.read("risk")
+    store._execute("DROP TABLE performance")
+    tables = {name: example(name, FIRST, LAST) for name in ("risk", "positions", "performance")}
+    with pytest.raises(SourceUnavailableError, match="performance"):
+        store.write(tables, FIRST, LAST, commit={})
+    assert store.read("positions").empty
+    assert store.read("risk").empty
+    assert store.commits().empty
+
+
+def test_a_column_that_begins_with_a_thousand_gaps_keeps_its_type(store: SqlStore) -> None:
+    first, last = pd.Timestamp("2014-01-02"), pd.Timestamp("2023-12-29")
+    risk = example("risk", first, last)
+    risk.loc[: len(risk) - 2, "realized_volatility"] = float("nan")
+    store.write({"risk": risk}, first, last, commit={})
+    assert len(risk) > 2500
+    assert store.read("risk")["realized_volatility"].tolist()[-1] == risk["realized_volatility"].tolist()[-1]
+
+
+def test_a_database_of_a_newer_fabline_is_refused(path: Path, store: SqlStore) -> None:
+    store.read("risk")
+    store._execute(f"INSERT INTO fabline VALUES ({FORMAT + 1})")
+    later = SqlStore(path)
+    with pytest.raises(HomeError, match=r"newer Fabline \(format 2, this one knows 1\); install"):
+        later.read("risk")
+
+
+def test_a_missing_database_is_refused_where_none_may_be_made(path: Path) -> None:
+    with pytest.raises(HomeError, match="there is no database at"):
+        SqlStore(path, create=False).read("risk")
+    assert not path.exists()
+
+
+def test_a_database_without_our_tables_is_refused_where_none_may_be_made(path: Path) -> None:
+    path.touch()
+    with pytest.raises(HomeError, match="holds no tables of Fabline"):
+        SqlStore(path, create=False).read("risk")
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_text("a letter to the editor\n" * 100)
+    with pytest.raises(HomeError, match="is no SQLite database"):
+        SqlStore(path).read("risk")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailableError, match="cannot be opened: is its folder there"):
+        SqlStore(tmp_path / "absent" / "fabline.db").read("risk")
+
+
+def test_a_database_that_may_not_be_written_is_named(store: SqlStore) -> None:
+    store.read("risk")
+    store.query("PRAGMA query_only = ON")
+    with pytest.raises(HomeError, match="cannot be written; check its permissions"):
+        store.write({"risk": example("risk", FIRST, LAST)}, FIRST, LAST, commit={})
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    with pytest.raises(SourceUnavailableError, match="is the server up and its address right"):
+        SqlStore("postgresql://nobody@127.0.0.1:1/absent").read("risk")
+
+
+def test_a_user_without_a_database_is_told_so(postgres_url: str) -> None:
+    address = postgres_url.replace("/postgres?", "/absent?")
+    with pytest.raises(SourceUnavailableError, match='database "absent" does not exist'):
+        SqlStore(address).read("risk")
+
+
+def test_postgres_reads_a_range_through_the_primary_key(postgres_url: str) -> None:
+    store = SqlStore(postgres_url)
+    store.write({"risk": example("risk", FIRST, LAST)}, FIRST, LAST, commit={})
+    indexes = store.query("SELECT indexdef::text AS d FROM pg_indexes WHERE schemaname = current_schema()")
+    store.close()
+    made = " ".join(indexes["d"].to_pylist())
+    assert "ON " in made
+    assert "(session, timeframe, ts, symbol, known_at)" in made
+    assert "(symbol, session)" in made
+
+
+def test_two_postgres_writers_wait_for_each_other(postgres_url: str) -> None:
+    one, two = SqlStore(postgres_url), SqlStore(postgres_url)
+    one.write({"risk": example("risk", FIRST, LAST)}, FIRST, LAST, commit={})
+    two.read("risk")
+    two._execute("SET lock_timeout = '50ms'")
+    with one._transaction(), pytest.raises(SourceUnavailableError, match="locked by another writer"):
+        two.write({"risk": frames.empty("risk")}, FIRST, LAST, commit={})
+    assert len(two.read("risk")) == 10
+    one.close()
+    two.close()
