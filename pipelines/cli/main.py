@@ -151,13 +151,14 @@ def show(
 @app.command()
 def explain(
     *,
-    fill: Annotated[str, typer.Argument(help="A fill_id of the table fills.")],
+    fill: Annotated[str, typer.Argument(help="A fill_id, the start of one, `last`, or SYMBOL@SESSION.")],
+    format_: Annotated[Literal["tree", "json"], typer.Option("--format", help="How to write it.")] = "tree",
     home: HomeOption = HOME,
 ) -> None:
     """Follow a fill back to its order, target, forecasts, features and bars."""
     from pipelines.cli import explain as command
 
-    command.explain(home, fill)
+    command.explain(home, fill, format_)
 
 
 @app.command()

@@ -38,7 +38,7 @@ def nice_values(low: float, high: float, wanted: int = 4) -> Floats:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * s for s in _STEPS if power * s >= rough * (1 - 1e-9))
     first = math.ceil(low / step - 1e-9)
-    return step * np.arange(first, math.floor(high / step + 1e-9) + 1)
+    return np.arange(first, math.floor(high / step + 1e-9) + 1, dtype=np.float64) * step
 
 
 def value_ticks(low: float, high: float, label: Callable[[float], str], wanted: int = 4) -> list[Tick]:

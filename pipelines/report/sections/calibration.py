@@ -62,13 +62,13 @@ def _clustered(known: pd.DataFrame, horizon: int, model: str) -> tuple[float, fl
     return max(estimate.low, 0.0), min(estimate.high, 1.0)
 
 
-def _rolling(material: Material, known: pd.DataFrame) -> Html | None:
+def _rolling(material: Material, known: pd.DataFrame) -> Html:
     """The ensemble's coverage over the last 60 sessions, as it went."""
     mine = known[(known["model"] == ENSEMBLE).to_numpy()]
     daily = mine.pivot_table(index="session", columns="horizon", values="covered").reindex(material.sessions)
     rolling = daily.rolling(ROLLING_SESSIONS, min_periods=ROLLING_LEAST).mean()
     if not np.isfinite(rolling.to_numpy(dtype=float)).any():
-        return None
+        return Html("")
     colours = dict(zip(HORIZONS, ("--k-1", "--k-2", "--k-3"), strict=True))
     lines = [Series(_ahead(h), rolling[h].to_numpy(), colours.get(h, "--cash")) for h in rolling.columns]
     title = material.facts.titled(f"The ensemble's coverage over the {ROLLING_SESSIONS} sessions before")

@@ -141,12 +141,16 @@ def _verdict(word: str) -> Html:
     return el("b", word, class_=f"verdict {word.replace(' ', '-')}")
 
 
+def waiting_orders(material: Material) -> pd.DataFrame:
+    """Rows of `orders` that wait for the open after the last session."""
+    orders = material["orders"]
+    is_last = orders["session"] == material.facts.last
+    return orders[(is_last & orders["status"].isin(["pending", "carried"])).to_numpy()]
+
+
 def pending_orders(material: Material) -> list[Html]:
     """Orders that wait for the open after the last session."""
-    orders = material["orders"]
-    waiting = orders[
-        (orders["session"] == material.facts.last) & orders["status"].isin(["pending", "carried"])
-    ]
+    waiting = waiting_orders(material)
     if waiting.empty:
         return [missing(f"Nothing was decided at {figures.day(material.facts.last)}: no order waits.")]
     rows = [

@@ -1,0 +1,87 @@
+"""`fabline report`: the home as one HTML file; and how a run ends on the terminal."""
+
+from __future__ import annotations
+
+import webbrowser
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from pipelines import settings
+from pipelines.environment import open_store
+from pipelines.report.facts import ReportFacts
+from pipelines.report.page import write_report
+from pipelines.report.summary import SUMMARY_TABLES, summary
+from pipelines.settings import Settings
+from pipelines.wiring import Workshop
+from resources.clock import now
+from resources.home import Home
+from resources.store import HomeStore
+from trading.errors import UsageError
+
+NAME = "report.html"
+
+
+def report(home: Path, *, open_in_browser: bool) -> None:
+    """Write the report of the home at `home`, print its path, and show it if asked.
+
+    Raises
+    ------
+    UsageError
+        If the home has not traded yet.
+    """
+    opened = Home.open(home)
+    with closing(open_store(home)) as store:
+        facts = facts_of(opened, store, settings.load(home).settings)
+        if facts.last is None:
+            raise UsageError(
+                "there is nothing to report yet: this home has no traded session; run: fabline run"
+            )
+        path = write_report(store, opened.reports / NAME, facts)
+    Console(highlight=False).print(str(path), soft_wrap=True)
+    if open_in_browser:
+        webbrowser.open(path.as_uri())
+
+
+def conclude(workshop: Workshop, *, run_id: str, seconds: float) -> None:
+    """Write the report after a run and print the summary, the report's path and the next command."""
+    home = workshop.home
+    with closing(open_store(home.path)) as store:
+        facts = facts_of(home, store, workshop.settings)
+        path = write_report(store, home.reports / NAME, facts)
+        tables = {name: store.read(name, facts.inception) for name in SUMMARY_TABLES}
+    console = Console(highlight=False)
+    console.print(
+        summary(tables, facts, report=path, next_command=_next(tables["fills"], home)), soft_wrap=True
+    )
+    console.print(f"run {run_id}, {seconds:.0f} s", style="dim")
+
+
+def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
+    """What a report says of a home beside its tables."""
+    source = home.facts.source
+    listed = store.tables().set_index("table")
+    head = listed["last_session"].get("performance")
+    runs = [str(run) for run in store.commits()["run_id"].dropna().unique() if run]
+    return ReportFacts(
+        home=home.path.name,
+        source=source.get("name", chosen.source.name),
+        simulated=source.get("simulated", "") == "true",
+        basis=source.get("basis", chosen.source.basis),
+        inception=home.inception,
+        first=home.inception,
+        last=None if head is None or pd.isna(head) else head,
+        made_at=now(),
+        settings=home.facts.settings or "",
+        run_ids=tuple(runs),
+        versions={str(name): int(version) for name, version in listed["version"].dropna().items()},
+        rules=chosen.signals,
+    )
+
+
+def _next(fills: pd.DataFrame, home: Home) -> str:
+    """The command that looks deepest into what was just made."""
+    option = "" if home.path == Path(".fabline").absolute() else f" --home {home.path}"
+    return f"fabline explain last{option}" if len(fills) else f"fabline up{option}"

@@ -1,0 +1,111 @@
+"""The end of a run on the terminal: what it came to, what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.report import figures
+from pipelines.report.facts import ReportFacts
+from pipelines.report.material import Material
+from pipelines.report.sections.calibration import PROMISED
+from pipelines.report.sections.headline import NEXT_OPEN, verdict, waiting_orders
+from trading.evaluation.coverage import coverage_of
+from trading.evaluation.performance import Summary, summarize
+from trading.universe import SYMBOLS
+
+SUMMARY_TABLES: tuple[str, ...] = ("performance", "fills", "orders", "ensemble_intervals")
+
+
+def summary(
+    tables: Mapping[str, pd.DataFrame],
+    facts: ReportFacts,
+    *,
+    report: Path | None = None,
+    next_command: str = "",
+) -> RenderableType:
+    """What a person wants to know when a run is over.
+
+    Parameters
+    ----------
+    tables : at least `SUMMARY_TABLES`; an absent one counts as empty
+    report : where the report is; None leaves it out
+    next_command : what to type next; empty leaves it out
+    """
+    material = Material(tables, facts)
+    return Group(
+        _title(facts),
+        _figures(material),
+        Text(""),
+        _orders(material),
+        *_ends(report, next_command),
+    )
+
+
+def _title(facts: ReportFacts) -> Text:
+    words = Text()
+    if facts.simulated:
+        words.append(" SIMULATED ", style="black on yellow")
+        words.append(" prices made up by a program\n", style="yellow")
+    return words.append(f"{figures.day(facts.first)} to {figures.day(facts.last)}, source {facts.source}")
+
+
+def _figures(material: Material) -> RenderableType:
+    performance = material["performance"]
+    if len(performance) < 2:  # noqa: PLR2004 - one session holds the deposit and no return
+        equity = (
+            f"equity {figures.dollars(performance['equity_cents'].iloc[0])}"
+            if len(performance)
+            else "no traded session yet"
+        )
+        return Text(f"{equity}; returns need two sessions")
+    found = summarize(performance)
+    grid = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    for name in ("", "strategy", "equal weight"):
+        grid.add_column(name, justify="left" if not name else "right")
+    for row in _rows(performance, found):
+        grid.add_row(*row)
+    return Group(grid, Text(verdict(found), style="dim"), Text(_activity(material, found)))
+
+
+def _rows(performance: pd.DataFrame, found: Summary) -> list[tuple[str, str, str]]:
+    last = performance.iloc[-1]
+    interval = f"  ({figures.span(found.sharpe_lower, found.sharpe_upper)})"
+    return [
+        ("equity", figures.dollars(last["equity_cents"]), figures.dollars(100 * last["equal_weight_equity"])),
+        ("return", figures.percent(found.total_return, 2, signed=True), figures.percent(found.equal_weight_return, 2, signed=True)),
+        ("deepest drawdown", figures.percent(-found.maximum_drawdown), figures.percent(-found.equal_weight_maximum_drawdown)),
+        ("Sharpe ratio (95 %)", figures.plain(found.sharpe) + interval, figures.plain(found.equal_weight_sharpe)),
+        ("costs", f"{figures.dollars(100 * found.cost_usd)}, {figures.plain(found.cost_bps, 1)} bps", "none assumed"),
+    ]  # fmt: skip
+
+
+def _activity(material: Material, found: Summary) -> str:
+    held = coverage_of(material["ensemble_intervals"]["covered"].to_numpy(dtype=float), PROMISED)
+    coverage = (
+        f"{figures.percent(held.rate)} of {held.observations:,} intervals held ({figures.percent(PROMISED, 0)} promised)"
+        if held.observations
+        else "no interval has matured yet"
+    )
+    return f"{found.sessions} sessions of returns, {len(material['fills']):,} fills; {coverage}"
+
+
+def _orders(material: Material) -> Text:
+    waiting = waiting_orders(material)
+    by_symbol = {row.symbol: int(row.quantity) for row in waiting.itertuples()}
+    listed = ", ".join(
+        f"{'buy' if by_symbol[s] > 0 else 'sell'} {abs(by_symbol[s]):,} {s}"
+        for s in SYMBOLS
+        if s in by_symbol
+    )
+    return Text.assemble((f"{NEXT_OPEN}: ", "bold"), listed or "nothing")
+
+
+def _ends(report: Path | None, next_command: str) -> list[Text]:
+    lines = [Text.assemble(("report  ", "dim"), str(report))] if report else []
+    return [*lines, *([Text.assemble(("next    ", "dim"), next_command)] if next_command else [])]
