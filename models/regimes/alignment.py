@@ -32,13 +32,20 @@ def order_by_rule(mean: Floats, trend: int, volatility: int) -> NDArray[np.int64
     ----------
     mean : (k, c) state means of standardised features; trend, volatility : columns of `mean`
     """
-    places = np.array([ARCHETYPES[regime] for regime in REGIMES])
-    return _assign(places, mean[:, [trend, volatility]])
+    return _assign(_misfit(mean, trend, volatility))
 
 
-def order_by_likeness(previous: RegimeFit, fitted: RegimeFit) -> NDArray[np.int64]:
-    """(k,) for each state of `previous` the state of `fitted` that is most like it, in mean and spread."""
-    return _assign(_portrait(previous), _portrait(fitted))
+def order_by_likeness(
+    previous: RegimeFit, fitted: RegimeFit, trend: int, volatility: int, rule_weight: float
+) -> NDArray[np.int64]:
+    """(k,) for each state of `previous` the state of `fitted` that is most like it, and like its name.
+
+    The cost of a pair is the squared distance in means and standard deviations (which bounds
+    Wasserstein's from below), plus `rule_weight` times that from the archetype: likeness alone
+    would let a name drift, over the years, to a state that no longer deserves it.
+    """
+    likeness = _distances(_portrait(previous), _portrait(fitted))
+    return _assign(likeness + rule_weight * _misfit(fitted.mean, trend, volatility))
 
 
 def permuted(fit: RegimeFit, order: NDArray[np.int64]) -> RegimeFit:
@@ -64,12 +71,20 @@ def restated(fit: RegimeFit, center: Floats, scale: Floats) -> RegimeFit:
     return replace(fit, mean=fit.mean * ratio + shift, covariance=covariance, center=center, scale=scale)
 
 
+def _misfit(mean: Floats, trend: int, volatility: int) -> Floats:
+    """(k, k) squared distance of each archetype from each state."""
+    return _distances(np.array([ARCHETYPES[regime] for regime in REGIMES]), mean[:, [trend, volatility]])
+
+
 def _portrait(fit: RegimeFit) -> Floats:
-    """(k, 2c) means and standard deviations; their squared distance bounds Wasserstein's from below."""
+    """(k, 2c) means and standard deviations."""
     spread = np.sqrt(np.diagonal(fit.covariance, axis1=1, axis2=2))
     return np.concatenate([fit.mean, spread], axis=1)
 
 
-def _assign(wanted: Floats, found: Floats) -> NDArray[np.int64]:
-    cost = ((wanted[:, np.newaxis] - found[np.newaxis]) ** 2).sum(axis=2)
+def _distances(wanted: Floats, found: Floats) -> Floats:
+    return ((wanted[:, np.newaxis] - found[np.newaxis]) ** 2).sum(axis=2)
+
+
+def _assign(cost: Floats) -> NDArray[np.int64]:
     return linear_sum_assignment(cost)[1]

@@ -38,6 +38,7 @@ class GaussianRegimes:
     min_known : share of the window in which a feature must be known to be used at all
     min_sessions : sessions with all used features known, below which there is no fit
     trend, volatility : columns of the features that the naming rule looks at
+    rule_weight : how much the rule counts beside likeness to the fit before when states are aligned
     seed : of the random starts
 
     Attributes
@@ -55,6 +56,7 @@ class GaussianRegimes:
     min_sessions: int = 60
     trend: int = 3
     volatility: int = 1
+    rule_weight: float = 2.0
     seed: int = 0
     fit_: RegimeFit | None = field(default=None, compare=False, repr=False)
 
@@ -73,7 +75,8 @@ class GaussianRegimes:
             return self.resume(permuted(fitted, order_by_rule(fitted.mean, self.trend, self.volatility)))
         before = restated(previous, center, scale)
         fitted, _ = self._climb(complete, before)
-        return self.resume(permuted(fitted, order_by_likeness(before, fitted)))
+        order = order_by_likeness(before, fitted, self.trend, self.volatility, self.rule_weight)
+        return self.resume(permuted(fitted, order))
 
     def resume(self, fit: RegimeFit) -> Self:
         """A copy with parameters that were fitted earlier."""
