@@ -28,6 +28,7 @@ from trading.errors import FablineError
 
 State = Literal["ok", "warn", "fail"]
 OLDEST_PYTHON = (3, 11)
+GPU_DEVICE = Path("/dev/nvidiactl")
 DISK_FAIL_GB, DISK_WARN_GB = 0.5, 2.0
 EXTRAS = ("postgres", "brokers", "train", "test")
 INSTALL = "pip install -c requirements.lock -e '.[{extra}]'"
@@ -139,7 +140,7 @@ def _installed(name: str) -> str | None:
 def gpu(_home: Path) -> Iterator[Check]:
     """Whether there is a GPU, and a torch that can use it (without loading torch)."""
     build = _installed("torch") or ""
-    if not Path("/dev/nvidiactl").exists():
+    if not GPU_DEVICE.exists():
         yield Check("gpu", "ok", "none; models run on the CPU")
     elif build.endswith("+cpu"):
         yield Check(

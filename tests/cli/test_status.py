@@ -1,0 +1,167 @@
+"""`fabline status` says how far, what failed, what is stale, and what to do."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from pipelines.cli import status
+from pipelines.cli.main import status_of
+from resources.home import Home
+from trading import calendar
+from trading.plan import Plan
+from trading.stages.stage import Read, Stage
+from trading.testing.example_rows import example
+
+Homes = Callable[..., Path]
+DAYS = calendar.sessions_between(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-12"))
+PLAN = Plan.of(
+    [
+        Stage("features", (Read("bars"),), ("features",), lambda _moment, _inputs: {}),
+        Stage("regimes", (Read("features"),), ("regimes",), lambda _moment, _inputs: {}),
+    ],
+    0,
+)
+
+
+def commits(**last: int) -> pd.DataFrame:
+    """One write a table, from the first day to the day of that place, written one after the other."""
+    written = pd.Timestamp("2024-02-01", tz="UTC")
+    rows = [
+        (table, DAYS[0], DAYS[place], written + pd.Timedelta(minutes=n))
+        for n, (table, place) in enumerate(last.items())
+    ]
+    return pd.DataFrame(rows, columns=["table", "first", "last", "written_at"])
+
+
+@dg.op
+def explode() -> None:
+    raise ValueError("no bars of NVDA")
+
+
+@dg.job
+def broken() -> None:
+    explode()
+
+
+@dg.job
+def sound() -> None:
+    pass
+
+
+def run(home: Path, job: dg.JobDefinition) -> None:
+    with dg.DagsterInstance.from_config(str(Home.open(home).dagster)) as instance:
+        job.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def said(home: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    assert status_of(["status", "--home", str(home)]) == 0
+    return dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+
+
+def test_the_last_good_session_is_the_one_that_every_stage_has_made() -> None:
+    progress = status.progress_of(PLAN, commits(bars=5, features=5, regimes=3))
+
+    assert progress.last_good == DAYS[3]
+    assert progress.newest == DAYS[5]
+    assert progress.behind == {"regimes": DAYS[3]}
+
+
+def test_a_stage_that_was_never_made_leaves_no_good_session() -> None:
+    progress = status.progress_of(PLAN, commits(bars=5, features=5))
+
+    assert progress.last_good is None
+    assert progress.behind == {"regimes": None}
+
+
+def test_a_complete_line_has_nothing_behind() -> None:
+    progress = status.progress_of(PLAN, commits(bars=5, features=5, regimes=5))
+
+    assert progress.behind == {}
+    assert progress.last_good == DAYS[5]
+
+
+def revised(known: str) -> pd.DataFrame:
+    bars = example("bars", DAYS[0], DAYS[5])
+    revision = bars[bars["session"] == DAYS[1]].assign(known_at=pd.Timestamp(known, tz="UTC"))
+    return pd.concat([bars, revision.astype(bars.dtypes)], ignore_index=True)
+
+
+def test_rows_known_in_time_make_nothing_stale() -> None:
+    assert status.first_stale(example("bars", DAYS[0], DAYS[5]), commits(bars=5, features=5)) is None
+
+
+@pytest.mark.parametrize(("order", "stale"), [(("features", "bars"), DAYS[3]), (("bars", "features"), None)])
+def test_a_revision_makes_stale_what_was_made_before_it_came_in(
+    order: tuple[str, str], stale: pd.Timestamp | None
+) -> None:
+    # Known in the night after the third session: the fourth is the first that should have seen it.
+    bars = revised("2024-01-05 03:00")
+
+    assert status.first_stale(bars, commits(**dict.fromkeys(order, 5))) == stale
+
+
+def test_a_revision_after_the_last_session_concerns_nobody_yet() -> None:
+    assert status.first_stale(revised("2024-01-31"), commits(features=5, bars=5)) is None
+
+
+def test_a_fresh_home_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home.open_or_create(tmp_path / "home")
+
+    lines = status.report(home)
+
+    assert lines == [
+        f"home          {home.path}",
+        "source        none yet",
+        "last session  none",
+        "to do         fabline run",
+    ]
+    assert status_of(["status", "--home", str(home.path)]) == 0
+    assert "fabline run" in capsys.readouterr().out
+
+
+def test_stages_that_are_behind_are_listed_with_the_command_that_helps(
+    new_home: Homes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = new_home("home", "bars", "features")
+
+    assert status_of(["status", "--home", str(home)]) == 0
+
+    out = capsys.readouterr().out
+    assert "behind        regimes: none" in out
+    assert "features: " not in out
+    assert "fabline backfill --from 2024-01-05 --to 2024-01-05" in out
+
+
+def test_a_simulated_home_says_so(new_home: Homes, capsys: pytest.CaptureFixture[str]) -> None:
+    home = new_home("home")
+    Home.open(home).fix_source({"name": "simulated", "simulated": "true"})
+
+    assert said(home, capsys)["source"] == "simulated (SIMULATED)"
+
+
+def test_a_home_that_is_being_written_says_by_whom(
+    new_home: Homes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = new_home("home")
+    with Home.open(home).writing("fabline run --to 2024-01-05"):
+        lines = said(home, capsys)
+
+    assert lines["writing"].startswith(f"now   fabline run --to 2024-01-05 (process {os.getpid()})")
+    assert lines["to"] == "do         a run is under way; wait for it"
+
+
+def test_the_failure_of_the_newest_run_is_told_and_a_later_success_ends_it(
+    new_home: Homes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = new_home("home")
+    run(home, broken)
+
+    assert "explode in run" in (failed := said(home, capsys)["failed"])
+    assert failed.endswith("ValueError: no bars of NVDA")
+
+    run(home, sound)
+    assert "failed" not in said(home, capsys)
