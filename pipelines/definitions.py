@@ -51,7 +51,7 @@ def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.De
             *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
         ],
         asset_checks=market_checks(),
-        jobs=line_jobs(partitions),
+        jobs=line_jobs(),
         schedules=[after_close, quarterly_training],
         sensors=[new_bars_sensor(lambda: heads_of(workshop)), failure_sensor(LogNotifier(home.logs))],
         resources=resources_of(workshop, progress=progress, wait=wait),
@@ -66,7 +66,8 @@ def resources_of(
 
     @dg.resource(description="The home: its store, source and model registry, held by one run at a time.")
     def open_home(context: dg.InitResourceContext) -> Iterator[OpenHome]:
-        with workshop.open(progress).held("a Dagster run", context.run_id or "", wait=wait) as opened:
+        run_id = context.run.run_id if context.run is not None else ""
+        with workshop.open(progress).held("a Dagster run", run_id, wait=wait) as opened:
             yield opened
             opened.store.close()
 

@@ -9,19 +9,17 @@ MARKET_ASSETS = ("bars", "corporate_actions", "features")
 TRAINING_ASSETS = ("model_versions",)
 
 
-def line_jobs(partitions: dg.PartitionsDefinition[str]) -> list[dg.UnresolvedAssetJobDefinition]:
-    """The jobs of a home. All assets run in one process: a spawned step costs seconds."""
+def line_jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+    """The jobs of a home; their partitions are those of their assets. All assets run in one process: a spawned step costs seconds."""
     return [
         dg.define_asset_job(
             LINE,
             selection=dg.AssetSelection.all(),
-            partitions_def=partitions,
             description="From bars to orders, over one session or a range of sessions.",
         ),
         dg.define_asset_job(
             MARKET,
             selection=dg.AssetSelection.assets(*MARKET_ASSETS),
-            partitions_def=partitions,
             description="Bars, corporate actions and features alone.",
         ),
         dg.define_asset_job(

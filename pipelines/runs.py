@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import dagster as dg
 import pandas as pd
 
 import trading.errors
+from pipelines import environment
 from pipelines.definitions import definitions_of
 from pipelines.jobs import LINE
 from pipelines.partitions import range_tags
@@ -20,7 +20,7 @@ from trading.line import Progress
 
 def instance_of(workshop: Workshop) -> dg.DagsterInstance:
     """The Dagster instance of the home, the one that its UI shows."""
-    os.environ["DAGSTER_HOME"] = str(workshop.home.dagster)
+    environment.point_dagster_at(workshop.home)
     return dg.DagsterInstance.get()
 
 
@@ -73,7 +73,9 @@ def cause_of(events: Sequence[dg.DagsterEvent]) -> FablineError:
     """The first failure of a run, as the error that the stage raised."""
     for event in events:
         if event.is_step_failure:
-            return _as_error(event.step_failure_data, event.step_key or "")
+            return _of_step(event.step_failure_data)
+        if event.event_type_value == "RESOURCE_INIT_FAILURE":
+            return _of_trace(event.engine_event_data.error)
     failed = [
         event.asset_check_evaluation_data
         for event in events
@@ -87,13 +89,23 @@ def cause_of(events: Sequence[dg.DagsterEvent]) -> FablineError:
     return FablineError("the run failed; its log in the Dagster UI says why")
 
 
-def _as_error(data: Any, step: str) -> FablineError:
+def _of_step(data: Any) -> FablineError:
     user = data.user_failure_data
-    if user is not None and user.description:
-        name = user.metadata["error"].value if "error" in user.metadata else "FablineError"
-        return getattr(trading.errors, str(name), FablineError)(user.description)
-    error = data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    message = " ".join((error.message if error is not None else "no cause was recorded").split())
-    return FablineError(f"step {step} failed: {message}")
+    if user is None or "error" not in user.metadata:
+        return _of_trace(data.error)
+    return _named(str(user.metadata["error"].value), user.description)
+
+
+def _of_trace(trace: Any) -> FablineError:
+    """The innermost cause of a serialised trace; its message begins with the name of its class."""
+    while trace is not None and trace.cause is not None:
+        trace = trace.cause
+    if trace is None:
+        return FablineError("the run failed without saying why; its log in the Dagster UI may")
+    name, _, message = " ".join(trace.message.split()).partition(": ")
+    return _named(name.rpartition(".")[2], message or name)
+
+
+def _named(name: str, message: str) -> FablineError:
+    kind = getattr(trading.errors, name, None)
+    return FablineError(f"{name}: {message}") if kind is None else kind(message)

@@ -145,14 +145,14 @@ def leaks_of(market: Market, plan_from: Callable[[Market], Plan]) -> dict[str, L
     }
 
 
-def test_no_honest_stage_sees_the_future(market: Market):
+def test_no_honest_stage_sees_the_future(market: Market) -> None:
     assert find_leaks(tables, market, CUT) == []
 
 
 @pytest.mark.parametrize("plan_from", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_a_planted_leak_is_caught_in_its_table_and_column(
     market: Market, plan_from: Callable[[Market], Plan]
-):
+) -> None:
     table, column = MUTANTS[plan_from]
     leaks = leaks_of(market, plan_from)
     assert column in leaks[table].columns

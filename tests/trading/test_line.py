@@ -1,3 +1,5 @@
+from typing import Never
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ BURN_IN = 5
 
 
 class NoModels:
-    def live(self, model: str, session: pd.Timestamp):
+    def live(self, model: str, session: pd.Timestamp) -> Never:
         raise AssertionError((model, session))
 
     records = live
@@ -23,7 +25,7 @@ class NoModels:
 def bars(first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
     sessions = calendar.sessions_between(first, last)
     close = 100.0 + np.arange(len(sessions))
-    rows = {name: close for name in ("open", "high", "low", "close", "volume")}
+    rows = dict.fromkeys(("open", "high", "low", "close", "volume"), close)
     frame = pd.DataFrame({"session": sessions, **rows})
     frame = frame.assign(ts=[calendar.session_open(s) for s in sessions], symbol="NVDA", timeframe="1D")
     frame = frame.assign(known_at=[calendar.session_close(s) for s in sessions], basis="raw", source="test")
@@ -67,20 +69,20 @@ def filled_store(last: pd.Timestamp) -> MemoryStore:
     return store
 
 
-def test_the_first_range_walks_the_burn_in_and_counts_through_it():
+def test_the_first_range_walks_the_burn_in_and_counts_through_it() -> None:
     last = calendar.shift(INCEPTION, 2)
     made = make_range(STAGE, PLAN, filled_store(last), request(INCEPTION, last))["ensemble_skill"]
     assert made["session"].iloc[0] == calendar.shift(INCEPTION, -BURN_IN)
     assert list(made["observations"]) == list(range(BURN_IN + 3))
 
 
-def test_a_window_is_what_was_declared():
+def test_a_window_is_what_was_declared() -> None:
     last = calendar.shift(INCEPTION, 2)
     made = make_range(STAGE, PLAN, filled_store(last), request(INCEPTION, last))["ensemble_skill"]
     assert made["average_square"].iloc[0] == np.mean([100.0, 101.0, 102.0])
 
 
-def test_session_by_session_gives_the_bytes_of_the_range():
+def test_session_by_session_gives_the_bytes_of_the_range() -> None:
     last = calendar.shift(INCEPTION, 6)
     whole, stepwise = filled_store(last), filled_store(last)
     make_and_write(STAGE, PLAN, whole, request(INCEPTION, last))
@@ -91,7 +93,7 @@ def test_session_by_session_gives_the_bytes_of_the_range():
     )
 
 
-def test_making_a_range_again_changes_nothing():
+def test_making_a_range_again_changes_nothing() -> None:
     last = calendar.shift(INCEPTION, 6)
     store = filled_store(last)
     make_and_write(STAGE, PLAN, store, request(INCEPTION, last))
@@ -100,22 +102,22 @@ def test_making_a_range_again_changes_nothing():
     pd.testing.assert_frame_equal(before, store.read("ensemble_skill"), check_exact=True)
 
 
-def test_rows_are_stamped_with_their_session_and_its_decision():
+def test_rows_are_stamped_with_their_session_and_its_decision() -> None:
     made = make_range(STAGE, PLAN, filled_store(INCEPTION), request(INCEPTION, INCEPTION))["ensemble_skill"]
     assert list(made["known_at"]) == [calendar.as_of(session) for session in made["session"]]
 
 
-def test_a_gap_after_inception_is_an_error_and_no_silent_start():
+def test_a_gap_after_inception_is_an_error_and_no_silent_start() -> None:
     last = calendar.shift(INCEPTION, 6)
     store = filled_store(last)
     make_and_write(STAGE, PLAN, store, request(INCEPTION, INCEPTION))
     with pytest.raises(
-        MissingStateError, match="cannot make .*: its own rows of .* are missing; make the sessions"
+        MissingStateError, match=r"cannot make .*: its own rows of .* are missing; make the sessions"
     ):
         make_range(STAGE, PLAN, store, request(last, last))
 
 
-def test_a_session_without_input_is_an_error_that_names_the_table():
+def test_a_session_without_input_is_an_error_that_names_the_table() -> None:
     late = calendar.shift(INCEPTION, 1)
     store = filled_store(INCEPTION)
     make_and_write(STAGE, PLAN, store, request(INCEPTION, INCEPTION))
@@ -123,14 +125,14 @@ def test_a_session_without_input_is_an_error_that_names_the_table():
         make_range(STAGE, PLAN, store, request(late, late))
 
 
-def test_a_session_cannot_be_made_before_it_decides():
+def test_a_session_cannot_be_made_before_it_decides() -> None:
     decided = calendar.as_of(INCEPTION)
     refuse_future(INCEPTION, decided)
     with pytest.raises(LookAheadError, match="2024-03-01 decides at 2024-03-01 21:15 UTC"):
         refuse_future(INCEPTION, decided - pd.Timedelta(microseconds=1))
 
 
-def test_progress_is_told_session_by_session():
+def test_progress_is_told_session_by_session() -> None:
     told: list[tuple[str, int, int]] = []
     asked = Request(INCEPTION, INCEPTION, INCEPTION, NoModels(), lambda *step: told.append(step))
     make_range(STAGE, PLAN, filled_store(INCEPTION), asked)

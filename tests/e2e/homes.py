@@ -1,0 +1,52 @@
+"""Small homes of a SIMULATED market that the whole graph has made, and how to compare them."""
+
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.runs import run_range
+from pipelines.settings import Settings
+from pipelines.wiring import Workshop
+from resources.home import Home
+from trading import calendar, frames
+from trading.interfaces import Store
+from trading.line import silent
+
+SMALL = Settings(models=("random_walk", "ar1"), burn_in_sessions=45).with_value("regimes.starts", 2)
+FIRST = calendar.session_of("2024-03-25")  # a quarter ends in the range, so that models are trained in it
+LAST = calendar.session_of("2024-04-05")
+
+
+def workshop_at(path: Path, settings: Settings = SMALL) -> Workshop:
+    return Workshop.of(Home.open_or_create(path), settings)
+
+
+def materialise(
+    workshop: Workshop, first: pd.Timestamp, last: pd.Timestamp, select: str | None = None
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_range(workshop, first, last, progress=silent, select=select, instance=instance)
+
+
+def arrow_tables(store: Store, names: tuple[str, ...]) -> dict[str, pa.Table]:
+    return {
+        name: pa.Table.from_pandas(store.read(name), schema=frames.arrow_schema(name), preserve_index=False)
+        for name in names
+    }
+
+
+def same_bytes(one: pa.Table, other: pa.Table) -> bool:
+    """Whether two tables agree in every buffer, so that -0.0 is not 0.0 and NaN is its own bits."""
+    one, other = one.combine_chunks(), other.combine_chunks()
+    return (
+        one.schema.equals(other.schema)
+        and one.num_rows == other.num_rows
+        and all(_buffers(one.column(name)) == _buffers(other.column(name)) for name in one.schema.names)
+    )
+
+
+def _buffers(column: pa.ChunkedArray) -> list[bytes | None]:
+    arrays = [pa.concat_arrays(column.chunks)] if column.num_chunks else []
+    return [None if buffer is None else buffer.to_pybytes() for array in arrays for buffer in array.buffers()]
