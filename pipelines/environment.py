@@ -42,6 +42,17 @@ def database_of(home: Home) -> str | Path:
     return embedded.start() if embedded.exists() else home.database
 
 
+def point_dagster_at(home: Home) -> None:
+    """Make the Dagster of this process use the home: its folder, and its PostgreSQL if it has one.
+
+    The home's dagster.yaml names both variables.
+    """
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+    address = database_of(home)
+    if isinstance(address, str):
+        os.environ[DATABASE] = address
+
+
 def open_store(path: Path) -> HomeStore:
     """The store of an existing home, for reading.
 
