@@ -13,6 +13,7 @@ from trading.interfaces import Floats
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_TICKS = 9
+_MOST_DIGITS = 6
 _PERIODS = ("W", "M", "2M", "Q", "2Q", "Y", "2Y", "5Y")
 _MONTHS = {"M": 1, "Q": 3, "Y": 12}
 _A_MONDAY = pd.Timestamp("1990-01-01")
@@ -41,10 +42,20 @@ def nice_values(low: float, high: float, wanted: int = 4) -> Floats:
     return np.arange(first, math.floor(high / step + 1e-9) + 1, dtype=np.float64) * step
 
 
-def value_ticks(low: float, high: float, label: Callable[[float], str], wanted: int = 4) -> list[Tick]:
-    """Ticks of a vertical axis from `low` to `high`."""
-    width = high - low or 1.0
-    return [Tick((value - low) / width, label(value)) for value in nice_values(low, high, wanted).tolist()]
+def value_ticks(low: float, high: float, label: Callable[[float, int], str], wanted: int = 4) -> list[Tick]:
+    """Ticks of an axis from `low` to `high`; `label` gets a value and the digits that the step needs."""
+    width, values = high - low or 1.0, nice_values(low, high, wanted)
+    digits = digits_of(float(values[1] - values[0])) if len(values) > 1 else 3
+    return [Tick((value - low) / width, label(value, digits)) for value in values.tolist()]
+
+
+def digits_of(step: float) -> int:
+    """Decimals that tell multiples of `step` apart.
+
+    >>> digits_of(0.25), digits_of(0.05), digits_of(20.0)
+    (2, 2, 0)
+    """
+    return next((n for n in range(_MOST_DIGITS) if abs(round(step, n) - step) < step * 1e-6), _MOST_DIGITS)
 
 
 def padded(values: Floats, *, around: float | None = None, share: float = 0.06) -> tuple[float, float]:

@@ -22,11 +22,12 @@ from pipelines.report.markup import Html, el, joined
 from trading.interfaces import Floats
 
 UNITS = 1000
+_NEAR_END = 0.965  # a label in the middle of such a tick would leave the page
 Unit = Literal["percent", "dollars", "number"]
-_TICK_TEXT: dict[Unit, Callable[[float], str]] = {
-    "percent": lambda value: figures.percent(value, 0 if abs(value * 100 - round(value * 100)) < 1e-9 else 1),  # noqa: PLR2004
-    "dollars": figures.short_dollars,
-    "number": lambda value: f"{value:.4g}".replace("-", "−"),
+_TICK_TEXT: dict[Unit, Callable[[float, int], str]] = {
+    "percent": lambda value, digits: figures.percent(value, max(0, digits - 2)),
+    "dollars": lambda value, _digits: figures.short_dollars(value),
+    "number": figures.plain,
 }
 
 
@@ -41,7 +42,8 @@ class Series:
     colour : CSS custom property such as `--c-nvda`
     lower : (n,) lower edge of a filled area, None for a line
     shown : (n,) what the tooltip says, if not `values`
-    band, dashed, faint : how it is drawn; a band lets what is below it shine through
+    bars : drawn as a stick a session; band : lets what is below it shine through
+    dashed, faint : how it is drawn
     """
 
     name: str
@@ -49,6 +51,7 @@ class Series:
     colour: str
     lower: Floats | None = None
     shown: Floats | None = None
+    bars: bool = False
     band: bool = False
     dashed: bool = False
     faint: bool = False
@@ -95,11 +98,10 @@ def stacked(names: Sequence[str], values: Floats, colours: Sequence[str]) -> lis
 def chart(title: str, sessions: pd.DatetimeIndex, panels: Sequence[Panel], *, small: bool = False) -> Html:
     """A figure of panels over the same sessions, with legend and tooltip."""
     ticks = axes.session_ticks(sessions, 4 if small else 9)
-    shown = [series for panel in panels for series in panel.series if series.name]
     return el(
         "figure",
         el("figcaption", title),
-        None if small else _legend(shown),
+        None if small else _legend(panels),
         el("div", [_plot(title, panel, ticks, len(sessions)) for panel in panels], class_="plots"),
         _ticks_below(ticks),
         _tooltip_data(sessions, panels),
@@ -107,18 +109,22 @@ def chart(title: str, sessions: pd.DatetimeIndex, panels: Sequence[Panel], *, sm
     )
 
 
-def _legend(series: Sequence[Series]) -> Html | None:
-    colours = {s.name: s for s in series}
+def _legend(panels: Sequence[Panel]) -> Html | None:
+    """Names by colour; a panel with one named series says itself what it shows."""
+    named = [[s for s in panel.series if s.name] for panel in panels]
+    by_colour = {
+        (s.colour, s.dashed): s for several in reversed(named) if len(several) > 1 for s in reversed(several)
+    }
     keys = [
-        el("span", el("i", style=f"--k:var({s.colour})", class_="dashed" if s.dashed else None), name)
-        for name, s in colours.items()
+        el("span", el("i", style=f"--k:var({s.colour})", class_="dashed" if s.dashed else None), s.name)
+        for s in reversed(by_colour.values())
     ]
-    return el("div", keys, class_="legend") if len(keys) > 1 else None
+    return el("div", keys, class_="legend") if keys else None
 
 
 def _plot(title: str, panel: Panel, ticks: Sequence[Tick], count: int) -> Html:
     low, high = panel.limits or _limits(panel)
-    levels = axes.value_ticks(low, high, _TICK_TEXT[panel.unit], 4 if panel.height > 130 else 2)  # noqa: PLR2004
+    levels = axes.value_ticks(low, high, _TICK_TEXT[panel.unit], max(2, panel.height // 44))
     drawing = el(
         "svg",
         [_span(span, count) for span in panel.spans],
@@ -161,12 +167,20 @@ def _drawn(series: Series, low: float, high: float) -> Html:
     across = UNITS * (np.arange(count) / (count - 1) if count > 1 else np.full(count, 0.5))
     top = UNITS * (1 - (series.values - low) / ((high - low) or 1.0))
     kinds = ["area" if series.lower is not None else "line"]
-    kinds += [kind for kind in ("band", "dashed", "faint") if getattr(series, kind)]
-    if series.lower is None:
+    kinds += [kind for kind in ("bars", "band", "dashed", "faint") if getattr(series, kind)]
+    if series.bars:
+        path = _sticks(across, top, _height_of(0.0, low, high))
+    elif series.lower is None:
         path = _path(across, top)
     else:
         path = _outline(across, top, UNITS * (1 - (series.lower - low) / ((high - low) or 1.0)))
     return el("path", d=path, class_=" ".join(kinds), style=f"--k:var({series.colour})")
+
+
+def _sticks(across: Floats, top: Floats, ground: float) -> str:
+    """A stick from the ground for each value that is not zero."""
+    places = zip(across.tolist(), top.tolist(), strict=True)
+    return "".join(f"M{x:.1f} {ground:.1f}V{y:.1f}" for x, y in places if not math.isnan(y) and y != ground)
 
 
 def _path(across: Floats, down: Floats) -> str:
@@ -195,7 +209,10 @@ def _closed(across: Floats, top: Floats, bottom: Floats) -> str:
 
 
 def _ticks_below(ticks: Sequence[Tick]) -> Html:
-    names = [el("span", tick.label, style=f"left:{100 * tick.place:.2f}%") for tick in ticks]
+    names = [
+        el("span", t.label, class_="end" if t.place > _NEAR_END else None, style=f"left:{100 * t.place:.2f}%")
+        for t in ticks
+    ]
     return el("div", names, class_="x-axis", aria_hidden="true")
 
 

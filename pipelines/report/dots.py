@@ -32,7 +32,7 @@ class Dot:
     group: str = ""
 
 
-def dot_plot(title: str, dots: Sequence[Dot], *, target: float, label: Callable[[float], str]) -> Html:
+def dot_plot(title: str, dots: Sequence[Dot], *, target: float, label: Callable[[float, int], str]) -> Html:
     """A figure with one row a dot and a line at `target`."""
     known = np.array([edge for dot in dots for edge in (dot.value, dot.low, dot.high)], dtype=float)
     low, high = axes.padded(known, around=target)

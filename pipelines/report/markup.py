@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
+NO_BREAK = "\u00a0"  # a figure and its per cent sign stay on one line
 VOID = frozenset({"meta", "br", "hr", "img", "input", "link"})
 
 
@@ -41,13 +42,13 @@ def joined(children: Child) -> Html:
     if isinstance(children, Html):
         return children
     if isinstance(children, (str, int)):
-        return Html(html.escape(str(children), quote=False))
+        return Html(html.escape(str(children), quote=False).replace(" %", f"{NO_BREAK}%"))
     return Html("".join(joined(child) for child in children))
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Child]], *, texts: int = 1) -> Html:
-    """A table that scrolls if it is long or wide; its first `texts` columns are words, the rest figures."""
-    kinds = [None if place < texts else "n" for place in range(len(headers))]
+def table(headers: Sequence[str], rows: Iterable[Sequence[Child]], *, words: Collection[int] = (0,)) -> Html:
+    """A table that scrolls if it is long or wide; the columns at `words` hold words, the rest figures."""
+    kinds = [None if place in words else "n" for place in range(len(headers))]
     head = el("tr", [el("th", name, class_=kind) for name, kind in zip(headers, kinds, strict=True)])
     body = [
         el("tr", [el("td", cell, class_=kind) for cell, kind in zip(row, kinds, strict=True)]) for row in rows

@@ -24,25 +24,26 @@ from pipelines.report.sections import (
 from resources.files import write_atomically
 from trading.interfaces import Store
 
-# Anchor, title, and what to look at, in the order of the page.
-_SECTIONS: tuple[tuple[str, str, str], ...] = (
-    ("headline", "In short", "What the run came to, beside equal weight of the same names."),
-    ("next", headline.NEXT_OPEN, "Orders of the last session. No later bar was read."),
-    ("equity", "Equity", "Blue is the strategy after all costs, grey equal weight without any."),
-    ("weights", "The book", "What it held at each close; what is missing to one is cash."),
-    ("costs", "Costs and turnover", "Half the spread, slippage and commission of every fill, added up."),
-    ("forecasts", "The newest forecasts", "The ensemble's distribution of each name's return over 1, 5 and 20 sessions."),
-    ("coverage", "Do intervals hold?", "Of intervals that promise 75 %, three in four should hold what happens."),
-    ("losses", "Do models beat a random walk?", "The pinball loss punishes every quantile that is off; 1 is the random walk's."),
-    ("ensemble", "Who is listened to", "Weights follow each model's averaged loss and never fall below a floor."),
-    ("regimes", "Regimes", "Filtered forward: every probability is what was believed on that evening."),
-    ("gates", "Signals and gates", "Size follows probability and width continuously; the roadmap's gates are only counted."),
-    ("certificates", "The optimiser's word", "Every portfolio carries its proof; a fallback is named where one was used."),
-    ("overlay", "Risk", "Exposure follows regime and volatility; drawdown limits cut it further."),
-    ("models", "Model versions", "Who spoke from when to when, and how far each had been trained."),
-    ("quarantine", "Kept out", "Rows that failed a check, each with its reason."),
-    ("provenance", "Provenance", "What this report was made of."),
+# Anchor, word in the navigation, title, and what to look at, in the order of the page.
+_SECTIONS: tuple[tuple[str, str, str, str], ...] = (
+    ("headline", "In short", "In short", "What the run came to, beside equal weight of the same names."),
+    ("next", "Next open", headline.NEXT_OPEN, "Orders of the last session. No later bar was read."),
+    ("equity", "Equity", "Equity", "Blue is the strategy after all costs, grey equal weight without any."),
+    ("weights", "Book", "The book", "What it held at each close; what is missing to one is cash."),
+    ("costs", "Costs", "Costs and turnover", "Half the spread, slippage and commission of every fill, added up."),
+    ("forecasts", "Forecasts", "The newest forecasts", "The ensemble's distribution of each name's return over 1, 5 and 20 sessions."),
+    ("coverage", "Coverage", "Do intervals hold?", "Of intervals that promise 75 %, three in four should hold what happens."),
+    ("losses", "Skill", "Do models beat a random walk?", "The pinball loss punishes every quantile that is off; 1 is the random walk's."),
+    ("ensemble", "Ensemble", "Who is listened to", "Weights follow each model's averaged loss and never fall below a floor."),
+    ("regimes", "Regimes", "Regimes", "Filtered forward: every probability is what was believed on that evening."),
+    ("gates", "Signals", "Signals and gates", "Size follows probability and width continuously; the roadmap's gates are only counted."),
+    ("certificates", "Optimiser", "The optimiser's word", "Every portfolio carries its proof; a fallback is named where one was used."),
+    ("overlay", "Risk", "Risk", "Exposure follows regime and volatility; drawdown limits cut it further."),
+    ("models", "Models", "Model versions", "Who spoke from when to when, and how far each had been trained."),
+    ("quarantine", "Kept out", "Kept out", "Rows that failed a check, each with its reason."),
+    ("provenance", "Provenance", "Provenance", "What this report was made of."),
 )  # fmt: skip
+_WIDE = frozenset({"forecasts"})
 
 
 def render(tables: Mapping[str, pd.DataFrame], facts: ReportFacts) -> str:
@@ -100,8 +101,9 @@ def _sections(material: Material) -> list[Html]:
             el("header", el("h2", title), el("p", explained)),
             el("div", shown[anchor], class_="content"),
             id=anchor,
+            class_="wide" if anchor in _WIDE else None,
         )
-        for anchor, title, explained in _SECTIONS
+        for anchor, _, title, explained in _SECTIONS
     ]
 
 
@@ -124,7 +126,7 @@ def _header(facts: ReportFacts) -> Html:
 
 
 def _contents() -> Html:
-    links = [el("a", title, href=f"#{anchor}") for anchor, title, _ in _SECTIONS]
+    links = [el("a", word, href=f"#{anchor}") for anchor, word, _, _ in _SECTIONS]
     return el("nav", links, aria_label="Sections")
 
 

@@ -17,7 +17,6 @@ from pipelines.report.sections.calibration import PROMISED
 from pipelines.report.sections.headline import NEXT_OPEN, verdict, waiting_orders
 from trading.evaluation.coverage import coverage_of
 from trading.evaluation.performance import Summary, summarize
-from trading.universe import SYMBOLS
 
 SUMMARY_TABLES: tuple[str, ...] = ("performance", "fills", "orders", "ensemble_intervals")
 
@@ -97,11 +96,9 @@ def _activity(material: Material, found: Summary) -> str:
 
 def _orders(material: Material) -> Text:
     waiting = waiting_orders(material)
-    by_symbol = {row.symbol: int(row.quantity) for row in waiting.itertuples()}
     listed = ", ".join(
-        f"{'buy' if by_symbol[s] > 0 else 'sell'} {abs(by_symbol[s]):,} {s}"
-        for s in SYMBOLS
-        if s in by_symbol
+        f"{'buy' if row.quantity > 0 else 'sell'} {abs(row.quantity):,} {row.symbol}"
+        for row in waiting.itertuples()
     )
     return Text.assemble((f"{NEXT_OPEN}: ", "bold"), listed or "nothing")
 

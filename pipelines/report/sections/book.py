@@ -23,7 +23,7 @@ def equity(material: Material) -> list[Html]:
     own, equal = rows["equity_cents"].to_numpy() / 100, rows["equal_weight_equity"].to_numpy()
     title = material.facts.titled("Equity at the close, and its distance from the highest so far")
     panels = [
-        Panel([Series("equal weight", equal, EQUAL), Series("strategy", own, STRATEGY)], "dollars", 300, "USD"),
+        Panel([Series("equal weight", equal, EQUAL), Series("strategy", own, STRATEGY)], "dollars", 300),
         Panel(
             [
                 Series("drawdown, equal weight", _drawdown(equal), EQUAL),
@@ -75,10 +75,10 @@ def costs(material: Material) -> list[Html]:
         return [missing("No traded session yet.")]
     paid = np.column_stack([_daily(fills, f"{kind}_cents", material.sessions) for kind in _KINDS]) / 100
     panels = [
-        Panel(stacked(_KINDS, np.cumsum(paid, axis=0), ["--k-1", "--k-2", "--k-3"]), "dollars", 180, "Paid so far, USD"),
+        Panel(stacked(_KINDS, np.cumsum(paid, axis=0), ["--k-1", "--k-2", "--k-3"]), "dollars", 180, "Paid so far", limits=(0.0, max(1.0, 1.05 * float(paid.sum())))),
         Panel(
-            [Series("turnover", performance["turnover"].to_numpy(), STRATEGY, lower=np.zeros(len(performance)))],
-            "percent", 120, "Turnover a session, part of equity",
+            [Series("turnover", performance["turnover"].to_numpy(), STRATEGY, bars=True)],
+            "percent", 120, "Turnover a session, part of equity", limits=(0.0, max(0.01, 1.08 * float(performance["turnover"].max()))),
         ),
     ]  # fmt: skip
     return [
@@ -112,5 +112,5 @@ def _expired(material: Material) -> Html:
     counts = orders.groupby("status")["order_id"].nunique()
     carried, expired = int(counts.get("carried", 0)), int(counts.get("expired", 0))
     return note(
-        f"{carried} orders were carried over a session without a tradable open; {expired} expired or were withdrawn."
+        f"Orders carried over a session without a tradable open: {carried}; expired or withdrawn: {expired}."
     )

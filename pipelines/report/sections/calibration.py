@@ -48,9 +48,9 @@ def coverage(material: Material, due: pd.DataFrame) -> list[Html]:
     ]  # fmt: skip
     title = material.facts.titled("Share of 75 % intervals that held")
     return [
-        dot_plot(title, dots, target=PROMISED, label=lambda value: figures.percent(value, 0)),
+        dot_plot(title, dots, target=PROMISED, label=lambda value, digits: figures.percent(value, max(0, digits - 2))),
         _rolling(material, known),
-        table(["Horizon", "Model", "Held", "95 % interval", "Intervals", "Kupiec p"], rows, texts=2),
+        table(["Horizon", "Model", "Held", "95 % interval", "Intervals", "Kupiec p"], rows, words=(0, 1)),
         note("Whiskers count a session's symbols as one observation and know that neighbouring horizons overlap. "
              "Kupiec's p-value takes all intervals as independent, which they are not: it comes out too small."),
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def losses(material: Material, due: pd.DataFrame) -> list[Html]:
     ]  # fmt: skip
     title = material.facts.titled(f"Pinball loss over that of the {BASELINE.replace('_', ' ')}")
     return [
-        dot_plot(title, dots, target=1.0, label=lambda value: figures.plain(value, 2)),
+        dot_plot(title, dots, target=1.0, label=figures.plain),
         el("p", _loss_sentence(found)),
         note("Left of 1 is better than the random walk. Whiskers are 95 % intervals (Diebold and Mariano, with overlap); "
              "n counts sessions. Where a whisker crosses 1, the data do not tell the two apart."),

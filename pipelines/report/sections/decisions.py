@@ -40,6 +40,7 @@ def gates(material: Material) -> list[Html]:
         note(f"{len(signals):,} signals over {int(signals['horizon'].iloc[0])} sessions ahead; the median interval is "
              f'{figures.percent(float(width.median()))} wide. The gates bind only with filter = "roadmap".'),
         _signals_now(material, signals),
+        _skill_note(material, int(signals["horizon"].iloc[0])),
     ]  # fmt: skip
 
 
@@ -60,7 +61,19 @@ def _signals_now(material: Material, signals: pd.DataFrame) -> Html:
         "Confidence",
         "Passes",
     ]
-    return table(headers, rows)
+    return table(headers, rows, words=(0, 1, 6))
+
+
+def _skill_note(material: Material, horizon: int) -> Html:
+    rows = material["ensemble_skill"]
+    now = rows[((rows["session"] == material.facts.last) & (rows["horizon"] == horizon)).to_numpy()]
+    if now.empty:
+        return note("Alpha is the forecast shrunk by its measured skill.")
+    row = now.iloc[0]
+    return note(
+        f"Alpha is the forecast times its measured skill, the slope of what happened on what was said: "
+        f"{figures.plain(row['skill'], 3)} after {figures.count(row['observations'])} sessions."
+    )
 
 
 def certificates(material: Material) -> list[Html]:
@@ -79,7 +92,7 @@ def certificates(material: Material) -> list[Html]:
     fallbacks = int((solved["fallback"] != "").sum())
     return [
         el("p", f"{len(solved)} optimisations, {fallbacks} of them by a fallback."),
-        table(["Objective", "Status", "Fallback", "Times", "Largest gap"], rows, texts=3),
+        table(["Objective", "Status", "Fallback", "Times", "Largest gap"], rows, words=(0, 1, 2)),
         _binding(solved),
     ]
 
@@ -112,10 +125,15 @@ def overlay(material: Material) -> list[Html]:
     exposure = material["target_portfolio"].groupby("session")["exposure"].first().reindex(material.sessions)
     panels = [
         Panel([Series("exposure decided", exposure.to_numpy(dtype=float), "--strategy")], "percent", 150, "Exposure decided", limits=(0.0, 1.05)),
-        Panel([Series("realized volatility a year", rows["realized_volatility"].to_numpy(dtype=float), "--k-1")], "percent", 120, "Realized volatility a year"),
-        Panel([Series("value at risk, one session, 95 %", rows["value_at_risk_95"].to_numpy(dtype=float), "--k-2")], "percent", 110, "Value at risk, one session, 95 %"),
+        Panel([Series("realized volatility a year", rows["realized_volatility"].to_numpy(dtype=float), "--k-1")], "percent", 120, "Realized volatility a year", limits=_from_zero(rows["realized_volatility"])),
+        Panel([Series("value at risk, one session, 95 %", rows["value_at_risk_95"].to_numpy(dtype=float), "--k-2")], "percent", 110, "Value at risk, one session, 95 %", limits=_from_zero(rows["value_at_risk_95"])),
     ]  # fmt: skip
     counts = risk["drawdown_state"].value_counts()
     states = [[name, figures.count(counts.get(name, 0))] for name in STATES]
     title = material.facts.titled("What the risk overlay allowed")
     return [chart(title, material.sessions, panels), table(["Drawdown limit", "Sessions"], states)]
+
+
+def _from_zero(values: pd.Series) -> tuple[float, float]:
+    highest = float(values.max())
+    return 0.0, 1.1 * highest if highest > 0 else 1.0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from pipelines.report import figures
+from pipelines.report.axes import padded
 from pipelines.report.charts import Panel, Series, chart
 from pipelines.report.markup import Html, el, missing, table
 from pipelines.report.material import Material
@@ -25,11 +28,8 @@ def fans(material: Material) -> list[Html]:
     if newest.empty:
         return [missing("No forecast yet.")]
     intervals = _newest(material["ensemble_intervals"], material.facts.last)
-    charts = [
-        _fan(material, symbol, newest[newest["symbol"] == symbol], intervals[intervals["symbol"] == symbol])
-        for symbol in SYMBOLS
-        if (newest["symbol"] == symbol).any()
-    ]
+    series = {s: _fan(material, s, _of(newest, s), _of(intervals, s)) for s in SYMBOLS if len(_of(newest, s))}
+    charts = _same_scale(material, series)
     marked = newest["contaminated"].any()
     return [
         _key(),
@@ -43,24 +43,33 @@ def _newest(rows: pd.DataFrame, session: pd.Timestamp | None) -> pd.DataFrame:
     return rows[(rows["session"] == session).to_numpy()]
 
 
-def _fan(material: Material, symbol: str, said: pd.DataFrame, interval: pd.DataFrame) -> Html:
-    last = said["session"].iloc[0]
-    past = _past(material, symbol)
+def _of(rows: pd.DataFrame, symbol: str) -> pd.DataFrame:
+    return rows[(rows["symbol"] == symbol).to_numpy()].sort_values("horizon")
+
+
+def _same_scale(material: Material, fans_of: Mapping[str, Sequence[Series]]) -> list[Html]:
+    """One small chart a symbol, all with the same axes, so that the eye can compare them."""
+    last = pd.Timestamp(material.facts.last)
     sessions = calendar.sessions_between(calendar.shift(last, -PAST_SESSIONS), calendar.shift(last, AHEAD))
+    limits = padded(np.concatenate([s.values for fan in fans_of.values() for s in fan]))
+    return [
+        chart(material.facts.titled(symbol), sessions, [Panel(fan, "percent", 170, rule=0.0, limits=limits)], small=True)
+        for symbol, fan in fans_of.items()
+    ]  # fmt: skip
+
+
+def _fan(material: Material, symbol: str, said: pd.DataFrame, interval: pd.DataFrame) -> list[Series]:
     bands = [
-        Series("", _ahead(said, high), "--strategy", lower=_ahead(said, low), band=True, faint=faint)
-        for low, high, faint in _FANS
+        Series("", _ahead(said, edge), "--strategy", lower=_ahead(said, low), band=True, faint=faint)
+        for low, edge, faint in _FANS
     ]
-    series = [
+    return [
         *bands,
         Series("75 % from", _ahead(interval, "lower"), "--interval", dashed=True),
         Series("to", _ahead(interval, "upper"), "--interval", dashed=True),
         Series("median", _ahead(said, "q500"), "--strategy"),
-        Series("close", past, "--ink"),
+        Series("close", _past(material, symbol), "--ink"),
     ]
-    return chart(
-        material.facts.titled(symbol), sessions, [Panel(series, "percent", 150, rule=0.0)], small=True
-    )
 
 
 def _past(material: Material, symbol: str) -> Floats:
@@ -76,7 +85,7 @@ def _past(material: Material, symbol: str) -> Floats:
 
 def _ahead(rows: pd.DataFrame, column: str) -> Floats:
     """(61,) a column over the horizons as a simple return, straight between them; NaN before the last close."""
-    known = rows.dropna(subset=[column]).sort_values("horizon")
+    known = rows[rows[column].notna().to_numpy()]
     path = np.full(PAST_SESSIONS + 1 + AHEAD, np.nan)
     if len(known):
         ends = [0, *known["horizon"].to_numpy()]
@@ -118,7 +127,7 @@ def _newest_table(said: pd.DataFrame, intervals: pd.DataFrame) -> Html:
         "Between models",
         "Interval",
     ]
-    return table(headers, rows)
+    return table(headers, rows, words=(0, 6))
 
 
 def _state(status: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,11 @@ from pipelines.report import figures
 from pipelines.report.markup import Child, Html, el, missing, note, table
 from pipelines.report.material import Material
 from trading.evaluation import targets, uncertainty
-from trading.evaluation.performance import Summary, sharpe_interval, summarize
+from trading.evaluation.performance import Summary, summarize
+from trading.evaluation.resampling import paired_figures
 from trading.evaluation.targets import RoadmapTargets
 from trading.evaluation.uncertainty import Estimate
+from trading.universe import SYMBOLS
 
 SESSIONS_PER_YEAR = 252
 NEXT_OPEN = "Decided, to trade at the next open"
@@ -77,7 +80,7 @@ def _tiles(performance: pd.DataFrame, found: Summary) -> Html:
     interval = figures.span(found.sharpe_lower, found.sharpe_upper)
     return el(
         "div",
-        _tile("Equity", figures.dollars(last["equity_cents"]), f"at the close of {figures.day(last['session'])}"),
+        _tile("Equity", figures.dollars(last["equity_cents"]), f"close of {figures.day(last['session'])}"),
         _tile("Return after costs", figures.percent(found.total_return, signed=True), sample),
         _tile("Sharpe ratio", figures.plain(found.sharpe), f"95 %: {interval}"),
         _tile("Deepest drawdown", figures.percent(-found.maximum_drawdown), f"now {figures.percent(-last['drawdown'])}"),
@@ -91,33 +94,37 @@ def _tile(name: str, figure: str, below: str) -> Html:
 
 
 def _figures_table(performance: pd.DataFrame, found: Summary, own: np.ndarray, equal: np.ndarray) -> Html:
-    yearly = [uncertainty.mean_estimate(v).scaled(SESSIONS_PER_YEAR) for v in (own, equal, own - equal)]
-    equal_volatility = (
-        float(np.std(equal, ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if len(equal) > 1 else math.nan
-    )
-    sharpes = [figures.span(found.sharpe_lower, found.sharpe_upper), figures.span(*sharpe_interval(equal))]
-    final = performance.iloc[-1]
+    final, resampled = performance.iloc[-1], paired_figures(own, equal)
+    sharpe, naive, apart = resampled["sharpe"]
+    sharpe = replace(sharpe, low=found.sharpe_lower, high=found.sharpe_upper)
+    turnover = uncertainty.mean_estimate(performance["turnover"].to_numpy()[1:]).scaled(SESSIONS_PER_YEAR)
     rows: list[list[Child]] = [
-        ["Equity at the end", figures.dollars(final["equity_cents"]), figures.dollars(100 * final["equal_weight_equity"]), ""],
-        ["Return, whole period", figures.percent(found.total_return, signed=True), figures.percent(found.equal_weight_return, signed=True), ""],
-        ["Mean return a year", *(_with_interval(e) for e in yearly)],
-        ["Volatility a year", figures.percent(found.volatility), figures.percent(equal_volatility), ""],
-        ["Sharpe ratio", _stacked(figures.plain(found.sharpe), sharpes[0]), _stacked(figures.plain(found.equal_weight_sharpe), sharpes[1]), ""],
-        ["Deepest drawdown", figures.percent(-found.maximum_drawdown), figures.percent(-found.equal_weight_maximum_drawdown), ""],
-        ["Turnover a year", f"{figures.plain(found.turnover, 1)} × equity", figures.DASH, ""],
-        ["Costs", f"{figures.dollars(100 * found.cost_usd)}, {figures.plain(found.cost_bps, 1)} bps", "none assumed", ""],
+        ["Equity at the end", figures.dollars(final["equity_cents"]), figures.dollars(100 * final["equal_weight_equity"]),
+         figures.dollars(final["equity_cents"] - 100 * final["equal_weight_equity"])],
+        ["Return, whole period", *(_with_interval(e, signed=True) for e in resampled["total_return"])],
+        ["Sharpe ratio, a year", *(_number_with_interval(e) for e in (sharpe, naive, apart))],
+        ["Volatility, a year", *(_with_interval(e) for e in resampled["volatility"][:2]), _with_interval(resampled["volatility"][2], signed=True)],
+        ["Deepest drawdown", *(_with_interval(e) for e in resampled["drawdown"][:2]), _with_interval(resampled["drawdown"][2], signed=True)],
+        ["Turnover, a year", _number_with_interval(turnover, 1, " × equity"), "", ""],
+        ["Costs", _stacked(figures.dollars(100 * found.cost_usd), f"{figures.plain(found.cost_bps, 1)} bps of what was traded"), "none assumed", ""],
     ]  # fmt: skip
     headers = ["", "Strategy", "Equal weight", "Difference"]
     remark = (
-        f"n = {len(own)} sessions. Small figures are 95 % intervals: of means by Newey and West, of Sharpe ratios "
-        "by stationary bootstrap. Equal weight is rebalanced every session and pays nothing, which nobody can do; "
-        "the ten names were chosen with hindsight, so it is the yardstick, not a rival."
+        f"n = {len(own)} sessions. Small figures are 95 % intervals by stationary bootstrap over sessions, of turnover "
+        "from its long-run variance. Equal weight is rebalanced every session and pays nothing, which nobody can do; "
+        "the ten names were chosen with hindsight, so it is a yardstick and no rival."
     )
     return el("div", table(headers, rows), note(remark))
 
 
-def _with_interval(estimate: Estimate) -> Html:
-    figure = figures.percent(estimate.value, signed=True)
+def _number_with_interval(estimate: Estimate, digits: int = 2, unit: str = "") -> Html:
+    return _stacked(
+        figures.plain(estimate.value, digits) + unit, figures.span(estimate.low, estimate.high, digits)
+    )
+
+
+def _with_interval(estimate: Estimate, *, signed: bool = False) -> Html:
+    figure = figures.percent(estimate.value, signed=signed)
     return _stacked(figure, figures.span(estimate.low, estimate.high, 1, as_percent=True))
 
 
@@ -130,7 +137,7 @@ def _targets_table(found: Summary, monthly: Estimate) -> Html:
     sharpe = Estimate(found.sharpe, found.sharpe_lower, found.sharpe_upper, found.sessions)
     drawdown = targets.kept_below(wanted.maximum_drawdown, found.maximum_drawdown, found.sessions)
     rows: list[list[Child]] = [
-        [f"Return a month of at least {figures.percent(wanted.monthly_return, 0)}", _with_interval(monthly), _verdict(targets.above(wanted.monthly_return, monthly))],
+        [f"Return a month of at least {figures.percent(wanted.monthly_return, 0)}", _with_interval(monthly, signed=True), _verdict(targets.above(wanted.monthly_return, monthly))],
         [f"Sharpe ratio above {figures.plain(wanted.sharpe_ratio, 1)}", _stacked(figures.plain(found.sharpe), figures.span(sharpe.low, sharpe.high)), _verdict(targets.above(wanted.sharpe_ratio, sharpe))],
         [f"Drawdown below {figures.percent(wanted.maximum_drawdown, 0)}", figures.percent(-found.maximum_drawdown), _verdict(drawdown)],
     ]  # fmt: skip
@@ -145,7 +152,9 @@ def waiting_orders(material: Material) -> pd.DataFrame:
     """Rows of `orders` that wait for the open after the last session."""
     orders = material["orders"]
     is_last = orders["session"] == material.facts.last
-    return orders[(is_last & orders["status"].isin(["pending", "carried"])).to_numpy()]
+    waiting = orders[(is_last & orders["status"].isin(["pending", "carried"])).to_numpy()]
+    rank = waiting["symbol"].map({symbol: place for place, symbol in enumerate(SYMBOLS)})
+    return waiting.iloc[rank.argsort(kind="stable").to_numpy()]
 
 
 def pending_orders(material: Material) -> list[Html]:
@@ -160,7 +169,7 @@ def pending_orders(material: Material) -> list[Html]:
     ]  # fmt: skip
     headers = ["Symbol", "Side", "Shares", "Close", "About", "Status", "Why"]
     return [
-        table(headers, rows, texts=2),
+        table(headers, rows, words=(0, 1, 5, 6)),
         note(
             f"Decided 15 minutes after the close of {figures.day(material.facts.last)}; the price will be that open's."
         ),

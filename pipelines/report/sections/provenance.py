@@ -22,7 +22,7 @@ def model_versions(material: Material) -> list[Html]:
         for r in newest.sort_values(["model", "since", "version"]).itertuples()
     ]  # fmt: skip
     headers = ["Model", "Version", "Role", "Since", "Last", "Trained through", "Why", "Contaminated sessions"]
-    return [table(headers, rows, texts=7)]
+    return [table(headers, rows, words=range(8))]
 
 
 def _spoke(forecasts: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
@@ -56,7 +56,7 @@ def quarantine(material: Material) -> list[Html]:
     ]
     return [
         el("p", f"{len(rows):,} rows were kept out of their tables; the rest went on."),
-        table(["Table", "Symbol", "Reason", "Rows", "First", "Last"], body, texts=3),
+        table(["Table", "Symbol", "Reason", "Rows", "First", "Last"], body, words=(0, 1, 2)),
     ]
 
 
