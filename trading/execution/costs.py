@@ -24,7 +24,7 @@ class Charge:
 
 @dataclass(frozen=True)
 class CostModel:
-    """Half spread, slippage and commission; about 0.1 % for a round trip of a few thousand USD.
+    """Half spread, slippage and commission; about 0.1 % for a round trip at a price of 100 USD.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class CostModel:
     """
 
     half_spread_bps: float = 2.0
-    slippage_bps: float = 2.0
+    slippage_bps: float = 2.5
     commission_per_share: float = 0.005
-    minimum_commission: float = 0.35
+    minimum_commission: float = 0.0
 
     def charge(self, open_price: float, quantity: int) -> Charge:
         """The charge for a signed quantity at the open, both prices rounded to 1e-4 USD."""

@@ -16,6 +16,7 @@ from trading.execution.simulator import Execution, execute_open
 
 DECIDED, SESSION = pd.Timestamp("2024-06-06"), pd.Timestamp("2024-06-07")
 FREE = CostModel(half_spread_bps=0.0, slippage_bps=0.0, commission_per_share=0.0, minimum_commission=0.0)
+DEAR = CostModel(half_spread_bps=2.0, slippage_bps=2.0, commission_per_share=0.005, minimum_commission=0.35)
 SYMBOLS = ("NVDA", "AMD", "TSM")
 
 
@@ -29,7 +30,7 @@ def opened(book: Book, *orders: Order, costs: CostModel = FREE, life: int = 3, *
 
 def test_a_buy_moves_cash_into_shares_to_the_cent() -> None:
     # 10 at 100.04 = 1,000.40, and 0.35 commission.
-    done = opened(Book(cash_cents=2_000_00), order("NVDA", 10), costs=CostModel(), NVDA=Quote(100.0, 101.0))
+    done = opened(Book(cash_cents=2_000_00), order("NVDA", 10), costs=DEAR, NVDA=Quote(100.0, 101.0))
 
     assert done.book.shares == {"NVDA": 10}
     assert done.book.cash_cents == 2_000_00 - 1_000_40 - 35
@@ -40,7 +41,7 @@ def test_a_buy_moves_cash_into_shares_to_the_cent() -> None:
 def test_a_sell_moves_shares_into_cash_to_the_cent() -> None:
     book = Book({"NVDA": 10}, 5_00, closes={"NVDA": 100.0})
 
-    done = opened(book, order("NVDA", -4), costs=CostModel(), NVDA=Quote(100.0, 101.0))
+    done = opened(book, order("NVDA", -4), costs=DEAR, NVDA=Quote(100.0, 101.0))
 
     assert done.book.shares == {"NVDA": 6}
     assert done.book.cash_cents == 5_00 + 399_84 - 35
@@ -78,7 +79,7 @@ def test_an_order_that_waited_long_enough_expires_and_says_why() -> None:
 def test_a_limit_holds_for_the_price_with_its_costs(quantity: int, limit: float, is_filled: bool) -> None:  # noqa: FBT001
     book = Book({"NVDA": 1}, 2_000_00, closes={"NVDA": 100.0})
 
-    done = opened(book, order("NVDA", quantity, limit), costs=CostModel(), NVDA=Quote(100.0, 100.0))
+    done = opened(book, order("NVDA", quantity, limit), costs=DEAR, NVDA=Quote(100.0, 100.0))
 
     assert bool(done.fills) is is_filled
     assert [o.status for o in done.unfilled] == ([] if is_filled else ["carried"])
@@ -132,7 +133,7 @@ def test_no_open_makes_debts_and_every_cent_is_accounted_for(
     book = Book({s: n for s, n in held.items() if n}, cash)
     quotes = {symbol: Quote(price, price, halt) for symbol, (price, halt) in market.items()}
 
-    done = opened(book, *(order(s, q) for s, q in wanted.items()), costs=CostModel(), **quotes)
+    done = opened(book, *(order(s, q) for s, q in wanted.items()), costs=DEAR, **quotes)
 
     assert done.book.cash_cents >= 0
     assert min(done.book.shares.values(), default=0) >= 0

@@ -19,6 +19,7 @@ from trading.testing.tiny_market import FixedMix, Tables, action, edited, tiny_m
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (f"2024-06-{day:02d}" for day in range(3, 8))
 FREE = CostModel(half_spread_bps=0.0, slippage_bps=0.0, commission_per_share=0.0, minimum_commission=0.0)
+DEAR = CostModel(half_spread_bps=2.0, slippage_bps=2.0, commission_per_share=0.005, minimum_commission=0.35)
 UNLIMITED = RiskLimits(volatility_target=99.0, value_at_risk_limit=99.0)
 
 
@@ -62,7 +63,7 @@ def test_the_first_session_books_the_deposit_and_only_decides() -> None:
 def test_what_was_decided_fills_at_the_next_open_to_the_cent() -> None:
     market = edited(tiny_market(MONDAY, 2), "bars", "NVDA", TUESDAY, open=101.0, high=103.0, close=102.0)
 
-    store = traded(market, TUESDAY, rules(CostModel(), NVDA=0.5))
+    store = traded(market, TUESDAY, rules(DEAR, NVDA=0.5))
 
     # 50 at 101.00 x 1.0004 = 101.0404: 5,052.02 and 0.35; they close at 102.00.
     fill = row(store, "fills", TUESDAY)
