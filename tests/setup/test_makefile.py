@@ -15,7 +15,7 @@ def planned(folder: Path, *arguments: str) -> str:
     """What make would do in `folder`, as it would say it."""
     environment = {**os.environ, "MAKEFLAGS": ""}
     done = subprocess.run(
-        ["make", "-n", *arguments],
+        ["make", "--no-print-directory", "-n", *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
