@@ -48,7 +48,7 @@ def bars() -> list[Any]:
         _at_least("close", "lowest", "low is not above close"),
         _unique(["session", "timeframe", "ts", "symbol"]),
         _equal("basis", "usual_basis", "the batch has one price basis for each timeframe"),
-        _at_least("known_at", "bar_end", "a bar is not known before it ended"),
+        _between("known_after_seconds", 0, None, "a bar is not known before it ended"),
     ]
 
 
@@ -114,7 +114,7 @@ def _one_of(column: str, values: Sequence[str], said: str) -> Any:
     return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values), description=said)
 
 
-def _between(column: str, low: float, high: float, said: str, *, strict: bool = False) -> Any:
+def _between(column: str, low: float | None, high: float | None, said: str, *, strict: bool = False) -> Any:
     return gxe.ExpectColumnValuesToBeBetween(
         column=column, min_value=low, max_value=high, strict_min=strict, description=said
     )

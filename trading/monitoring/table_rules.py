@@ -51,16 +51,17 @@ class Finding:
 def with_bar_facts(bars: pd.DataFrame) -> pd.DataFrame:
     """`bars` with the columns against which a bar is compared.
 
-    `bar_end` is the moment (UTC) at which it ended, `usual_basis` the most common price basis of its
-    timeframe; `highest` and `lowest` allow for the last digit of a vendor's adjustment.
+    `known_after_seconds` counts from the bar's end, `usual_basis` is the most common price basis of
+    its timeframe; `highest` and `lowest` allow for the last digit of a vendor's adjustment.
     """
     closes = pd.Series(
         calendar.as_of_each(pd.DatetimeIndex(bars["session"]), pd.Timedelta(0)), index=bars.index
     )
     five = bars["timeframe"].eq("5min")
     usual = bars.dropna(subset="basis").groupby("timeframe")["basis"].agg(lambda basis: basis.mode().iloc[0])
+    ended = closes.where(~five, bars["ts"] + FIVE_MINUTES)
     return bars.assign(
-        bar_end=closes.where(~five, bars["ts"] + FIVE_MINUTES),
+        known_after_seconds=(bars["known_at"] - ended).dt.total_seconds(),
         usual_basis=bars["timeframe"].map(usual).astype("str"),
         highest=bars["high"] * (1 + ROUNDING),
         lowest=bars["low"] * (1 - ROUNDING),

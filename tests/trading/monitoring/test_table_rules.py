@@ -37,14 +37,20 @@ def intervals(flags: Sequence[float], horizon: int = 1) -> pd.DataFrame:
 
 
 class TestBarFacts:
-    def test_a_daily_bar_ends_at_the_close_and_on_a_half_day_early(self) -> None:
-        ends = table_rules.with_bar_facts(ten()).groupby("session")["bar_end"].first()
-        assert [f"{end:%H:%M}" for end in ends] == ["20:00", "17:00", "20:00"]  # UTC, in summer
-
-    def test_a_five_minute_bar_ends_five_minutes_after_it_began(self) -> None:
-        bars = ten().assign(timeframe="5min")
+    @pytest.mark.parametrize(("timeframe", "ended"), [("1D", "17:00"), ("5min", "13:35")])
+    def test_the_end_is_the_close_of_a_half_day_or_five_minutes_after_the_open(
+        self, timeframe: str, ended: str
+    ) -> None:
+        bars = ten(2).assign(timeframe=timeframe)
+        bars["known_at"] = pd.Timestamp(f"2024-07-03 {ended}:30", tz="UTC").as_unit("us")
         facts = table_rules.with_bar_facts(bars)
-        assert (facts["bar_end"] - facts["ts"]).unique() == [pd.Timedelta(minutes=5)]
+        assert set(facts.loc[facts["session"] == "2024-07-03", "known_after_seconds"]) == {30.0}
+        assert (facts.loc[facts["session"] == LAST, "known_after_seconds"] < 0).all()
+
+    def test_a_price_may_stick_out_by_the_last_digit_of_an_adjustment(self) -> None:
+        facts = table_rules.with_bar_facts(ten(1))
+        assert (facts["highest"] / facts["high"]).to_numpy() == pytest.approx(1 + 1e-6, abs=1e-12)
+        assert (facts["lowest"] / facts["low"]).to_numpy() == pytest.approx(1 - 1e-6, abs=1e-12)
 
     def test_the_usual_basis_is_that_of_most_bars_of_the_timeframe(self) -> None:
         bars = ten()
