@@ -1,0 +1,244 @@
+"""The model registry: versions in the home's folder, mirrored to MLflow for people to review.
+
+The folder is the truth of which versions exist and the champions table of who is champion; MLflow
+shows both. Sessions read only the folder. `mirror` brings MLflow up to date and reports aliases that
+somebody moved there by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from resources.files import write_atomically
+from resources.version_folder import Logged, VersionFolder
+from trading import calendar
+from trading.digest import generator
+from trading.frames import QUANTILES
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+ALIAS = "champion"
+EXPERIMENT = "training"
+VERSION_TAG, ALIAS_TAG = "fabline.version", "fabline.champion"
+CHANNELS = ("log_return", "volatility_21")
+EXAMPLE_SESSIONS, EXAMPLE_SYMBOLS = 64, ("AMD", "NVDA")
+
+
+class MovedAlias(NamedTuple):
+    """An alias `champion` that somebody moved in MLflow: `version` is to be champion of `model`."""
+
+    model: str
+    version: str
+
+
+class MlflowRegistry(VersionFolder):
+    """Implements `trading.interfaces.ModelRegistry`; only `mirror` and `sync_alias` load MLflow.
+
+    Parameters
+    ----------
+    models : the home's `models`, where versions live
+    mlflow : the home's `mlflow`, where MLflow's database and artifacts are
+    """
+
+    def __init__(self, models: str | Path, mlflow: str | Path) -> None:
+        super().__init__(models)
+        self._mlflow = Path(mlflow).absolute()
+
+    @property
+    def uri(self) -> str:
+        """MLflow's tracking address of this home."""
+        return f"sqlite:///{self._mlflow / 'mlflow.db'}"
+
+    def mirror(self) -> tuple[MovedAlias, ...]:
+        """Bring MLflow up to date; a second call changes nothing, one after a kill completes the first.
+
+        Returns
+        -------
+        Aliases that were moved by hand since the last mirror. They stay as they are until the
+        champion that was promoted here is the same.
+        """
+        if not self.models():
+            return ()
+        with self._client() as client:
+            for model in self.models():
+                self._mirror_versions(client, model)
+            moved = [self._mirror_alias(client, model) for model in self.models()]
+        return tuple(alias for alias in moved if alias is not None)
+
+    def sync_alias(self, champions: pd.DataFrame) -> tuple[MovedAlias, ...]:
+        """Promote the champions of the newest session of `champions`, then `mirror`."""
+        newest = champions[(champions["session"] == champions["session"].max()).to_numpy()]
+        for row in newest[(newest["role"] == ALIAS).to_numpy()].itertuples():
+            self.promote(str(row.model), str(row.version))
+        return self.mirror()
+
+    def _mirror_versions(self, client: MlflowClient, model: str) -> None:
+        names = {found.name for found in client.search_registered_models(f"name = '{model}'")}
+        if model not in names:
+            client.create_registered_model(model)
+        known = _digests(client, model)
+        for logged in self.logged(model):
+            if logged.version.version not in known:
+                _mirror_version(client, self._experiment(client), logged)
+
+    def _mirror_alias(self, client: MlflowClient, model: str) -> MovedAlias | None:
+        """Point MLflow's alias where ours points, unless somebody else moved it."""
+        wanted = self.champion(model)
+        numbers = _digests(client, model)
+        registered = client.get_registered_model(model)
+        number = registered.aliases.get(ALIAS)
+        shown = next((digest for digest, known in numbers.items() if known == str(number)), None)
+        mine = registered.tags.get(ALIAS_TAG)
+        if shown not in (None, wanted, mine):
+            return MovedAlias(model, str(shown))
+        if wanted is not None and shown != wanted:
+            client.set_registered_model_alias(model, ALIAS, numbers[wanted])
+        if wanted is not None and mine != wanted:
+            client.set_registered_model_tag(model, ALIAS_TAG, wanted)
+        return None
+
+    def _experiment(self, client: MlflowClient) -> str:
+        found = client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(client.create_experiment(EXPERIMENT, artifact_location=self._artifacts()))
+
+    def _artifacts(self) -> str:
+        return (self._mlflow / "artifacts").as_uri()
+
+    @contextmanager
+    def _client(self) -> Iterator[MlflowClient]:
+        """A client of this home's database; MLflow's global address points there meanwhile."""
+        import mlflow
+        from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+
+        self._mlflow.mkdir(parents=True, exist_ok=True)
+        self._leave_copied_mirror()
+        before, level = mlflow.get_tracking_uri(), logging.getLogger("mlflow").level
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of mlflow about pandas and sqlalchemy: not ours to mend
+                mlflow.set_tracking_uri(self.uri)
+                yield mlflow.MlflowClient(self.uri)
+        finally:
+            mlflow.set_tracking_uri(before)
+            MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.unset()
+            logging.getLogger("mlflow").setLevel(level)
+
+    def _leave_copied_mirror(self) -> None:
+        """A home that was copied or moved brings a mirror full of paths into the other folder: begin anew."""
+        database, marker = self._mlflow / "mlflow.db", self._mlflow / "folder.txt"
+        here = str(self._mlflow)
+        if database.exists() and (not marker.exists() or marker.read_text(encoding="utf-8") != here):
+            database.replace(database.with_name("copied.db"))
+        write_atomically(marker, here)
+
+
+def _digests(client: MlflowClient, model: str) -> dict[str, str]:
+    """MLflow's number of each mirrored version of `model`."""
+    found = client.search_model_versions(f"name = '{model}'")
+    return {v.tags[VERSION_TAG]: str(v.version) for v in found if VERSION_TAG in v.tags}
+
+
+def _mirror_version(client: MlflowClient, experiment: str, logged: Logged) -> None:
+    """One version: its run with parameters, metrics and model, then the registered version with its tags."""
+    import mlflow
+
+    version = logged.version
+    run = _run_of(client, experiment, logged)
+    for name, value in _parameters(logged).items():
+        client.log_param(run, name, value)
+    for name, metric in logged.metrics.items():
+        client.log_metric(run, name, metric)
+    with mlflow.start_run(run_id=run):
+        info = _log_model(logged)
+    tags = {VERSION_TAG: version.version, **_ranges(logged)}
+    client.create_model_version(version.model, info.model_uri, run_id=run, tags=tags)
+    client.set_terminated(run)
+
+
+def _run_of(client: MlflowClient, experiment: str, logged: Logged) -> str:
+    """The run of a version, which a killed mirror may have begun."""
+    digest = logged.version.version
+    begun = client.search_runs([experiment], f"tags.`{VERSION_TAG}` = '{digest}'", max_results=1)
+    if begun:
+        return str(begun[0].info.run_id)
+    through = logged.version.trained_through
+    name = f"{logged.version.model} {'zero-shot' if through is None else f'{through:%Y-%m-%d}'}"
+    tags = {VERSION_TAG: digest, **{f"fabline.{k}": v for k, v in logged.version.facts.items()}}
+    return str(client.create_run(experiment, tags=tags, run_name=name).info.run_id)
+
+
+def _parameters(logged: Logged) -> dict[str, str]:
+    settings = {name: str(value) for name, value in logged.forecaster["settings"].items()}
+    return {"forecaster": logged.forecaster["class"], **settings, **_ranges(logged)}
+
+
+def _ranges(logged: Logged) -> dict[str, str]:
+    """Which data a version has seen, and from when it speaks."""
+    version = logged.version
+    days = {
+        "trained_through": version.trained_through,
+        "live_from": version.live_from,
+        "champion_from": version.champion_from,
+        "retired": version.retired,
+        "data_through": version.data_through,
+    }
+    return {name: f"{day:%Y-%m-%d}" for name, day in days.items() if day is not None}
+
+
+def _log_model(logged: Logged) -> Any:
+    import mlflow
+
+    with tempfile.TemporaryDirectory() as folder:
+        description = Path(folder) / "description.json"
+        description.write_text(json.dumps(logged.forecaster, sort_keys=True), encoding="utf-8")
+        return mlflow.pyfunc.log_model(
+            name=logged.version.model,
+            python_model=str(Path(__file__).with_name("registered_model.py")),
+            artifacts={"weights": str(logged.weights), "description": str(description)},
+            signature=_signature(),
+            input_example=_example(),
+            pip_requirements=["fabline"],  # said, not inferred: inference takes twelve seconds
+        )
+
+
+def _signature() -> ModelSignature:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    keys = [ColSpec(DataType.datetime, "session"), ColSpec(DataType.string, "symbol")]
+    channels = [ColSpec(DataType.double, channel) for channel in CHANNELS]
+    quantiles = [ColSpec(DataType.double, name) for name in QUANTILES]
+    made = [ColSpec(DataType.string, "symbol"), ColSpec(DataType.long, "horizon"), *quantiles]
+    return ModelSignature(inputs=Schema([*keys, *channels]), outputs=Schema(made))
+
+
+def _example() -> pd.DataFrame:
+    """SIMULATED features of two symbols."""
+    last = pd.Timestamp("2024-01-31").as_unit("us")
+    days = calendar.sessions_between(calendar.shift(last, 1 - EXAMPLE_SESSIONS), last)
+    rows = len(days) * len(EXAMPLE_SYMBOLS)
+    rng = generator("registered model's input example")
+    return pd.DataFrame(
+        {
+            "session": days.repeat(len(EXAMPLE_SYMBOLS)),
+            "symbol": np.tile(np.asarray(EXAMPLE_SYMBOLS, dtype=object), len(days)),
+            "log_return": rng.normal(0.0, 0.02, rows),
+            "volatility_21": np.full(rows, 0.02),
+        }
+    )

@@ -1,0 +1,161 @@
+"""Model versions as folders: what they were made of, how they did, and their weights.
+
+    models/<model>/<version>/version.json         facts and metrics
+                             weights.safetensors  learned state
+    models/<model>/champion.json                  the version that the alias points at
+
+This is the truth of which versions exist. It is read without MLflow, which takes seconds to import;
+`resources.registry` mirrors it there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from resources.files import write_atomically
+from trading.errors import CheckpointError, UsageError, VersionMissingError
+from trading.interfaces import Forecaster, ModelVersion
+
+WEIGHTS, FACTS, CHAMPION = "weights.safetensors", "version.json", "champion.json"
+_DAYS = ("trained_through", "live_from", "champion_from", "retired", "data_through")
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A version as it was logged: the version, its metrics, how to build its forecaster, its weights."""
+
+    version: ModelVersion
+    metrics: Mapping[str, float]
+    forecaster: Mapping[str, Any]
+    weights: Path
+
+
+class VersionFolder:
+    """Versions under one folder, written whole or not at all.
+
+    Parameters
+    ----------
+    root : the home's `models`
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def log(self, version: ModelVersion, forecaster: Forecaster, metrics: Mapping[str, float]) -> None:
+        """Record a version once; the same digest again changes nothing."""
+        target = self.root / version.model / version.version
+        if target.exists():
+            return
+        draft = target.with_name(f".{version.version}.{os.getpid()}")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        write_atomically(draft / WEIGHTS, forecaster.to_bytes())
+        write_atomically(draft / FACTS, _written(version, metrics, forecaster))
+        try:
+            draft.rename(target)
+        except OSError:  # another process was first, with the same digest and so the same content
+            shutil.rmtree(draft)
+
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that have a version, in alphabetical order."""
+        return tuple(sorted({path.parent.parent.name for path in self.root.glob(f"*/[!.]*/{FACTS}")}))
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """All versions of `model`, ordered by `live_from`."""
+        return tuple(logged.version for logged in self.logged(model))
+
+    def logged(self, model: str) -> tuple[Logged, ...]:
+        """All versions of `model` with what was logged of them, ordered by `live_from`."""
+        found = [_read(path) for path in (self.root / model).glob(f"[!.]*/{FACTS}")]
+        return tuple(sorted(found, key=lambda logged: _order(logged.version)))
+
+    def load(self, version: ModelVersion, prototype: Forecaster) -> Forecaster:
+        """The forecaster of `version`.
+
+        Raises
+        ------
+        VersionMissingError
+            If it was never logged here.
+        CheckpointError
+            If its weights are missing or do not fit.
+        """
+        folder = self.root / version.model / version.version
+        if not folder.exists():
+            raise VersionMissingError(
+                f"model {version.model} has no version {version.version} in {self.root}; train it first"
+            )
+        try:
+            payload = (folder / WEIGHTS).read_bytes()
+        except FileNotFoundError:
+            raise CheckpointError(
+                f"model {version.model} version {version.version}: {folder / WEIGHTS} is missing; delete the "
+                f"folder and train again, or restore it from a copy of the home"
+            ) from None
+        return prototype.from_bytes(payload)
+
+    def promote(self, model: str, version: str) -> None:
+        """Point the alias `champion` of `model` at `version`; pointing it there again writes nothing.
+
+        Raises
+        ------
+        VersionMissingError
+            If the model has no such version.
+        """
+        if self.champion(model) == version:
+            return
+        if not version or not (self.root / model / version / FACTS).exists():
+            raise VersionMissingError(
+                f"model {model} has no version {version!r}; it has "
+                f"{', '.join(v.version for v in self.versions(model)) or 'none'}"
+            )
+        write_atomically(self.root / model / CHAMPION, json.dumps({"version": version}) + "\n")
+
+    def champion(self, model: str) -> str | None:
+        """The version that the alias points at, None if it points nowhere yet."""
+        path = self.root / model / CHAMPION
+        return str(json.loads(path.read_text(encoding="utf-8"))["version"]) if path.exists() else None
+
+
+def description_of(forecaster: Forecaster) -> dict[str, Any]:
+    """How to build the unfitted forecaster again: its class and its plain settings."""
+    kind = type(forecaster)
+    declared = fields(forecaster) if hasattr(kind, "__dataclass_fields__") else ()  # type: ignore[arg-type]
+    plain = (str, int, float, bool, type(None))
+    settings = {f.name: getattr(forecaster, f.name) for f in declared if f.init and not f.name.endswith("_")}
+    kept = {name: value for name, value in settings.items() if isinstance(value, plain)}
+    return {"class": f"{kind.__module__}:{kind.__qualname__}", "settings": kept}
+
+
+def _written(version: ModelVersion, metrics: Mapping[str, float], forecaster: Forecaster) -> str:
+    days = {name: _day(getattr(version, name)) for name in _DAYS}
+    facts = {"model": version.model, "version": version.version, **days, "facts": dict(version.facts)}
+    content = {**facts, "metrics": dict(metrics), "forecaster": description_of(forecaster)}
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def _read(path: Path) -> Logged:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        days = {name: None if raw[name] is None else pd.Timestamp(raw[name]).as_unit("us") for name in _DAYS}
+        version = ModelVersion(raw["model"], raw["version"], **days, facts=raw["facts"])
+    except (ValueError, KeyError) as error:
+        raise UsageError(
+            f"{path} is not a model version ({error}); delete its folder and train again"
+        ) from None
+    return Logged(version, raw["metrics"], raw["forecaster"], path.with_name(WEIGHTS))
+
+
+def _order(version: ModelVersion) -> tuple[pd.Timestamp, str]:
+    return (version.live_from or pd.Timestamp.min, version.version)
+
+
+def _day(session: pd.Timestamp | None) -> str | None:
+    return None if session is None else f"{session:%Y-%m-%d}"

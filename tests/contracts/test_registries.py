@@ -1,0 +1,107 @@
+"""What every model registry must do."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.forecasters.ar1 import PooledAR1
+from models.forecasters.random_walk import RandomWalk
+from resources.registry import MlflowRegistry
+from trading.errors import CheckpointError, VersionMissingError
+from trading.interfaces import ModelRegistry, ModelVersion
+from trading.testing.memory_registry import MemoryRegistry
+
+QUARTERS = [pd.Timestamp(day) for day in ("2023-03-31", "2023-06-30", "2023-09-29", "2023-12-29")]
+
+
+def version(number: int, model: str = "ar1") -> ModelVersion:
+    return ModelVersion(
+        model=model,
+        version=f"digest{number}",
+        trained_through=QUARTERS[number],
+        live_from=QUARTERS[number] + pd.Timedelta(days=3),
+        champion_from=None,
+        retired=None,
+        data_through=QUARTERS[number],
+        facts={"code_version": "1", "seed": "0"},
+    )
+
+
+def fitted(slope: float) -> PooledAR1:
+    return PooledAR1(coefficients_=np.array([0.001, slope]))
+
+
+@pytest.fixture(params=["memory", "mlflow"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> ModelRegistry:
+    return MemoryRegistry() if request.param == "memory" else MlflowRegistry(tmp_path / "m", tmp_path / "f")
+
+
+def test_a_new_registry_knows_nothing(registry: ModelRegistry) -> None:
+    assert registry.versions("ar1") == ()
+    assert registry.champion("ar1") is None
+
+
+def test_a_logged_version_comes_back_with_all_its_facts(registry: ModelRegistry) -> None:
+    registry.log(version(1), fitted(0.1), {"pinball": 0.01})
+    assert registry.versions("ar1") == (version(1),)
+
+
+def test_a_zero_shot_version_has_no_dates(registry: ModelRegistry) -> None:
+    zero_shot = ModelVersion("random_walk", "digest", None, None, None, None)
+    registry.log(zero_shot, RandomWalk(), {})
+    assert registry.versions("random_walk") == (zero_shot,)
+
+
+def test_versions_are_ordered_by_the_session_from_which_they_speak(registry: ModelRegistry) -> None:
+    for number in (2, 0, 3, 1):
+        registry.log(version(number), fitted(0.1), {})
+    assert [v.version for v in registry.versions("ar1")] == ["digest0", "digest1", "digest2", "digest3"]
+
+
+def test_models_keep_apart(registry: ModelRegistry) -> None:
+    registry.log(version(0), fitted(0.1), {})
+    registry.log(version(1, "random_walk"), RandomWalk(), {})
+    assert registry.versions("ar1") == (version(0),)
+
+
+def test_weights_come_back_bit_by_bit(registry: ModelRegistry) -> None:
+    registry.log(version(0), fitted(1 / 3), {})
+    loaded = registry.load(version(0), PooledAR1())
+    assert loaded.to_bytes() == fitted(1 / 3).to_bytes()
+
+
+def test_the_same_digest_again_changes_nothing(registry: ModelRegistry) -> None:
+    registry.log(version(0), fitted(0.1), {})
+    registry.log(version(0), fitted(0.9), {})
+    assert registry.versions("ar1") == (version(0),)
+    assert registry.load(version(0), PooledAR1()).to_bytes() == fitted(0.1).to_bytes()
+
+
+def test_weights_of_another_shape_are_refused(registry: ModelRegistry) -> None:
+    registry.log(version(0, "random_walk"), RandomWalk(), {})
+    with pytest.raises(CheckpointError, match="state of ar1"):
+        registry.load(version(0, "random_walk"), PooledAR1())
+
+
+def test_a_version_that_was_never_logged_is_missing(registry: ModelRegistry) -> None:
+    with pytest.raises(VersionMissingError, match=r"model ar1 has no version digest0.*train it first"):
+        registry.load(version(0), PooledAR1())
+
+
+def test_the_alias_follows_each_promotion_and_each_rollback(registry: ModelRegistry) -> None:
+    for number in (0, 1):
+        registry.log(version(number), fitted(0.1), {})
+    for champion in ("digest0", "digest1", "digest1", "digest0"):
+        registry.promote("ar1", champion)
+        assert registry.champion("ar1") == champion
+
+
+@pytest.mark.parametrize("unknown", ["digest3", ""])
+def test_only_a_version_can_be_promoted(registry: ModelRegistry, unknown: str) -> None:
+    registry.log(version(0), fitted(0.1), {})
+    registry.promote("ar1", "digest0")
+    with pytest.raises(VersionMissingError, match="it has digest0"):
+        registry.promote("ar1", unknown)
+    assert registry.champion("ar1") == "digest0"

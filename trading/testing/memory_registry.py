@@ -1,0 +1,49 @@
+"""A model registry in memory, with the same rules as the one on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from trading.errors import VersionMissingError
+from trading.interfaces import Forecaster, ModelVersion
+
+
+class MemoryRegistry:
+    """Implements `trading.interfaces.ModelRegistry`; keeps weights as bytes, as a real one does."""
+
+    def __init__(self) -> None:
+        self._logged: dict[tuple[str, str], tuple[ModelVersion, bytes]] = {}
+        self._champions: dict[str, str] = {}
+
+    def log(self, version: ModelVersion, forecaster: Forecaster, metrics: Mapping[str, float]) -> None:
+        """Record a version once; the same digest again changes nothing."""
+        del metrics
+        self._logged.setdefault((version.model, version.version), (version, forecaster.to_bytes()))
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """All versions of `model`, ordered by `live_from`."""
+        mine = (version for version, _ in self._logged.values() if version.model == model)
+        return tuple(sorted(mine, key=lambda v: (v.live_from or pd.Timestamp.min, v.version)))
+
+    def load(self, version: ModelVersion, prototype: Forecaster) -> Forecaster:
+        """The forecaster of `version`; VersionMissingError if it was never logged."""
+        try:
+            _, payload = self._logged[version.model, version.version]
+        except KeyError:
+            raise VersionMissingError(
+                f"model {version.model} has no version {version.version}; train it first"
+            ) from None
+        return prototype.from_bytes(payload)
+
+    def promote(self, model: str, version: str) -> None:
+        """Point the alias `champion` of `model` at `version`; VersionMissingError if there is no such."""
+        if (model, version) not in self._logged:
+            known = ", ".join(v.version for v in self.versions(model)) or "none"
+            raise VersionMissingError(f"model {model} has no version {version!r}; it has {known}")
+        self._champions[model] = version
+
+    def champion(self, model: str) -> str | None:
+        """The version that the alias points at, None if it points nowhere yet."""
+        return self._champions.get(model)
