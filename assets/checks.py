@@ -118,10 +118,7 @@ def span_of(context: dg.AssetCheckExecutionContext, home: OpenHome, table: str) 
 
 def shown(finding: Finding) -> dict[str, dg.MetadataValue]:
     """A finding as metadata: figures, bad sessions, and the first rows that break the rule."""
-    figures = {
-        name: dg.MetadataValue.text(value) if isinstance(value, str) else dg.MetadataValue.float(float(value))
-        for name, value in finding.facts.items()
-    }
+    figures = {name: _figure(value) for name, value in finding.facts.items()}
     rows = finding.failures.head(SHOWN_ROWS)
     return {
         **figures,
@@ -129,6 +126,12 @@ def shown(finding: Finding) -> dict[str, dg.MetadataValue]:
         "failures": dg.MetadataValue.int(len(finding.failures)),
         **({"first_failures": dg.MetadataValue.md(markdown(rows))} if len(rows) else {}),
     }
+
+
+def _figure(value: float | str) -> dg.MetadataValue:
+    if isinstance(value, str):
+        return dg.MetadataValue.text(value)
+    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
 
 
 def _sessions(bad: list[str]) -> dict[str, dg.MetadataValue]:
