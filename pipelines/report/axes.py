@@ -78,6 +78,8 @@ def session_ticks(sessions: pd.DatetimeIndex, most: int = _MOST_TICKS) -> list[T
         starts = _starts(sessions, period)
         if len(starts) <= most:
             break
+    if not starts:  # all within one week
+        starts, period = [0, len(sessions) - 1], "W"
     labels = _labels(sessions[starts], period)
     return [Tick(place / (len(sessions) - 1), label) for place, label in zip(starts, labels, strict=True)]
 

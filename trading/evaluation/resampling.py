@@ -39,15 +39,19 @@ def total_return(returns: Floats) -> Floats:
 
 
 def annual_volatility(returns: Floats) -> Floats:
-    """(...) standard deviation of a year of (..., n)."""
-    return np.std(returns, axis=-1, ddof=1) * math.sqrt(SESSIONS_PER_YEAR)
+    """(...) standard deviation of a year of (..., n), NaN for a single session."""
+    return _deviation(returns) * math.sqrt(SESSIONS_PER_YEAR)
 
 
 def annual_sharpe(returns: Floats) -> Floats:
     """(...) Sharpe ratio of a year of (..., n), NaN where returns do not vary."""
-    deviation = np.std(returns, axis=-1, ddof=1)
-    means = np.mean(returns, axis=-1) * math.sqrt(SESSIONS_PER_YEAR)
+    deviation, means = _deviation(returns), np.mean(returns, axis=-1) * math.sqrt(SESSIONS_PER_YEAR)
     return np.divide(means, deviation, out=np.full_like(means, np.nan), where=deviation > 0)
+
+
+def _deviation(returns: Floats) -> Floats:
+    single = returns.shape[-1] < 2  # noqa: PLR2004 - one value has no spread
+    return np.full(returns.shape[:-1], np.nan) if single else np.std(returns, axis=-1, ddof=1)
 
 
 def deepest_drawdown(returns: Floats) -> Floats:

@@ -131,8 +131,8 @@ def _outcomes(draws: Draws, said: pd.DataFrame) -> pd.DataFrame:
     due = place < len(draws.sessions)
     rows, place = said[due], place[due]
     outcome = np.stack([draws.realized(h) for h in HORIZONS])
-    ranks = rows["horizon"].map({h: k for k, h in enumerate(HORIZONS)}).to_numpy()
-    names = rows["symbol"].map({s: k for k, s in enumerate(SYMBOLS)}).to_numpy()
+    ranks = rows["horizon"].map({h: k for k, h in enumerate(HORIZONS)}).to_numpy(dtype=np.int64)
+    names = rows["symbol"].map({s: k for k, s in enumerate(SYMBOLS)}).to_numpy(dtype=np.int64)
     return rows.assign(
         issued_session=rows["session"], session=draws.sessions[place], realized=outcome[ranks, place, names]
     )

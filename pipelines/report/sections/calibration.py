@@ -42,7 +42,7 @@ def coverage(material: Material, due: pd.DataFrame) -> list[Html]:
         for r, (low, high) in zip(found.itertuples(), spread, strict=True)
     ]  # fmt: skip
     rows = [
-        [_ahead(r.horizon), r.model, figures.percent(r.rate), figures.span(low, high, 1, as_percent=True),
+        [str(r.horizon), r.model, figures.percent(r.rate), figures.span(low, high, 1, as_percent=True),
          f"{r.observations:,}", figures.chance(r.p_value)]
         for r, (low, high) in zip(found.itertuples(), spread, strict=True)
     ]  # fmt: skip
@@ -50,7 +50,7 @@ def coverage(material: Material, due: pd.DataFrame) -> list[Html]:
     return [
         dot_plot(title, dots, target=PROMISED, label=lambda value, digits: figures.percent(value, max(0, digits - 2))),
         _rolling(material, known),
-        table(["Horizon", "Model", "Held", "95 % interval", "Intervals", "Kupiec p"], rows, words=(0, 1)),
+        table(["Sessions ahead", "Model", "Held", "95 % interval", "Intervals", "Kupiec p"], rows, words=(0, 1)),
         note("Whiskers count a session's symbols as one observation and know that neighbouring horizons overlap. "
              "Kupiec's p-value takes all intervals as independent, which they are not: it comes out too small."),
     ]  # fmt: skip

@@ -60,6 +60,10 @@ def quarantine(material: Material) -> list[Html]:
     ]
 
 
+def _rows_read(material: Material, table: str) -> str:
+    return figures.count(len(material.tables[table])) if table in material.tables else "not read"
+
+
 def tables(material: Material) -> list[Html]:
     """The facts of the home, and the version of each table that was read."""
     facts = material.facts
@@ -70,10 +74,7 @@ def tables(material: Material) -> list[Html]:
         ("Strategy", ", ".join(material.strategies) or figures.DASH), ("Settings", facts.settings or figures.DASH),
         ("Runs", runs), ("Written", f"{facts.made_at:%Y-%m-%d %H:%M} UTC"),
     ]  # fmt: skip
-    listed = [
-        [name, figures.count(len(material.tables.get(name, ()))), str(v)]
-        for name, v in sorted(facts.versions.items())
-    ]
+    listed = [[name, _rows_read(material, name), str(v)] for name, v in sorted(facts.versions.items())]
     pairs = [(el("dt", name), el("dd", value)) for name, value in said]
     shown = (
         table(["Table", "Rows read", "Version"], listed)
