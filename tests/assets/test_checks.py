@@ -53,7 +53,7 @@ def opened(folder: Path, store: MemoryStore | None = None, **tables: pd.DataFram
     store = store or MemoryStore()
     for table, frame in tables.items():
         store.write({table: frame}, frame["session"].min(), frame["session"].max(), commit={})
-    unused = {
+    unused: dict[str, Any] = {
         field.name: None for field in dataclasses.fields(OpenHome) if field.default is dataclasses.MISSING
     }
     now = pd.Timestamp("2024-08-01", tz="UTC")
