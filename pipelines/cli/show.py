@@ -13,8 +13,10 @@ from pipelines.environment import open_store
 from resources.clock import now
 from resources.store import HomeStore
 from trading import frames
-from trading.errors import SchemaError, UsageError
+from trading.errors import UsageError
 from trading.universe import instrument
+
+_DECLARED = {*frames.names("recorded"), *frames.names("computed")}
 
 
 @dataclass(frozen=True)
@@ -58,42 +60,31 @@ def rows_of(store: HomeStore, view: View, now: pd.Timestamp) -> pd.DataFrame:
     ------
     UsageError
         If the table or symbol is unknown, a date is no closed session, the range lies outside the
-        table's sessions, or the table has no such version.
+        home's sessions, or the table has no such version.
     """
-    listed = _listed(store, view.table)
+    tables = store.tables()
+    _refuse_unknown(tables, view.table)
     first, last = dates.session_range(view.first, view.last, now=now)
-    _refuse_outside(view.table, listed, first, last)
+    _refuse_outside(tables, first, last)
     as_of = None if view.as_of is None else dates.moment(view.as_of)
     frame = store.read(view.table, first, last, as_of=as_of, version=view.version)
     return frame if view.symbol is None else _of_symbol(view.table, frame, view.symbol)
 
 
-def _listed(store: HomeStore, table: str) -> pd.Series | None:
-    """The table's row of the list, None if it is declared but was never written."""
-    tables = store.tables().set_index("table")
-    if table in tables.index:
-        return tables.loc[table]
-    try:
-        frames.table_of(table)
-    except SchemaError:
-        pass
-    else:
-        if not table.startswith(frames.FORECAST_PREFIX):
-            return None
-    raise UsageError(
-        f"there is no table {table!r} in this home; it has {', '.join(tables.index) or 'none yet'}"
-    )
-
-
-def _refuse_outside(
-    table: str, listed: pd.Series | None, first: pd.Timestamp | None, last: pd.Timestamp | None
-) -> None:
-    if listed is None or pd.isna(listed["first_session"]):
+def _refuse_unknown(tables: pd.DataFrame, table: str) -> None:
+    """A declared table may be shown before it was ever written; a forecast must have been."""
+    if table in set(tables["table"]) or (table in _DECLARED and not table.startswith(frames.FORECAST_PREFIX)):
         return
-    oldest, newest = listed["first_session"], listed["last_session"]
+    known = ", ".join(tables["table"]) or "none yet"
+    raise UsageError(f"there is no table {table!r} in this home; it has {known}")
+
+
+def _refuse_outside(tables: pd.DataFrame, first: pd.Timestamp | None, last: pd.Timestamp | None) -> None:
+    """A session of the home may have no rows in a table; one outside the home has none in any."""
+    oldest, newest = tables["first_session"].min(), tables["last_session"].max()
     if (first is not None and first > newest) or (last is not None and last < oldest):
         raise UsageError(
-            f"table {table} has the sessions {oldest:%Y-%m-%d} to {newest:%Y-%m-%d}, none of those asked"
+            f"this home has the sessions {oldest:%Y-%m-%d} to {newest:%Y-%m-%d}, none of those asked"
         )
 
 

@@ -1,6 +1,7 @@
 """`fabline show` lists tables and gives exactly the rows that were asked for."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -57,6 +58,15 @@ def test_parquet_in_a_file_holds_the_table(home: Path, tmp_path: Path) -> None:
     expected = example("features", pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-05"))
     rows = pd.read_parquet(output).sort_values(["session", "symbol"], ignore_index=True)
     pd.testing.assert_frame_equal(rows, expected.sort_values(["session", "symbol"], ignore_index=True))
+
+
+def test_a_session_of_the_home_without_rows_in_the_table_is_an_answer(
+    new_home: Callable[..., Path], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    home = new_home("home", "bars")
+    new_home("home", "fills", last="2024-01-03")
+
+    assert shown(capsysbinary, home, "fills", "--from", "2024-01-05") == []
 
 
 def test_a_declared_table_that_was_never_made_has_no_rows(
