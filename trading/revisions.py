@@ -77,7 +77,7 @@ def additions(
     DataError
         If a row would rewrite history and there is no clock to date it.
     """
-    if not len(incoming):
+    if not len(incoming) or (not len(known) and _last_of_each(table, incoming).all()):
         return incoming
     if "known_at" not in frames.table_of(table).key:
         return _absent(table, known, incoming)
@@ -106,7 +106,7 @@ def _last_of_each(table: str, frame: pd.DataFrame) -> NDArray[np.bool_]:
     last = np.zeros(len(frame), dtype=bool)
     last[-1:] = True
     for column in reversed(_prefix(table)):
-        values = frame[column].to_numpy()
+        values = frame[column].array  # not to_numpy: that makes an object of every moment
         last[:-1] |= np.asarray(values[1:] != values[:-1], dtype=bool)
     return last
 
