@@ -15,7 +15,7 @@ from trading.interfaces import Floats
 from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
 
 TABLES: tuple[str, ...] = (
-    "bars", "quarantine", "features", "version_losses", "version_intervals", "champions", "forecasts",
+    "quarantine", "features", "version_losses", "version_intervals", "champions", "forecasts",
     "ensemble_weights", "ensemble_forecast", "ensemble_intervals", "ensemble_skill", "regimes", "signals",
     "orders", "fills", "positions", "performance", "risk", "target_portfolio",
 )  # fmt: skip

@@ -22,6 +22,7 @@ from pipelines.report.sections import (
     regimes,
 )
 from resources.files import write_atomically
+from trading import calendar
 from trading.interfaces import Store
 
 # Anchor, word in the navigation, title, and what to look at, in the order of the page.
@@ -64,10 +65,19 @@ def render(tables: Mapping[str, pd.DataFrame], facts: ReportFacts) -> str:
 
 def write_report(store: Store, path: Path, facts: ReportFacts) -> Path:
     """Render the home behind `store` into the file `path`, in one piece, and say where it is."""
-    tables = {name: store.read(name, last=facts.last) for name in TABLES}
+    tables = {name: store.read(name, _first_read(name, facts), facts.last) for name in TABLES}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, render(tables, facts))
     return path
+
+
+def _first_read(table: str, facts: ReportFacts) -> pd.Timestamp | None:
+    """The burn-in stays out of a report, but for the recent past in the fans and for what was kept out."""
+    if facts.inception is None or table == "quarantine":
+        return None
+    return (
+        calendar.shift(facts.inception, -forecasts.PAST_SESSIONS) if table == "features" else facts.inception
+    )
 
 
 def _contents_of(material: Material) -> dict[str, Sequence[Html]]:
