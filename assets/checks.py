@@ -73,7 +73,7 @@ def market_checks(
                   "completeness, quarantine.", _bars, blocking=True),
             Check("corporate_actions", "expectations", "Great Expectations on splits and dividends.", _actions),
             Check("features", "expectations", "Great Expectations on the features of the run.", _features),
-            Check("features", "no_blank_column", "Every feature is known for some symbol in the newest session.",
+            Check("features", "no_blank_column", "Every feature is known for some stock in the newest session.",
                   _blank_columns, _WARN),
             Check("ensemble_intervals", "coverage", f"Over {band.sessions} sessions the intervals hold as often as "
                   "they promise, within a binomial band.", lambda home, span: _coverage(home, span, band), _WARN),

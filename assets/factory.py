@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from assets.face import Face
 from assets.failures import translated
@@ -55,6 +56,7 @@ def _single(
     def compute(context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]) -> dg.Output[Any]:
         with translated():
             made = make_range(stage, plan, home.store, request_of(context, home))[table]
+        tell_made(context, home, stage.name, {table: made})
         return dg.Output(made, metadata=facts(made, face))
 
     return compute
@@ -77,6 +79,7 @@ def _together(
                 stage, plan, home.store, request_of(context, home), commit_of(context, home)
             )
             home.after_write(made)
+        tell_made(context, home, stage.name, made)
         for table, frame in made.items():
             yield dg.MaterializeResult(asset_key=table, metadata=facts(frame, faces[table]))
 
@@ -103,6 +106,14 @@ def request_of(context: dg.AssetExecutionContext, home: OpenHome) -> Request:
 def commit_of(context: dg.AssetExecutionContext, home: OpenHome) -> dict[str, str]:
     """What a commit says of itself: run, settings; never a part of a row."""
     return {"run_id": context.run.run_id, "settings": home.settings_digest}
+
+
+def tell_made(
+    context: dg.AssetExecutionContext, home: OpenHome, stage: str, made: Mapping[str, pd.DataFrame]
+) -> None:
+    """Log what a step has made."""
+    keys = context.partition_keys
+    home.tell_made(stage, (keys[0], keys[-1]), {table: len(frame) for table, frame in made.items()})
 
 
 def _spec(table: str, stage: Stage, face: Face) -> dg.AssetSpec:

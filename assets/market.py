@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from assets.face import DATA, Face
-from assets.factory import commit_of, request_of
+from assets.factory import commit_of, request_of, tell_made
 from assets.failures import translated
 from assets.tables import columns_of, facts
 from resources.open_home import OpenHome
@@ -44,6 +44,7 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
             request = request_of(context, home)
             separated = arrived_bars(plan, home, request)
             _write("bars", separated, home, commit_of(context, home))
+        tell_made(context, home, "bars", {"bars": separated.accepted, "quarantine": separated.quarantined})
         return dg.MaterializeResult(metadata=_metadata("bars", separated))
 
     @dg.asset(name="corporate_actions", **_shown("corporate_actions", partitions))
@@ -54,6 +55,7 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
             request = request_of(context, home)
             separated = arrived_actions(plan, home, request)
             _write("corporate_actions", separated, home, commit_of(context, home))
+        tell_made(context, home, "corporate_actions", {"corporate_actions": separated.accepted})
         return dg.MaterializeResult(metadata=_metadata("corporate_actions", separated))
 
     return [bars, corporate_actions]

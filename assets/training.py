@@ -32,6 +32,8 @@ def training_asset(plan: Plan, specs: Iterable[ModelSpec]) -> dg.AssetsDefinitio
     def model_versions(home: dg.ResourceParam[OpenHome]) -> dg.MaterializeResult[None]:
         with translated():
             made = train_due(plan, home, chosen)
+            if made:
+                home.tell_moved(home.registry.mirror())
         listed = {
             version.model: f"{version.version} trained through {version.trained_through}" for version in made
         }

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pandas as pd
-from resources.notifier import LogNotifier
 
 from assets.checks import market_checks
 from assets.factory import IO_MANAGER, stage_assets
@@ -18,9 +17,11 @@ from assets.training import training_asset
 from pipelines import environment, settings
 from pipelines.jobs import line_jobs
 from pipelines.partitions import DEFAULT_START, session_partitions
+from pipelines.run_logs import STRUCTURED, structured_logger
 from pipelines.schedules import after_close, quarterly_training
 from pipelines.sensors import failure_sensor, new_bars_sensor
 from pipelines.wiring import Workshop, faces_of, specs_of
+from resources.notifier import LogNotifier
 from resources.open_home import OpenHome
 from resources.table_io_manager import TableIOManager
 from trading.line import Progress, silent
@@ -56,6 +57,7 @@ def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.De
         sensors=[new_bars_sensor(lambda: heads_of(workshop)), failure_sensor(LogNotifier(home.logs))],
         resources=resources_of(workshop, progress=progress, wait=wait),
         executor=dg.in_process_executor,
+        loggers={STRUCTURED: structured_logger(home.logs)},
     )
 
 

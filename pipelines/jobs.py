@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
+from pipelines.run_logs import RUN_CONFIG
+
 LINE, MARKET, TRAIN = "line", "market", "train"
 MARKET_ASSETS = ("bars", "corporate_actions", "features")
 TRAINING_ASSETS = ("model_versions",)
@@ -14,16 +16,19 @@ def line_jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     return [
         dg.define_asset_job(
             LINE,
+            config=RUN_CONFIG,
             selection=dg.AssetSelection.all(),
             description="From bars to orders, over one session or a range of sessions.",
         ),
         dg.define_asset_job(
             MARKET,
+            config=RUN_CONFIG,
             selection=dg.AssetSelection.assets(*MARKET_ASSETS),
             description="Bars, corporate actions and features alone.",
         ),
         dg.define_asset_job(
             TRAIN,
+            config=RUN_CONFIG,
             selection=dg.AssetSelection.assets(*TRAINING_ASSETS),
             description="Train the model versions that the calendar asks for and that are not there yet.",
         ),

@@ -13,6 +13,7 @@ from pipelines import environment
 from pipelines.definitions import definitions_of
 from pipelines.jobs import LINE
 from pipelines.partitions import range_tags
+from pipelines.run_logs import RUN_CONFIG
 from pipelines.wiring import Workshop
 from trading.errors import DataError, FablineError, UsageError
 from trading.line import Progress
@@ -47,7 +48,11 @@ def run_range(
     keys = None if select is None else selected(definitions, select)
     with instance or instance_of(workshop) as opened:
         result = job.execute_in_process(
-            instance=opened, tags=range_tags(first, last), asset_selection=keys, raise_on_error=False
+            instance=opened,
+            tags=range_tags(first, last),
+            asset_selection=keys,
+            run_config=RUN_CONFIG,
+            raise_on_error=False,
         )
     if not result.success:
         raise cause_of(result.all_events)

@@ -15,17 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from models.forecasters.catalogue import default_models
-from trading.signals.rules import SignalRules
-from trading.stages.regimes import RegimeRules
-from trading.stages.trading_rules import TradingRules
-
 from models.ensembles.softmax import SoftmaxWeighting
+from models.forecasters.catalogue import default_models
 from models.intervals.adaptive import AdaptiveConformal
 from models.regimes.gaussian_hmm import GaussianRegimes
 from trading.digest import digest
 from trading.errors import UsageError
 from trading.plan import BURN_IN_SESSIONS
+from trading.signals.rules import SignalRules
+from trading.stages.regimes import RegimeRules
+from trading.stages.trading_rules import TradingRules
 
 FILE_NAME = "fabline.toml"
 

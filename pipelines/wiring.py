@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from trading.stages.trading_session import trading_session_stage
-
 from assets import ensemble, features, forecasts, market, regimes, signals
 from assets import trading as trading_faces
 from assets.face import Face
@@ -15,7 +13,10 @@ from pipelines import environment
 from pipelines.settings import Settings
 from resources import clock as wall
 from resources.home import Home
+from resources.logs import log_to
+from resources.notifier import LogNotifier
 from resources.open_home import OpenHome
+from resources.registry import MlflowRegistry
 from resources.registry_book import RegistryBook
 from resources.sources import open_source
 from resources.store import store_at
@@ -30,6 +31,7 @@ from trading.stages.features import features_stage
 from trading.stages.forecasts import forecasts_stage
 from trading.stages.regimes import regimes_stage
 from trading.stages.signals import signals_stage
+from trading.stages.trading_session import trading_session_stage
 from trading.stages.version_intervals import version_intervals_stage
 from trading.stages.version_losses import version_losses_stage
 from trading.testing.market import MarketOptions
@@ -107,16 +109,15 @@ class Workshop:
 
     def open(self, progress: Progress = silent) -> OpenHome:
         """The home with its store, source and registry, ready for a run."""
-        from resources.registry import MlflowRegistry
-
         specs = specs_of(self.settings)
         store = store_at(self.home.tables, environment.database_of(self.home), clock=self.clock)
-        registry = MlflowRegistry(self.home.models, self.home.mlflow)
         return OpenHome(
             home=self.home,
             store=store,
             source=source_of(self.settings),
-            registry=registry,
+            registry=MlflowRegistry(self.home.models, self.home.mlflow),
+            notifier=LogNotifier(self.home.logs),
+            log=log_to(self.home.logs),
             book=lambda known: RegistryBook(known, specs),
             settings_digest=self.settings.digest(),
             clock=self.clock,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
+from structlog.typing import FilteringBoundLogger
 
 from resources.home import Home
+from resources.notifier import Notifier
+from resources.registry import MlflowRegistry, MovedAlias
 from resources.store import HomeStore
 from trading.interfaces import Clock, MarketDataSource, ModelRegistry
 from trading.line import Progress, silent
@@ -25,6 +28,8 @@ class OpenHome:
     store : its tables
     source : where its bars come from
     registry : where its model versions live
+    notifier : where people are told of what they should know
+    log : structured events of the run, as JSON lines in the home's logs
     book : makes the model versions that may speak, as the registry has them now
     settings_digest : of the settings that change numbers
     clock : the present, for real ingestion times and to refuse the future
@@ -34,7 +39,9 @@ class OpenHome:
     home: Home
     store: HomeStore
     source: MarketDataSource
-    registry: ModelRegistry
+    registry: MlflowRegistry
+    notifier: Notifier
+    log: FilteringBoundLogger
     book: Callable[[ModelRegistry], ModelBook]
     settings_digest: str
     clock: Clock
@@ -48,14 +55,30 @@ class OpenHome:
         """The model versions of the registry."""
         return self.book(self.registry)
 
+    def tell_made(self, stage: str, sessions: tuple[str, str], rows: Mapping[str, int]) -> None:
+        """Log that a stage has made its tables over a range of sessions."""
+        self.log.info(
+            "stage_made", stage=stage, session=sessions[1], first_session=sessions[0], rows=dict(rows)
+        )
+
     def after_write(self, made: Mapping[str, pd.DataFrame]) -> None:
-        """Mirror the champions of the newest session to the registry's aliases."""
+        """Mirror the champions of the newest session to the registry's aliases, where they changed.
+
+        MLflow takes seconds to load, so it is left alone on the many evenings that change nothing.
+        """
         champions = made.get("champions")
         if champions is None or not len(champions):
             return
         newest = champions[(champions["session"] == champions["session"].max()).to_numpy()]
-        for row in newest[(newest["role"] == "champion").to_numpy()].itertuples():
-            self.registry.promote(str(row.model), str(row.version))
+        speaking = newest[(newest["role"] == "champion").to_numpy()]
+        current = dict(zip(speaking["model"], speaking["version"], strict=True))
+        if any(self.registry.champion(str(model)) != version for model, version in current.items()):
+            self.tell_moved(self.registry.sync_alias(champions))
+
+    def tell_moved(self, moved: Iterable[MovedAlias]) -> None:
+        """Say which aliases were moved by hand: the champions log stands until a rule takes the wish up."""
+        for alias in moved:
+            self.notifier.notify("alias_moved_by_hand", model=alias.model, version=alias.version)
 
     @contextmanager
     def held(self, command: str, run_id: str, *, wait: bool) -> Iterator[OpenHome]:
@@ -63,7 +86,7 @@ class OpenHome:
         with self.home.writing(command, run_id=run_id, wait=wait):
             self.home.fix_settings(self.settings_digest)
             self.home.fix_source(source_facts(self.source))
-            yield replace(self)
+            yield replace(self, log=self.log.bind(run_id=run_id))
 
 
 def source_facts(source: MarketDataSource) -> dict[str, str]:

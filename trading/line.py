@@ -130,7 +130,7 @@ def _join(read: Read, parts: Iterable[Columns], last: pd.Timestamp) -> Rows:
     values = (
         {name: np.concatenate([part[name] for part in filled]) for name in filled[0]}
         if filled
-        else History.from_frame(read.table, frames.empty(read.table)).values
+        else history.no_rows(read.table)
     )
     first = calendar.shift(last, -read.lookback)
     return History(read.table, values).window(first, last, calendar.as_of(last))

@@ -9,8 +9,9 @@ import pyarrow as pa
 from pipelines.runs import run_range
 from pipelines.settings import Settings
 from pipelines.wiring import Workshop
+from resources.arrow_frames import to_arrow
 from resources.home import Home
-from trading import calendar, frames
+from trading import calendar
 from trading.interfaces import Store
 from trading.line import silent
 
@@ -31,10 +32,7 @@ def materialise(
 
 
 def arrow_tables(store: Store, names: tuple[str, ...]) -> dict[str, pa.Table]:
-    return {
-        name: pa.Table.from_pandas(store.read(name), schema=frames.arrow_schema(name), preserve_index=False)
-        for name in names
-    }
+    return {name: to_arrow(name, store.read(name)) for name in names}
 
 
 def same_bytes(one: pa.Table, other: pa.Table) -> bool:
