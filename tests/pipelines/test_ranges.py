@@ -24,36 +24,36 @@ def asked(reach: Reach, source: Source | None = None, **words: object) -> tuple[
     return f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"
 
 
-def test_a_fresh_simulated_home_begins_at_a_fixed_session():
+def test_a_fresh_simulated_home_begins_at_a_fixed_session() -> None:
     first, last = asked(FRESH, sessions=3)
     assert (first, last) == (f"{SIMULATED_INCEPTION:%Y-%m-%d}", "2024-01-04")
 
 
-def test_a_fresh_home_of_real_bars_ends_with_them():
+def test_a_fresh_home_of_real_bars_ends_with_them() -> None:
     assert asked(FRESH, Source("2025-06-30", simulated=False), sessions=2) == ("2025-06-27", "2025-06-30")
 
 
-def test_nothing_is_asked_of_a_session_that_has_not_decided():
+def test_nothing_is_asked_of_a_session_that_has_not_decided() -> None:
     assert asked(FRESH, first="2025-06-27") == ("2025-06-27", "2025-06-30")
 
 
-def test_two_dates_are_taken_at_their_word():
+def test_two_dates_are_taken_at_their_word() -> None:
     assert asked(FRESH, first="2024-01-02", last="2025-06-30") == ("2024-01-02", "2025-06-30")
 
 
-def test_an_older_home_goes_on_after_its_head():
+def test_an_older_home_goes_on_after_its_head() -> None:
     assert asked(OLD, last="2024-03-08") == ("2024-03-04", "2024-03-08")
 
 
-def test_a_range_past_the_head_fills_the_gap():
+def test_a_range_past_the_head_fills_the_gap() -> None:
     assert asked(OLD, first="2024-03-06", last="2024-03-08") == ("2024-03-04", "2024-03-08")
 
 
-def test_making_a_session_again_makes_the_later_ones_again():
+def test_making_a_session_again_makes_the_later_ones_again() -> None:
     assert asked(OLD, first="2024-02-01", last="2024-02-02") == ("2024-02-01", "2024-03-01")
 
 
-def test_the_same_number_of_sessions_is_the_same_range():
+def test_the_same_number_of_sessions_is_the_same_range() -> None:
     assert asked(OLD, sessions=10) == ("2024-01-02", "2024-03-01")
 
 
@@ -68,6 +68,6 @@ def test_the_same_number_of_sessions_is_the_same_range():
         ({"first": "2024-01-01", "last": "2024-02-01"}, r"2024-01-01 \(Monday\) is not a session"),
     ],
 )
-def test_a_range_that_cannot_be_is_refused(words: dict[str, object], complaint: str):
+def test_a_range_that_cannot_be_is_refused(words: dict[str, object], complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         asked(FRESH, **words)

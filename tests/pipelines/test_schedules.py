@@ -16,7 +16,7 @@ def new_york(text: str) -> pd.Timestamp:
         ("2025-11-03 16:15", "2025-11-03"),  # the first session after summer time
     ],
 )
-def test_a_session_is_made_a_quarter_of_an_hour_after_its_close(moment: str, session: str):
+def test_a_session_is_made_a_quarter_of_an_hour_after_its_close(moment: str, session: str) -> None:
     assert session_to_make(new_york(moment)) == pd.Timestamp(session)
 
 
@@ -30,5 +30,5 @@ def test_a_session_is_made_a_quarter_of_an_hour_after_its_close(moment: str, ses
         "2025-07-05 16:15",  # a Saturday
     ],
 )
-def test_no_other_moment_makes_a_session(moment: str):
+def test_no_other_moment_makes_a_session(moment: str) -> None:
     assert session_to_make(new_york(moment)) is None

@@ -9,14 +9,14 @@ from pipelines.settings import Settings
 from trading.errors import UsageError
 
 
-def test_every_setting_has_a_default_and_an_origin(tmp_path: Path):
+def test_every_setting_has_a_default_and_an_origin(tmp_path: Path) -> None:
     loaded = settings.load(tmp_path)
     assert loaded.values["trading.limits.soft_drawdown"] == (0.1, "default")
     assert loaded.values["intervals.target"] == (0.25, "default")
     assert set(loaded.values) == set(Settings().flat())
 
 
-def test_the_file_overlays_defaults_and_the_command_line_the_file(tmp_path: Path):
+def test_the_file_overlays_defaults_and_the_command_line_the_file(tmp_path: Path) -> None:
     settings.set_value(tmp_path, "source.seed", "11")
     settings.set_value(tmp_path, "burn_in_sessions", "100")
     loaded = settings.load(tmp_path, {"source.seed": 13})
@@ -25,19 +25,19 @@ def test_the_file_overlays_defaults_and_the_command_line_the_file(tmp_path: Path
     assert loaded.settings.source.seed == 13
 
 
-def test_a_section_of_the_file_reads_like_its_dotted_names(tmp_path: Path):
+def test_a_section_of_the_file_reads_like_its_dotted_names(tmp_path: Path) -> None:
     (tmp_path / "fabline.toml").write_text("[trading.limits]\nhard_drawdown = 0.2\n", encoding="utf-8")
     assert settings.load(tmp_path).settings.trading.limits.hard_drawdown == 0.2
 
 
-def test_a_multiplier_inside_a_mapping_is_a_setting_too(tmp_path: Path):
+def test_a_multiplier_inside_a_mapping_is_a_setting_too(tmp_path: Path) -> None:
     settings.set_value(tmp_path, "regime_rules.multipliers.Bear", "0.4")
     multipliers = settings.load(tmp_path).settings.regime_rules.multipliers
     assert multipliers["Bear"] == 0.4
     assert multipliers["Bull"] == 1.0
 
 
-def test_a_list_is_written_with_commas(tmp_path: Path):
+def test_a_list_is_written_with_commas(tmp_path: Path) -> None:
     settings.set_value(tmp_path, "models", "random_walk, ar1")
     assert settings.load(tmp_path).settings.models == ("random_walk", "ar1")
 
@@ -53,30 +53,30 @@ def test_a_list_is_written_with_commas(tmp_path: Path):
 )
 def test_what_is_no_setting_is_refused_and_nothing_is_written(
     tmp_path: Path, name: str, text: str, words: str
-):
+) -> None:
     with pytest.raises(UsageError, match=words):
         settings.set_value(tmp_path, name, text)
     assert not (tmp_path / "fabline.toml").exists()
 
 
-def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path):
+def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "fabline.toml").write_text("sead = 7\n", encoding="utf-8")
     with pytest.raises(UsageError, match="no setting 'sead'"):
         settings.load(tmp_path)
 
 
-def test_a_broken_file_is_named(tmp_path: Path):
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "fabline.toml").write_text("source = [", encoding="utf-8")
     with pytest.raises(UsageError, match=r"fabline\.toml is not valid TOML"):
         settings.load(tmp_path)
 
 
 @given(name=st.sampled_from(sorted(n for n, v in Settings().flat().items() if isinstance(v, float) and v)))
-def test_every_number_moves_the_digest(name: str):
+def test_every_number_moves_the_digest(name: str) -> None:
     changed = Settings().with_value(name, Settings().flat()[name] * 0.97)
     assert changed.digest() != Settings().digest()
 
 
-def test_the_digest_does_not_depend_on_where_a_value_came_from(tmp_path: Path):
+def test_the_digest_does_not_depend_on_where_a_value_came_from(tmp_path: Path) -> None:
     settings.set_value(tmp_path, "source.seed", str(Settings().source.seed))
     assert settings.load(tmp_path).settings.digest() == Settings().digest()

@@ -14,25 +14,25 @@ PART = st.one_of(
 
 
 @given(parts=st.lists(PART, max_size=4))
-def test_the_same_parts_give_the_same_digest(parts: list[object]):
+def test_the_same_parts_give_the_same_digest(parts: list[object]) -> None:
     assert digest(*parts) == digest(*parts)
 
 
-def test_parts_are_not_glued_together():
+def test_parts_are_not_glued_together() -> None:
     assert digest("ab", "c") != digest("a", "bc")
 
 
-def test_an_array_counts_with_its_shape_and_type():
+def test_an_array_counts_with_its_shape_and_type() -> None:
     values = np.arange(6.0)
     assert digest(values) != digest(values.reshape(2, 3))
     assert digest(values) != digest(values.astype(np.float32))
 
 
-def test_a_mapping_does_not_depend_on_its_order():
+def test_a_mapping_does_not_depend_on_its_order() -> None:
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
 
 
-def test_a_digest_does_not_depend_on_the_process():
+def test_a_digest_does_not_depend_on_the_process() -> None:
     code = "from trading.digest import digest; print(digest('x', {'b': 1, 'a': 2}))"
     seen = {
         subprocess.run(
@@ -47,7 +47,7 @@ def test_a_digest_does_not_depend_on_the_process():
     assert seen == {digest("x", {"a": 2, "b": 1}) + "\n"}
 
 
-def test_generators_differ_by_name_session_and_seed():
+def test_generators_differ_by_name_session_and_seed() -> None:
     session = pd.Timestamp("2024-01-02")
     draws = [
         generator("a").random(),

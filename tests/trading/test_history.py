@@ -21,7 +21,7 @@ def bar(
 
 def history(rows: list[dict[str, object]]) -> History:
     dtypes = frames.table_of("bars").dtypes
-    frame = pd.DataFrame(rows).astype({name: dtype for name, dtype in dtypes.items()})
+    frame = pd.DataFrame(rows).astype(dict(dtypes.items()))
     return History.from_frame("bars", frames.validated("bars", frame))
 
 
@@ -30,25 +30,25 @@ def closes(rows: History, last: pd.Timestamp) -> np.ndarray:
     return window.cube("close", session=window.sessions, symbol=("NVDA", "AMD"))
 
 
-def test_a_window_holds_its_sessions_and_nothing_after():
+def test_a_window_holds_its_sessions_and_nothing_after() -> None:
     rows = history([bar(session, "NVDA", 10.0 + i) for i, session in enumerate(SESSIONS)])
     window = rows.window(SESSIONS[1], SESSIONS[3], calendar.as_of(SESSIONS[3]))
     assert list(window["close"]) == [11.0, 12.0, 13.0]
 
 
-def test_a_cube_has_nan_where_there_is_no_row():
+def test_a_cube_has_nan_where_there_is_no_row() -> None:
     rows = history([bar(SESSIONS[0], "NVDA", 1.0), bar(SESSIONS[1], "AMD", 2.0)])
     np.testing.assert_array_equal(closes(rows, SESSIONS[1]), [[1.0, np.nan], [np.nan, 2.0]])
 
 
-def test_a_bar_that_comes_after_the_decision_is_unseen_that_evening_and_seen_the_next():
+def test_a_bar_that_comes_after_the_decision_is_unseen_that_evening_and_seen_the_next() -> None:
     late = calendar.as_of(SESSIONS[0]) + pd.Timedelta(microseconds=1)
     rows = history([bar(SESSIONS[0], "NVDA", 1.0, late), bar(SESSIONS[1], "NVDA", 2.0)])
     assert np.isnan(closes(rows, SESSIONS[0])).all()
     assert closes(rows, SESSIONS[1])[0, 0] == 1.0
 
 
-def test_a_revision_replaces_the_bar_only_from_when_it_was_known():
+def test_a_revision_replaces_the_bar_only_from_when_it_was_known() -> None:
     revised = calendar.as_of(SESSIONS[2]) - pd.Timedelta(minutes=1)
     rows = history(
         [bar(session, "NVDA", 1.0) for session in SESSIONS[:4]] + [bar(SESSIONS[0], "NVDA", 9.0, revised)]
@@ -58,7 +58,7 @@ def test_a_revision_replaces_the_bar_only_from_when_it_was_known():
 
 
 @given(delays=st.lists(st.integers(0, 9 * 24 * 60), min_size=1, max_size=8), cut=st.integers(0, 7))
-def test_what_is_known_later_changes_no_earlier_window(delays: list[int], cut: int):
+def test_what_is_known_later_changes_no_earlier_window(delays: list[int], cut: int) -> None:
     original = [bar(session, "NVDA", 1.0) for session in SESSIONS[:8]]
     moments = [
         calendar.session_close(SESSIONS[0]) + pd.Timedelta(minutes=11 + d, seconds=i)
@@ -70,7 +70,7 @@ def test_what_is_known_later_changes_no_earlier_window(delays: list[int], cut: i
     np.testing.assert_array_equal(closes(everything, SESSIONS[cut]), closes(then, SESSIONS[cut]))
 
 
-def test_rows_of_one_session_are_found_in_a_window_with_revisions():
+def test_rows_of_one_session_are_found_in_a_window_with_revisions() -> None:
     late = calendar.as_of(SESSIONS[0]) + pd.Timedelta(minutes=1)
     rows = history([bar(SESSIONS[0], "NVDA", 1.0, late), bar(SESSIONS[1], "NVDA", 2.0)])
     window = rows.window(SESSIONS[0], SESSIONS[1], calendar.as_of(SESSIONS[1]))
@@ -78,7 +78,7 @@ def test_rows_of_one_session_are_found_in_a_window_with_revisions():
     assert len(window.at(SESSIONS[5])) == 0
 
 
-def test_frames_survive_the_way_through_columns_and_back():
+def test_frames_survive_the_way_through_columns_and_back() -> None:
     before = frames.validated(
         "bars",
         pd.DataFrame([bar(s, n, 5.0) for s in SESSIONS for n in ("AMD", "NVDA")]).astype(
@@ -89,5 +89,5 @@ def test_frames_survive_the_way_through_columns_and_back():
     pd.testing.assert_frame_equal(before, after)
 
 
-def test_nothing_made_is_an_empty_frame_with_types():
+def test_nothing_made_is_an_empty_frame_with_types() -> None:
     assert dict(to_frame("fills", []).dtypes.astype(str)) == frames.table_of("fills").dtypes

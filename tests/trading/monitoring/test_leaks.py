@@ -10,7 +10,7 @@ CUT = SESSIONS[10]
 
 def market() -> Market:
     close = 100 + np.arange(len(SESSIONS), dtype=float)
-    prices = {name: close for name in ("open", "high", "low", "close")}
+    prices = dict.fromkeys(("open", "high", "low", "close"), close)
     rows = pd.DataFrame({"session": SESSIONS, **prices, "volume": 1e6, "symbol": "NVDA", "timeframe": "1D"})
     rows = rows.assign(
         ts=[calendar.session_open(s) for s in SESSIONS],
@@ -42,25 +42,25 @@ def peeking(world: Market) -> Market:
     return {"ensemble_skill": skill_rows(bars["session"], bars["close"].shift(-2).fillna(0.0))}
 
 
-def test_another_future_agrees_up_to_the_cut_and_nowhere_after():
+def test_another_future_agrees_up_to_the_cut_and_nowhere_after() -> None:
     before, after = market()["bars"], another_future(market(), CUT)["bars"]
     known = (before["known_at"] <= calendar.as_of(CUT)).to_numpy()
     pd.testing.assert_frame_equal(before[known], after[known], check_exact=True)
     assert (before.loc[~known, "close"] != after.loc[~known, "close"]).all()
 
 
-def test_an_honest_table_does_not_move():
+def test_an_honest_table_does_not_move() -> None:
     assert find_leaks(honest, market(), CUT) == []
 
 
-def test_a_shift_of_two_is_found_where_it_first_shows():
+def test_a_shift_of_two_is_found_where_it_first_shows() -> None:
     (leak,) = find_leaks(peeking, market(), CUT)
     assert (leak.table, leak.columns) == ("ensemble_skill", ("average_product",))
     assert leak.session == SESSIONS[9]
     assert leak.sessions_ahead == 2
 
 
-def test_a_row_that_appears_only_in_one_future_is_a_leak():
+def test_a_row_that_appears_only_in_one_future_is_a_leak() -> None:
     one = honest(market())["ensemble_skill"]
     other = one.drop(index=4).reset_index(drop=True)
     leak = moved_before("ensemble_skill", one, other, CUT)
@@ -69,7 +69,7 @@ def test_a_row_that_appears_only_in_one_future_is_a_leak():
     assert leak.columns == ()
 
 
-def test_missing_values_are_equal_to_themselves_and_zero_is_not_minus_zero():
+def test_missing_values_are_equal_to_themselves_and_zero_is_not_minus_zero() -> None:
     one = honest(market())["ensemble_skill"].assign(average_product=np.nan)
     assert moved_before("ensemble_skill", one, one.copy(), CUT) is None
     zero, minus = one.assign(average_product=0.0), one.assign(average_product=-0.0)
