@@ -13,11 +13,15 @@ import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resources.home import Home
 from resources.postgres import EmbeddedPostgres
 from resources.store import HomeStore, store_at
 from trading.errors import HomeError, UsageError
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 HOME, DATABASE = "FABLINE_HOME", "FABLINE_DATABASE_URL"
 DEFAULT_HOME = Path(".fabline")
@@ -42,15 +46,24 @@ def database_of(home: Home) -> str | Path:
     return embedded.start() if embedded.exists() else home.database
 
 
-def point_dagster_at(home: Home) -> None:
-    """Make the Dagster of this process use the home: its folder, and its PostgreSQL if it has one.
+def dagster_of(home: Home) -> DagsterInstance:
+    """The home's Dagster instance: its folder, and its PostgreSQL if it has one.
 
-    The home's dagster.yaml names both variables.
+    The home's dagster.yaml names both variables. The database's is set only meanwhile: it would
+    otherwise be taken for the database of the next home that this process opens.
     """
+    import dagster as dg
+
     os.environ["DAGSTER_HOME"] = str(home.dagster)
-    address = database_of(home)
-    if isinstance(address, str):
-        os.environ[DATABASE] = address
+    address, given = database_of(home), os.environ.get(DATABASE)
+    if isinstance(address, Path):
+        return dg.DagsterInstance.get()
+    os.environ[DATABASE] = address
+    try:
+        return dg.DagsterInstance.get()
+    finally:
+        if given is None:
+            del os.environ[DATABASE]
 
 
 def open_store(path: Path) -> HomeStore:

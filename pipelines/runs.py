@@ -21,8 +21,7 @@ from trading.line import Progress
 
 def instance_of(workshop: Workshop) -> dg.DagsterInstance:
     """The Dagster instance of the home, the one that its UI shows."""
-    environment.point_dagster_at(workshop.home)
-    return dg.DagsterInstance.get()
+    return environment.dagster_of(workshop.home)
 
 
 def run_range(

@@ -157,8 +157,7 @@ def last_failure(home: Home) -> Failure | None:
 
     if not any(home.dagster.glob("**/*.db")) and isinstance(environment.database_of(home), Path):
         return None
-    environment.point_dagster_at(home)
-    with dg.DagsterInstance.get() as instance:
+    with environment.dagster_of(home) as instance:
         records = instance.get_run_records(limit=1)
         if not records or records[0].dagster_run.status != dg.DagsterRunStatus.FAILURE:
             return None

@@ -8,6 +8,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from pipelines import environment
 from pipelines.cli import status
 from pipelines.cli.main import status_of
 from resources.home import Home
@@ -53,7 +54,7 @@ def sound() -> None:
 
 
 def run(home: Path, job: dg.JobDefinition) -> None:
-    with dg.DagsterInstance.from_config(str(Home.open(home).dagster)) as instance:
+    with environment.dagster_of(Home.open(home)) as instance:
         job.execute_in_process(instance=instance, raise_on_error=False)
 
 
