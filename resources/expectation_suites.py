@@ -12,7 +12,6 @@ from great_expectations import expectations as gxe
 
 from trading import frames
 from trading.ingest import ALL_SYMBOLS
-from trading.universe import SYMBOLS
 
 LEAST_COMPLETENESS = 0.80
 MOST_QUARANTINED = 0.05
@@ -92,7 +91,7 @@ def features() -> list[Any]:
     return [
         *columns("features"),
         *_known("features"),
-        _one_of("symbol", SYMBOLS, "the symbol is one of the ten"),
+        _one_of("symbol", ALL_SYMBOLS, "the symbol belongs to the universe"),
         *bounded,
         *(_between(name, 0, 10, f"{name} is a share of the price") for name in measured),
         _between("log_return", -3, 3, "a session's log return is finite and conceivable"),

@@ -87,7 +87,7 @@ FEATURE_FAULTS = [
     Fault("volatility_63", np.inf, "volatility_63 is a share of the price"),
     Fault("atr_14", 11.0, "atr_14 is a share of the price"),
     Fault("log_return", np.inf, "a session's log return is finite and conceivable"),
-    Fault("symbol", "SPY", "the symbol is one of the ten"),
+    Fault("symbol", "GME", "the symbol belongs to the universe"),
     *(Fault(name, None, f"{name} is known") for name in ("known_at", "timeframe", "symbol")),
 ]
 

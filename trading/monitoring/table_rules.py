@@ -125,8 +125,9 @@ def _no_sessions(sessions: pd.DatetimeIndex, listed: np.ndarray) -> pd.DataFrame
 
 
 def blank_columns(features: pd.DataFrame) -> Finding:
-    """No feature is NaN for every symbol in the newest session."""
-    newest = features[(features["session"] == features["session"].max()).to_numpy()]
+    """No feature is NaN for every stock in the newest session."""
+    stocks = features[features["symbol"].isin(SYMBOLS).to_numpy()]
+    newest = stocks[(stocks["session"] == stocks["session"].max()).to_numpy()]
     if not len(newest):
         return Finding(passed=False, summary="there are no features to look at")
     values = newest.drop(columns=list(frames.table_of("features").key)).select_dtypes("float64")

@@ -124,6 +124,11 @@ class TestBlankColumns:
         features.loc[features["symbol"] == "ARM", "momentum_252"] = np.nan
         assert table_rules.blank_columns(features).passed
 
+    def test_what_only_a_benchmark_has_is_blank(self) -> None:
+        features = example("features", pd.Timestamp(LAST), pd.Timestamp(LAST)).assign(rsi_14=np.nan)
+        benchmark = features.head(1).assign(symbol="SPY", rsi_14=50.0)
+        assert not table_rules.blank_columns(pd.concat([features, benchmark])).passed
+
     def test_no_features_at_all_is_a_finding(self) -> None:
         assert not table_rules.blank_columns(frames.empty("features")).passed
 
