@@ -14,7 +14,7 @@ from trading.interfaces import Floats
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_TICKS = 9
 _MOST_DIGITS = 6
-_PERIODS = ("W", "M", "2M", "Q", "2Q", "Y", "2Y", "5Y")
+_PERIODS = ("W", "2W", "M", "2M", "Q", "2Q", "Y", "2Y", "5Y")
 _MONTHS = {"M": 1, "Q": 3, "Y": 12}
 _A_MONDAY = pd.Timestamp("1990-01-01")
 
@@ -90,17 +90,18 @@ def _starts(sessions: pd.DatetimeIndex, period: str) -> list[int]:
 
 
 def _number(sessions: pd.DatetimeIndex, period: str) -> Floats:
-    if period == "W":
-        return np.asarray((sessions - _A_MONDAY).days) // 7
+    size, kind = int(period[:-1] or 1), period[-1]
+    if kind == "W":
+        return np.asarray((sessions - _A_MONDAY).days) // (7 * size)
     months = np.asarray(sessions.year) * 12 + np.asarray(sessions.month) - 1
-    return months // (int(period[:-1] or 1) * _MONTHS[period[-1]])
+    return months // (size * _MONTHS[kind])
 
 
 def _labels(starts: pd.DatetimeIndex, period: str) -> list[str]:
     """The year only where it changes."""
     if period.endswith("Y"):
         return [f"{start:%Y}" for start in starts]
-    form = "%-d %b" if period == "W" else "%b"
+    form = "%-d %b" if period.endswith("W") else "%b"
     before = [0, *starts.year[:-1]]
     return [
         start.strftime(f"{form} %Y" if start.year != year else form)

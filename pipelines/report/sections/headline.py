@@ -164,7 +164,7 @@ def pending_orders(material: Material) -> list[Html]:
         return [missing(f"Nothing was decided at {figures.day(material.facts.last)}: no order waits.")]
     rows = [
         [r.symbol, "buy" if r.quantity > 0 else "sell", figures.count(abs(r.quantity)), f"${r.reference_price:,.2f}",
-         figures.dollars(100 * abs(r.quantity) * r.reference_price), _fate(r.status, r.sessions_waited), r.reason]
+         figures.dollars(100 * abs(r.quantity) * r.reference_price), _fate(r.status, r.sessions_waited), r.reason or figures.DASH]
         for r in waiting.itertuples()
     ]  # fmt: skip
     headers = ["Symbol", "Side", "Shares", "Close", "About", "Status", "Why"]

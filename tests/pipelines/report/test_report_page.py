@@ -161,6 +161,16 @@ def test_the_ensemble_is_judged_by_its_own_quantiles() -> None:
     assert row["pinball"] == pytest.approx(float(pinball(quantiles.to_numpy(float), np.array(realized))))
 
 
+def test_a_forecast_matures_its_horizon_after_it_was_issued() -> None:
+    due = matured(Material(TABLES, FACTS))
+    place = TABLES["performance"]["session"].to_list().index
+    waited = due["session"].map(place) - due["issued_session"].map(place)
+
+    assert (waited == due["horizon"]).all()
+    # 60 sessions less the horizon, times ten symbols
+    assert due[due["model"] == "ensemble"].groupby("horizon").size().to_list() == [590, 550, 400]
+
+
 def test_contaminated_forecasts_are_marked_and_left_out() -> None:
     spoilt = TABLES["forecasts"].assign(contaminated=TABLES["forecasts"]["model"] == "timesfm")
     losses = TABLES["version_losses"].assign(contaminated=TABLES["version_losses"]["model"] == "timesfm")
