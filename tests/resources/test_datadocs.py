@@ -115,6 +115,20 @@ def test_writers_at_the_same_time_lose_nothing(tmp_path: Path, good: Verdict) ->
     assert {path.parts[-3] for path in linked(tmp_path)} == {"first", *(f"writer_{n}" for n in range(4))}
 
 
+def test_a_writer_waits_for_its_turn(tmp_path: Path, good: Verdict) -> None:
+    from resources import datadocs
+
+    writer = multiprocessing.get_context("fork").Process(target=_write, args=(tmp_path, good, "second"))
+    with datadocs._alone(tmp_path):
+        writer.start()
+        writer.join(1.5)  # writing takes half a second
+        assert writer.is_alive()
+        assert not pages(tmp_path)
+    writer.join(60)
+    assert whole(tmp_path)
+    assert linked(tmp_path)
+
+
 class Killed(BaseException):
     """Stands for the end of the process."""
 
