@@ -8,7 +8,7 @@ import dagster as dg
 from resources.logs import log_to
 
 STRUCTURED = "structured"
-RUN_CONFIG = {"loggers": {STRUCTURED: {}}}
+RUN_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {STRUCTURED: {}}}
 
 
 def structured_logger(folder: Path) -> dg.LoggerDefinition:
