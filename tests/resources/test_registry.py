@@ -223,3 +223,21 @@ def test_promoting_the_champion_again_writes_nothing(registry: MlflowRegistry, t
     before = path.stat().st_mtime_ns
     registry.promote("ar1", "digest0")
     assert path.stat().st_mtime_ns == before
+
+
+def test_a_description_that_names_a_class_of_elsewhere_is_refused() -> None:
+    from resources.registered_model import built
+
+    with pytest.raises(CheckpointError, match="is no model of Fabline"):
+        built({"class": "subprocess:Popen", "settings": {"args": "true"}})
+
+
+def test_a_symbol_whose_last_return_is_unknown_is_masked_in_the_served_window() -> None:
+    from resources.registered_model import window_of
+
+    rows = _example()
+    rows.loc[rows.index[-1], "log_return"] = float("nan")
+    window = window_of(rows.sample(frac=1, random_state=1))
+    assert window.symbols == ("AMD", "NVDA")
+    assert window.mask.tolist() == [True, False]
+    np.testing.assert_array_equal(window.channel("log_return")[:, 0], rows["log_return"].to_numpy()[::2])
