@@ -27,8 +27,7 @@ LOADED = "{workspaceOrError{... on Workspace{locationEntries{name locationOrLoad
 
 
 def fabline(*arguments: str, **kwargs: object) -> subprocess.Popen[str]:
-    slow = ("PYTHONDONTWRITEBYTECODE", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
-    environment = {name: value for name, value in os.environ.items() if name not in slow}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.Popen(
         [sys.executable, "-c", MAIN, *arguments],
         stdout=subprocess.PIPE,
