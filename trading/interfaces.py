@@ -256,11 +256,11 @@ class MarketDataSource(Protocol):
     def bars(
         self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, timeframe: str = "1D"
     ) -> pd.DataFrame:
-        """Bars of `trading.frames.Bars`' columns as the vendor gives them: not yet validated."""
+        """Bars of `trading.schemas.market.Bars`' columns as the vendor gives them: not yet validated."""
         ...
 
     def actions(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
-        """Corporate actions of `trading.frames.CorporateActions`' columns."""
+        """Corporate actions of `trading.schemas.market.CorporateActions`' columns."""
         ...
 
     def earnings(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:

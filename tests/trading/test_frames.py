@@ -24,14 +24,14 @@ def actions(**changes: object) -> pd.DataFrame:
     return frame.assign(**changes)
 
 
-@pytest.mark.parametrize("table", sorted(frames._TABLES))
+@pytest.mark.parametrize("table", sorted(frames.TABLES))
 def test_every_table_has_its_key_among_its_columns_and_a_type_for_each(table: str) -> None:
     columns = frames.columns(table)
     assert set(frames.table_of(table).key) <= set(columns)
     assert frames.arrow_schema(table).names == columns
 
 
-@pytest.mark.parametrize("table", sorted(frames._TABLES))
+@pytest.mark.parametrize("table", sorted(frames.TABLES))
 def test_an_empty_frame_is_valid(table: str) -> None:
     assert len(frames.validated(table, frames.empty(table))) == 0
 
@@ -75,7 +75,7 @@ def test_a_repeated_key_is_refused() -> None:
 
 
 def test_every_model_shares_the_schema_of_forecasts() -> None:
-    assert frames.table_of("forecast_anything").model is frames.VersionForecasts
+    assert frames.table_of("forecast_anything").model is frames.research.VersionForecasts
 
 
 def test_an_unknown_table_is_named_beside_the_known_ones() -> None:

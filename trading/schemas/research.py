@@ -1,0 +1,214 @@
+"""From forecasts to signals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandera.pandas as pandera
+from pandera.typing import Series
+
+from trading.schemas.table import REGIMES, TIMEFRAMES, Frame, Session, table
+
+
+@table("forecast_<model>", key=("session", "timeframe", "model", "version", "horizon", "symbol"))
+class VersionForecasts(Frame):
+    """One row set per live model version: quantiles of the cumulative log return over `horizon` sessions."""
+
+    symbol: Series[str]
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    model: Series[str]
+    version: Series[str]
+    horizon: Series[np.int64] = pandera.Field(gt=0)
+    q050: Series[float]
+    q125: Series[float]
+    q250: Series[float]
+    q500: Series[float]
+    q750: Series[float]
+    q875: Series[float]
+    q950: Series[float]
+    contaminated: Series[bool]
+
+
+@table("version_losses", key=("session", "timeframe", "model", "version", "horizon", "symbol"), sparse=True)
+class VersionLosses(Frame):
+    """Forecasts that matured at `session`, with what happened.
+
+    `pinball` is the mean pinball loss over the fixed levels, `score` the conformity score
+    max(q125 - realized, realized - q875), `hit` whether the median had the sign of the return.
+    """
+
+    symbol: Series[str]
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    model: Series[str]
+    version: Series[str]
+    horizon: Series[np.int64] = pandera.Field(gt=0)
+    issued_session: Series[Session]
+    realized: Series[float]
+    median: Series[float]
+    pinball: Series[float] = pandera.Field(ge=0)
+    absolute_error: Series[float] = pandera.Field(ge=0)
+    score: Series[float]
+    hit: Series[bool]
+    contaminated: Series[bool]
+
+
+@table("version_intervals", key=("session", "timeframe", "model", "version", "horizon", "symbol"))
+class VersionIntervals(Frame):
+    """Calibrated intervals of each version; NaN and `warming_up` while there are too few scores.
+
+    `miscoverage` is the adaptive level in force, `covered` whether the interval that matured at
+    `session` held (NaN if none matured).
+    """
+
+    symbol: Series[str]
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    model: Series[str]
+    version: Series[str]
+    horizon: Series[np.int64] = pandera.Field(gt=0)
+    lower: Series[float] = pandera.Field(nullable=True)
+    upper: Series[float] = pandera.Field(nullable=True)
+    miscoverage: Series[float] = pandera.Field(ge=0, le=1)
+    covered: Series[float] = pandera.Field(nullable=True)
+    status: Series[str] = pandera.Field(isin=("calibrated", "warming_up"))
+
+
+@table("champions", key=("session", "model", "version"), storage="recorded")
+class Champions(Frame):
+    """Who was champion and who challenged at each session: the truth that MLflow's aliases mirror."""
+
+    model: Series[str]
+    version: Series[str]
+    role: Series[str] = pandera.Field(isin=("champion", "challenger"))
+    since: Series[Session]
+    trained_through: Series[Session] = pandera.Field(nullable=True)
+    reason: Series[str]
+
+
+@table("forecasts", key=("session", "timeframe", "model", "horizon", "symbol"))
+class Forecasts(VersionForecasts):
+    """The champions' forecasts with their intervals: a selection, one version a model."""
+
+    lower: Series[float] = pandera.Field(nullable=True)
+    upper: Series[float] = pandera.Field(nullable=True)
+
+
+@table("ensemble_weights", key=("session", "timeframe", "model"))
+class EnsembleWeights(Frame):
+    """Weight of each model on the simplex, from its exponentially averaged loss.
+
+    `average_loss` is relative to the session's mean over the models: 1 is the average model.
+    """
+
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    model: Series[str]
+    average_loss: Series[float] = pandera.Field(nullable=True, ge=0)
+    weight: Series[float] = pandera.Field(ge=0, le=1)
+    observations: Series[np.int64] = pandera.Field(ge=0)
+
+
+@table("ensemble_forecast", key=("session", "timeframe", "horizon", "symbol"))
+class EnsembleForecast(Frame):
+    """The weighted quantile average (Vincentization) of the champions' forecasts."""
+
+    symbol: Series[str]
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    horizon: Series[np.int64] = pandera.Field(gt=0)
+    q050: Series[float]
+    q125: Series[float]
+    q250: Series[float]
+    q500: Series[float]
+    q750: Series[float]
+    q875: Series[float]
+    q950: Series[float]
+    between_models: Series[float] = pandera.Field(ge=0)
+    models: Series[np.int64] = pandera.Field(gt=0)
+    contaminated: Series[bool]
+
+
+@table("ensemble_intervals", key=("session", "timeframe", "horizon", "symbol"))
+class EnsembleIntervals(Frame):
+    """The ensemble's own calibrated interval, and the forecast that matured at `session`."""
+
+    symbol: Series[str]
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    horizon: Series[np.int64] = pandera.Field(gt=0)
+    median: Series[float]
+    lower: Series[float] = pandera.Field(nullable=True)
+    upper: Series[float] = pandera.Field(nullable=True)
+    miscoverage: Series[float] = pandera.Field(ge=0, le=1)
+    matured_median: Series[float] = pandera.Field(nullable=True)
+    realized: Series[float] = pandera.Field(nullable=True)
+    score: Series[float] = pandera.Field(nullable=True)
+    covered: Series[float] = pandera.Field(nullable=True)
+    status: Series[str] = pandera.Field(isin=("calibrated", "warming_up"))
+
+
+@table("ensemble_skill", key=("session", "timeframe", "horizon"))
+class EnsembleSkill(Frame):
+    """Point-in-time skill of the ensemble's median: the shrunk slope of realized on forecast, in [0, 1]."""
+
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    horizon: Series[np.int64] = pandera.Field(gt=0)
+    average_product: Series[float]
+    average_square: Series[float] = pandera.Field(ge=0)
+    average_realized_square: Series[float] = pandera.Field(ge=0)
+    observations: Series[np.int64] = pandera.Field(ge=0)
+    skill: Series[float] = pandera.Field(ge=0, le=1)
+
+
+@table("regimes", key=("session", "timeframe"))
+class Regimes(Frame):
+    """Filtered probability of each market regime, never smoothed.
+
+    `status` says what the session told: `filtered` all market features were known, `partial` some
+    (the others were marginalised out), `carried` none (the last belief, moved on by the transitions).
+    """
+
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    regime: Series[str] = pandera.Field(isin=REGIMES)
+    p_bull: Series[float] = pandera.Field(ge=0, le=1)
+    p_bear: Series[float] = pandera.Field(ge=0, le=1)
+    p_volatile: Series[float] = pandera.Field(ge=0, le=1)
+    p_range: Series[float] = pandera.Field(ge=0, le=1)
+    multiplier: Series[float] = pandera.Field(ge=0, le=1)
+    status: Series[str] = pandera.Field(isin=("filtered", "partial", "carried"))
+
+
+@table("regime_models", key=("session", "timeframe", "regime"))
+class RegimeModels(Frame):
+    """Parameters of the hidden Markov model in force, one row a regime (arrays as JSON, exact).
+
+    `center` and `scale` standardise the market features; they repeat on every row of the session.
+    """
+
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    regime: Series[str] = pandera.Field(isin=REGIMES)
+    fitted_session: Series[Session]
+    start: Series[float] = pandera.Field(ge=0, le=1)
+    transition: Series[str]
+    mean: Series[str]
+    covariance: Series[str]
+    center: Series[str]
+    scale: Series[str]
+
+
+@table("signals", key=("session", "strategy", "symbol"))
+class Signals(Frame):
+    """What the strategy believes of each symbol at `session`.
+
+    `alpha` is the forecast's mean log return over `horizon` shrunk by the measured skill;
+    `passes_filter` counts the roadmap's gates and binds only with `filter = "roadmap"`.
+    """
+
+    symbol: Series[str]
+    strategy: Series[str]
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    horizon: Series[np.int64] = pandera.Field(gt=0)
+    direction: Series[np.int64] = pandera.Field(isin=(-1, 0, 1))
+    probability: Series[float] = pandera.Field(ge=0, le=1)
+    expected_return: Series[float]
+    alpha: Series[float]
+    lower: Series[float] = pandera.Field(nullable=True)
+    upper: Series[float] = pandera.Field(nullable=True)
+    confidence: Series[float] = pandera.Field(ge=0, le=1)
+    regime: Series[str] = pandera.Field(isin=REGIMES)
+    passes_filter: Series[bool]
