@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from models.regimes.alignment import order_by_likeness, order_by_rule, permuted, restated
 from models.regimes.filtering import forward, log_densities, stationary
@@ -136,7 +137,8 @@ class GaussianRegimes:
         model.means_, model.covars_ = start.mean, start.covariance
         monitor = _QuietMonitor(self.iterations, self.tolerance)
         model.monitor_ = monitor
-        model.fit(values)
+        with threadpool_limits(1):  # the same digits on any machine; and ten times faster than two threads
+            model.fit(values)
         covariance = (model.covars_ + model.covars_.transpose(0, 2, 1)) / 2
         transition = model.transmat_
         fitted = replace(
