@@ -58,6 +58,12 @@ def _closes() -> pd.DatetimeIndex:
 
 
 @functools.cache
+def _decisions() -> tuple[pd.Timestamp, ...]:
+    """`as_of` of every session with the usual delay."""
+    return tuple(_closes() + DECISION_DELAY)
+
+
+@functools.cache
 def _opens() -> pd.DatetimeIndex:
     return pd.DatetimeIndex(xnys().opens).as_unit("us")
 
@@ -135,6 +141,8 @@ def session_close(session: pd.Timestamp) -> pd.Timestamp:
 
 def as_of(session: pd.Timestamp, delay: pd.Timedelta = DECISION_DELAY) -> pd.Timestamp:
     """The moment at which `session` decides: its close plus `delay` (UTC)."""
+    if delay is DECISION_DELAY:
+        return _decisions()[position(session)]
     return session_close(session) + delay
 
 

@@ -164,8 +164,8 @@ def _newest(history: History, index: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _micros(moment: pd.Timestamp) -> int:
-    naive = moment if moment.tz is None else moment.tz_convert("UTC").tz_localize(None)
-    return int(naive.as_unit("us").to_datetime64().view(np.int64))
+    """Microseconds since 1970, of a session label or of a moment in UTC."""
+    return int(moment.value) // 1000
 
 
 def _array(column: pd.Series) -> Array:
