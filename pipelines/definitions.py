@@ -24,6 +24,7 @@ from pipelines.wiring import Workshop, faces_of, specs_of
 from resources.notifier import LogNotifier
 from resources.open_home import OpenHome
 from resources.table_io_manager import TableIOManager
+from trading.errors import HomeError
 from trading.line import Progress, silent
 
 
@@ -92,8 +93,11 @@ def _made_from(workshop: Workshop, table: str, first: pd.Timestamp) -> pd.Timest
 
 
 def heads_of(workshop: Workshop) -> dict[str, pd.Timestamp]:
-    """The newest session of each table."""
-    store = environment.open_store(workshop.home.path)
+    """The newest session of each table; of none in a home that has not run yet."""
+    try:
+        store = environment.open_store(workshop.home.path)
+    except HomeError:
+        return {}
     try:
         listed = store.tables()
     finally:
