@@ -20,7 +20,7 @@ from pipelines.partitions import DEFAULT_START, session_partitions
 from pipelines.run_logs import STRUCTURED, structured_logger
 from pipelines.schedules import after_close, quarterly_training
 from pipelines.sensors import failure_sensor, new_bars_sensor
-from pipelines.wiring import Workshop, faces_of, specs_of
+from pipelines.wiring import Workshop, band_of, faces_of, limits_of, specs_of
 from resources.notifier import LogNotifier
 from resources.open_home import OpenHome
 from resources.table_io_manager import TableIOManager
@@ -52,7 +52,7 @@ def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.De
             training_asset(plan, specs_of(workshop.settings)),
             *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
         ],
-        asset_checks=market_checks(),
+        asset_checks=market_checks(limits_of(workshop.settings), band_of(workshop.settings)),
         jobs=line_jobs(),
         schedules=[after_close, quarterly_training],
         sensors=[new_bars_sensor(lambda: heads_of(workshop)), failure_sensor(LogNotifier(home.logs))],

@@ -42,12 +42,18 @@ class SourceSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that changes numbers."""
+    """Everything that changes numbers.
+
+    `timesfm_checkpoint` is a folder or a hub name in place of the shipped weights, and
+    `timesfm_data_through` the last date (YYYY-MM-DD) that those weights may have seen; without it
+    every forecast of theirs counts as CONTAMINATED.
+    """
 
     source: SourceSettings = field(default_factory=SourceSettings)
     burn_in_sessions: int = BURN_IN_SESSIONS
     models: tuple[str, ...] = field(default_factory=default_models)
     timesfm_checkpoint: str = ""
+    timesfm_data_through: str = ""
     intervals: AdaptiveConformal = field(default_factory=AdaptiveConformal)
     ensemble: SoftmaxWeighting = field(default_factory=SoftmaxWeighting)
     regimes: GaussianRegimes = field(default_factory=GaussianRegimes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from assets import ensemble, features, forecasts, market, regimes, signals
 from assets import trading as trading_faces
 from assets.face import Face
@@ -22,6 +24,7 @@ from resources.sources import open_source
 from resources.store import store_at
 from trading.interfaces import Clock, MarketDataSource
 from trading.line import Progress, silent
+from trading.monitoring.table_rules import BookLimits, CoverageBand
 from trading.plan import Plan
 from trading.stages.champions import champions_stage
 from trading.stages.ensemble_forecast import ensemble_forecast_stage
@@ -39,7 +42,15 @@ from trading.testing.market import MarketOptions
 
 def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:
     """The models of a home."""
-    return model_specs(settings.models, timesfm_checkpoint=settings.timesfm_checkpoint)
+    return model_specs(
+        settings.models,
+        timesfm_checkpoint=settings.timesfm_checkpoint,
+        timesfm_data_through=_session_or_none(settings.timesfm_data_through),
+    )
+
+
+def _session_or_none(text: str) -> pd.Timestamp | None:
+    return pd.Timestamp(text).as_unit("us") if text else None
 
 
 def plan_of(settings: Settings) -> Plan:
@@ -83,6 +94,19 @@ def source_of(settings: Settings) -> MarketDataSource:
     data = Path(chosen.data) if chosen.data else None
     market = MarketOptions(seed=chosen.seed, edge=chosen.edge)
     return open_source(chosen.name, data=data, basis=chosen.basis, market=market)
+
+
+def limits_of(settings: Settings) -> BookLimits:
+    """The limits that a check holds every target portfolio to."""
+    flat = settings.flat()
+    return BookLimits(
+        position=flat["trading.sizer.position_limit"], group=flat["trading.optimizer.group_cap"]
+    )
+
+
+def band_of(settings: Settings) -> CoverageBand:
+    """The band around the promised coverage, outside of which a check warns."""
+    return CoverageBand(target=1 - settings.intervals.target)
 
 
 @dataclass(frozen=True)
