@@ -70,11 +70,11 @@ def main() -> None:
     else:
         in_memory(settings, last, watch)
     wall, cpu = time.perf_counter() - started, time.process_time() - used
-    print(watch.table().to_string(index=False))  # noqa: T201 - what it is for
+    print(watch.table().to_string(index=False))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"SIMULATED, {asked.sessions} sessions: {wall:.1f} s wall, {cpu:.1f} s processor, peak {peak:.0f} MB"
-    )  # noqa: T201
+    )
 
 
 if __name__ == "__main__":
