@@ -6,7 +6,6 @@ within its declared look-back. What it cannot reach it cannot leak.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -145,12 +144,6 @@ class Rows:
             if label in code_of:
                 place_of[code_of[label]] = place
         return place_of[codes[self._index]]
-
-
-@functools.cache
-def no_rows(table: str) -> Columns:
-    """The columns of `table`, each empty."""
-    return History.from_frame(table, frames.empty(table)).values
 
 
 def _newest(history: History, index: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,8 +6,7 @@ the in-memory line agree by construction, and a backtest is the same code as a l
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -74,7 +73,7 @@ def make_range(stage: Stage, plan: Plan, store: Store, request: Request) -> dict
             stamped = _stamp(columns, moment)
             made[table].append(stamped)
             if table in own:
-                own[table].append(stamped)
+                own[table].append(stamped, session)
         request.progress(stage.name, place + 1, len(sessions))
     return {table: history.to_frame(table, parts) for table, parts in made.items()}
 
@@ -85,15 +84,28 @@ def _history(store: Store, read: Read, sessions: pd.DatetimeIndex) -> History:
     return History.from_frame(read.table, frame)
 
 
-def _previous(store: Store, read: Read, session: pd.Timestamp) -> deque[Columns]:
-    """Columns of each earlier session of a kept table, oldest first, at most as many as are read."""
-    first, last = calendar.shift(session, -read.depth), calendar.shift(session, -1)
-    rows = History.from_frame(read.table, store.read(read.table, first, last))
-    parts: deque[Columns] = deque(maxlen=read.lookback + 1)
-    for earlier in calendar.sessions_between(first, last):
-        part = rows.window(earlier, earlier, calendar.as_of(earlier))
-        parts.append({name: part[name] for name in rows.values})
-    return parts
+class _Kept:
+    """The sessions of its own table that a stage looks back on, moved on by one session at a time."""
+
+    def __init__(self, read: Read, values: Columns) -> None:
+        self._read = read
+        self._values = values
+
+    def rows(self, last: pd.Timestamp) -> Rows:
+        """What is kept up to session `last`."""
+        first = calendar.shift(last, -self._read.lookback)
+        return History(self._read.table, self._values).window(first, last, calendar.as_of(last))
+
+    def append(self, made: Columns, session: pd.Timestamp) -> None:
+        """Take up the rows of `session`, and let go of those that no later session looks back on."""
+        oldest = calendar.shift(session, -self._read.lookback).to_datetime64()
+        start = int(np.searchsorted(self._values["session"], oldest))
+        self._values = {name: np.concatenate([old[start:], made[name]]) for name, old in self._values.items()}
+
+
+def _previous(store: Store, read: Read, session: pd.Timestamp) -> _Kept:
+    frame = store.read(read.table, calendar.shift(session, -read.depth), calendar.shift(session, -1))
+    return _Kept(read, History.from_frame(read.table, frame).values)
 
 
 def _visible(stage: Stage, moment: Moment, inputs: Mapping[str, History]) -> dict[str, Rows]:
@@ -112,28 +124,17 @@ def _look_back(stage: Stage, read: Read, moment: Moment, rows: History) -> Rows:
     return window
 
 
-def _kept(stage: Stage, moment: Moment, own: Mapping[str, deque[Columns]]) -> dict[str, Rows]:
+def _kept(stage: Stage, moment: Moment, own: Mapping[str, _Kept]) -> dict[str, Rows]:
     if not stage.keeps:
         return {}
     last = calendar.shift(moment.session, -1)
-    kept = {read.table: _join(read, own[read.table], last) for read in stage.keeps}
+    kept = {read.table: own[read.table].rows(last) for read in stage.keeps}
     if not moment.is_first and not any(len(rows.at(last)) for rows in kept.values()):
         raise MissingStateError(
             f"{stage.name} cannot make {moment.session:%Y-%m-%d}: its own rows of {last:%Y-%m-%d} are missing; "
             f"make the sessions from {last:%Y-%m-%d} on first (fabline backfill --from {last:%Y-%m-%d})"
         )
     return kept
-
-
-def _join(read: Read, parts: Iterable[Columns], last: pd.Timestamp) -> Rows:
-    filled = [part for part in parts if len(part["session"])]
-    values = (
-        {name: np.concatenate([part[name] for part in filled]) for name in filled[0]}
-        if filled
-        else history.no_rows(read.table)
-    )
-    first = calendar.shift(last, -read.lookback)
-    return History(read.table, values).window(first, last, calendar.as_of(last))
 
 
 def _stamp(columns: Columns, moment: Moment) -> Columns:
