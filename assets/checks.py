@@ -131,7 +131,7 @@ def shown(finding: Finding) -> dict[str, dg.MetadataValue]:
 def _figure(value: float | str) -> dg.MetadataValue:
     if isinstance(value, str):
         return dg.MetadataValue.text(value)
-    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
+    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(round(value, 6))
 
 
 def _sessions(bad: list[str]) -> dict[str, dg.MetadataValue]:

@@ -22,7 +22,7 @@ FACES = {
         kinds=_KINDS,
     ),
     "ensemble_intervals": Face(
-        group="intervals",
+        group="ensemble",
         description="The ensemble's own calibrated interval, and whether the one that matured today held.",
         owner=RESEARCH,
         kinds=_KINDS,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-Plot = Callable[[pd.DataFrame], bytes]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Plot = Callable[[pd.DataFrame], "Figure"]
 
 RESEARCH, DATA, TRADING = "team:research", "team:data", "team:trading"
 
@@ -23,7 +27,7 @@ class Face:
     description : one or two sentences that continue the sentence of the line
     owner : who answers for it
     kinds : what it is made with, at most three
-    plot : draws a frame of the table as a PNG, where looking beats reading
+    plot : draws a frame of the table, where looking beats reading
     """
 
     group: str

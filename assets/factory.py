@@ -8,7 +8,7 @@ import pandas as pd
 
 from assets.face import Face
 from assets.failures import translated
-from assets.tables import columns_of, facts, table_type
+from assets.tables import columns_of, facts, facts_by_session, table_type
 from resources.open_home import OpenHome
 from trading import calendar, frames
 from trading.line import Request, make_and_write, make_range, refuse_future
@@ -57,7 +57,8 @@ def _single(
         with translated():
             made = make_range(stage, plan, home.store, request_of(context, home))[table]
         tell_made(context, home, stage.name, {table: made})
-        return dg.Output(made, metadata=facts(made, face))
+        show_sessions(context, home, table, made, face)
+        return dg.Output(made, metadata=facts(made, simulated=home.source.simulated))
 
     return compute
 
@@ -81,7 +82,9 @@ def _together(
             home.after_write(made)
         tell_made(context, home, stage.name, made)
         for table, frame in made.items():
-            yield dg.MaterializeResult(asset_key=table, metadata=facts(frame, faces[table]))
+            show_sessions(context, home, table, frame, faces[table])
+            shown = facts(frame, simulated=home.source.simulated)
+            yield dg.MaterializeResult(asset_key=table, metadata=shown)
 
     return compute
 
@@ -114,6 +117,16 @@ def tell_made(
     """Log what a step has made."""
     keys = context.partition_keys
     home.tell_made(stage, (keys[0], keys[-1]), {table: len(frame) for table, frame in made.items()})
+
+
+def show_sessions(
+    context: dg.AssetExecutionContext, home: OpenHome, table: str, frame: pd.DataFrame, face: Face
+) -> None:
+    """Show at each partition of the run what is its own; what leads up to an inception has no partition."""
+    keys = set(context.partition_keys)
+    for key, shown in facts_by_session(frame, face, simulated=home.source.simulated):
+        if key in keys:
+            context.add_asset_metadata(shown, asset_key=table, partition_key=key)
 
 
 def _spec(table: str, stage: Stage, face: Face) -> dg.AssetSpec:

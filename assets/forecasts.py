@@ -38,15 +38,15 @@ FACES = {
         kinds=("python", "numpy", "deltalake"),
     ),
     "champions": Face(
-        group="training",
-        description="Who speaks for each model and who only challenges. The champions log is the truth; the alias in "
+        group="ensemble",
+        description="Losses decide who speaks for each model and who only challenges. The champions log is the truth; the alias in "
         "MLflow mirrors it. So far the only rule is the calendar.",
         owner=RESEARCH,
         kinds=("python", "mlflow", "sql"),
     ),
     "forecasts": Face(
-        group="forecasts",
-        description="The champions' forecasts with their intervals: one version a model.",
+        group="ensemble",
+        description="The champions' forecasts with their intervals: one version a model speaks in the ensemble.",
         owner=RESEARCH,
         kinds=("python", "numpy", "deltalake"),
     ),

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from assets.face import DATA, Face
-from assets.factory import commit_of, request_of, tell_made
+from assets.factory import commit_of, request_of, show_sessions, tell_made
 from assets.failures import translated
 from assets.tables import columns_of, facts
 from resources.open_home import OpenHome
@@ -45,7 +45,8 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
             separated = arrived_bars(plan, home, request)
             _write("bars", separated, home, commit_of(context, home))
         tell_made(context, home, "bars", {"bars": separated.accepted, "quarantine": separated.quarantined})
-        return dg.MaterializeResult(metadata=_metadata("bars", separated))
+        show_sessions(context, home, "bars", separated.accepted, FACES["bars"])
+        return dg.MaterializeResult(metadata=_metadata(separated, home))
 
     @dg.asset(name="corporate_actions", **_shown("corporate_actions", partitions))
     def corporate_actions(
@@ -56,7 +57,8 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
             separated = arrived_actions(plan, home, request)
             _write("corporate_actions", separated, home, commit_of(context, home))
         tell_made(context, home, "corporate_actions", {"corporate_actions": separated.accepted})
-        return dg.MaterializeResult(metadata=_metadata("corporate_actions", separated))
+        show_sessions(context, home, "corporate_actions", separated.accepted, FACES["corporate_actions"])
+        return dg.MaterializeResult(metadata=_metadata(separated, home))
 
     return [bars, corporate_actions]
 
@@ -105,12 +107,11 @@ def _shown(table: str, partitions: dg.PartitionsDefinition[str]) -> dict[str, ob
     }
 
 
-def _metadata(table: str, separated: Separation) -> dict[str, dg.MetadataValue]:
+def _metadata(separated: Separation, home: OpenHome) -> dict[str, dg.MetadataValue]:
     reasons = separated.quarantined["reason"].value_counts()
     counted = {str(reason): int(count) for reason, count in reasons.items()}
-    shown = facts(separated.accepted, FACES[table])
     return {
-        **shown,
+        **facts(separated.accepted, simulated=home.source.simulated),
         "quarantined": dg.MetadataValue.int(len(separated.quarantined)),
         "reasons": dg.MetadataValue.json(counted),
     }

@@ -21,13 +21,16 @@ def _canvas() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure, *, simulated: bool) -> bytes:
+    """The picture as bytes; one of a simulated market says so."""
+    if simulated:
+        figure.axes[0].set_title("SIMULATED", loc="right", fontsize=8, fontweight="bold", color="#b8741a")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return buffer.getvalue()
 
 
-def equity(frame: pd.DataFrame) -> bytes:
+def equity(frame: pd.DataFrame) -> Figure:
     """Equity of the strategy beside equal weight, in thousands of USD."""
     figure, axes = _canvas()
     start = frame["equity_cents"].iloc[0] / 100_000
@@ -36,10 +39,10 @@ def equity(frame: pd.DataFrame) -> bytes:
     axes.plot(frame["session"], scaled, color="#8d99ae", label="equal weight of the same names")
     axes.set_ylabel("thousand USD")
     axes.legend(frameon=False)
-    return _png(figure)
+    return figure
 
 
-def regimes(frame: pd.DataFrame) -> bytes:
+def regimes(frame: pd.DataFrame) -> Figure:
     """Filtered probabilities of the four regimes, stacked."""
     figure, axes = _canvas()
     columns = list(REGIME_COLOURS)
@@ -48,20 +51,20 @@ def regimes(frame: pd.DataFrame) -> bytes:
     )
     axes.set_ylim(0, 1)
     axes.legend(ncols=4, frameon=False, loc="lower left", fontsize=8)
-    return _png(figure)
+    return figure
 
 
-def ensemble_weights(frame: pd.DataFrame) -> bytes:
+def ensemble_weights(frame: pd.DataFrame) -> Figure:
     """Weight of each model over the sessions."""
     figure, axes = _canvas()
     for model, rows in frame.groupby("model", sort=True):
         axes.plot(rows["session"], rows["weight"], label=str(model))
     axes.set_ylim(0, 1)
     axes.legend(ncols=3, frameon=False)
-    return _png(figure)
+    return figure
 
 
-def coverage(frame: pd.DataFrame) -> bytes:
+def coverage(frame: pd.DataFrame) -> Figure:
     """Share of matured intervals that held, over the last 60 sessions, per horizon."""
     figure, axes = _canvas()
     matured = frame.dropna(subset=["covered"])
@@ -71,10 +74,10 @@ def coverage(frame: pd.DataFrame) -> bytes:
     axes.axhline(0.75, color="#333333", linewidth=0.8)
     axes.set_ylim(0, 1)
     axes.legend(ncols=3, frameon=False, loc="lower left")
-    return _png(figure)
+    return figure
 
 
-def target_weights(frame: pd.DataFrame) -> bytes:
+def target_weights(frame: pd.DataFrame) -> Figure:
     """Target weights, stacked by symbol; what is missing to one is cash."""
     figure, axes = _canvas()
     wide = frame.pivot_table(
@@ -83,4 +86,4 @@ def target_weights(frame: pd.DataFrame) -> bytes:
     axes.stackplot(wide.index, wide.to_numpy().T, labels=list(wide.columns))
     axes.set_ylim(0, 1)
     axes.legend(ncols=5, frameon=False, fontsize=7, loc="upper left")
-    return _png(figure)
+    return figure

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import functools
+from collections.abc import Iterator
 
 import dagster as dg
 import pandas as pd
 
-from assets.face import Face
+from assets import plots
+from assets.face import Face, Plot
+from assets.glossary import meaning
 from trading import frames
 from trading.errors import SchemaError
 
 PLOT_FROM_SESSIONS = 20
+Facts = dict[str, dg.MetadataValue]
 
 
 @functools.cache
@@ -36,25 +40,55 @@ def table_type(table: str) -> dg.DagsterType:
     )
 
 
-def facts(frame: pd.DataFrame, face: Face) -> dict[str, dg.MetadataValue]:
-    """Rows, sessions, symbols and, over enough sessions, the plot."""
+def facts(frame: pd.DataFrame, *, simulated: bool) -> Facts:
+    """What a run has made of a table: rows, sessions, symbols, and whether its market is simulated."""
     sessions = frame["session"].drop_duplicates()
-    shown: dict[str, dg.MetadataValue] = {
-        "dagster/row_count": dg.MetadataValue.int(len(frame)),
-        "sessions": dg.MetadataValue.int(len(sessions)),
+    shown: Facts = {
+        "rows_of_run": dg.MetadataValue.int(len(frame)),
+        "sessions_of_run": dg.MetadataValue.int(len(sessions)),
     }
     if len(frame):
         shown["first_session"] = dg.MetadataValue.text(f"{sessions.min():%Y-%m-%d}")
         shown["last_session"] = dg.MetadataValue.text(f"{sessions.max():%Y-%m-%d}")
     if "symbol" in frame:
         shown["symbols"] = dg.MetadataValue.text(", ".join(sorted(frame["symbol"].unique())))
-    if face.plot is not None and len(sessions) >= PLOT_FROM_SESSIONS:
-        picture = base64.b64encode(face.plot(frame)).decode()
-        shown["plot"] = dg.MetadataValue.md(f"![{face.group}](data:image/png;base64,{picture})")
+    if simulated:
+        shown["market"] = dg.MetadataValue.text("SIMULATED")
     return shown
 
 
+def facts_by_session(frame: pd.DataFrame, face: Face, *, simulated: bool) -> Iterator[tuple[str, Facts]]:
+    """What belongs to one session of a run: its rows, and to the newest one the plot of the whole run.
+
+    Every partition of a run carries the metadata of the run, so a picture there would be kept
+    hundreds of times.
+    """
+    rows = frame["session"].value_counts(sort=False).sort_index()
+    newest = rows.index[-1] if len(rows) else None
+    for session, count in rows.items():
+        shown: Facts = {"dagster/partition_row_count": dg.MetadataValue.int(int(count))}
+        if face.plot is not None and session == newest and len(rows) >= PLOT_FROM_SESSIONS:
+            shown["plot"] = _picture(face.plot, frame, face.group, simulated=simulated)
+        yield f"{session:%Y-%m-%d}", shown
+
+
+def _picture(plot: Plot, frame: pd.DataFrame, name: str, *, simulated: bool) -> dg.MetadataValue:
+    picture = base64.b64encode(plots.png(plot(frame), simulated=simulated)).decode()
+    return dg.MetadataValue.md(f"![{name}](data:image/png;base64,{picture})")
+
+
 def columns_of(table: str) -> dg.TableSchema:
-    """Column names and types for the UI's schema tab."""
-    dtypes = frames.table_of(table).dtypes
-    return dg.TableSchema(columns=[dg.TableColumn(name, dtype) for name, dtype in dtypes.items()])
+    """Names, types, meaning and limits of the columns, for the UI's schema tab."""
+    declared = frames.table_of(table)
+    fields = declared.model.to_schema().columns
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                dtype,
+                description=meaning(table, name),
+                constraints=dg.TableColumnConstraints(nullable=bool(fields[name].nullable)),
+            )
+            for name, dtype in declared.dtypes.items()
+        ]
+    )

@@ -54,7 +54,7 @@ FACES = {
         plot=plots.target_weights,
     ),
     "orders": Face(
-        group="execution",
+        group="portfolio",
         description="The target becomes tomorrow's orders, and what became of the ones that waited.",
         owner=TRADING,
         kinds=_SQL,

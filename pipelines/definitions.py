@@ -23,6 +23,7 @@ from pipelines.sensors import failure_sensor, new_bars_sensor
 from pipelines.wiring import Workshop, band_of, faces_of, limits_of, specs_of
 from resources.notifier import LogNotifier
 from resources.open_home import OpenHome
+from resources.sources import SimulatedSource
 from resources.table_io_manager import TableIOManager
 from trading.errors import HomeError
 from trading.line import Progress, silent
@@ -43,15 +44,10 @@ def definitions_of(workshop: Workshop, *, progress: Progress = silent, wait: boo
 
 
 def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.Definitions:
-    home, plan = workshop.home, workshop.plan
+    home = workshop.home
     partitions = session_partitions(home.inception or DEFAULT_START)
-    faces = faces_of(workshop.settings)
     return dg.Definitions(
-        assets=[
-            *market_assets(plan, partitions),
-            training_asset(plan, specs_of(workshop.settings)),
-            *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
-        ],
+        assets=_assets(workshop, partitions),
         asset_checks=market_checks(limits_of(workshop.settings), band_of(workshop.settings)),
         jobs=line_jobs(),
         schedules=[after_close, quarterly_training],
@@ -60,6 +56,19 @@ def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.De
         executor=dg.in_process_executor,
         loggers={STRUCTURED: structured_logger(home.logs)},
     )
+
+
+def _assets(workshop: Workshop, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
+    """The assets of the line; over a simulated market each of them is tagged so."""
+    plan, faces = workshop.plan, faces_of(workshop.settings)
+    assets = [
+        *market_assets(plan, partitions),
+        training_asset(plan, specs_of(workshop.settings)),
+        *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
+    ]
+    if workshop.settings.source.name != SimulatedSource.name:  # asked without opening it: it may be away
+        return assets
+    return list(dg.map_asset_specs(lambda spec: spec.merge_attributes(tags={"market": "SIMULATED"}), assets))
 
 
 def resources_of(

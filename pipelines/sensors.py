@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import dagster as dg
 import pandas as pd
-from resources.notifier import Notifier
 
 from pipelines.jobs import LINE
 from pipelines.partitions import key_of, range_tags
+from resources.notifier import Notifier
 from trading import calendar
 
 Heads = Callable[[], dict[str, pd.Timestamp]]
@@ -48,7 +48,11 @@ def new_bars_sensor(heads: Heads) -> dg.SensorDefinition:
 def failure_sensor(notifier: Notifier) -> dg.SensorDefinition:
     """A sensor that tells people of a failed run, with its cause."""
 
-    @dg.run_failure_sensor(name="run_failures", description="Report each failed run with its cause.")
+    @dg.run_failure_sensor(
+        name="run_failures",
+        description="Report each failed run with its cause. On from the start: it only writes to the home's log.",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
     def run_failures(context: dg.RunFailureSensorContext) -> None:
         notifier.notify(
             "run_failed",

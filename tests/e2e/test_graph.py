@@ -80,6 +80,36 @@ def test_every_asset_says_what_it_is_who_owns_it_and_where_it_belongs(graph: Ass
     assert all(node.owners and node.kinds and len(node.description or "") > 40 for node in nodes)
 
 
+def test_the_groups_read_from_left_to_right(graph: AssetGraph) -> None:
+    group = {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()}
+    before: dict[str, set[str]] = {name: set() for name in GROUPS}
+    for name, causes in parents(graph).items():
+        before[group[name]] |= {group[cause] for cause in causes} - {group[name]}
+    order = list(TopologicalSorter(before).static_order())  # a circle of groups could not be sorted
+    sentence = [
+        "market",
+        "features",
+        "training",
+        "forecasts",
+        "intervals",
+        "ensemble",
+        "signals",
+        "portfolio",
+    ]
+    assert [name for name in order if name in sentence] == sentence
+    assert order.index("execution") < order.index("performance") < order.index("portfolio")
+
+
+def test_over_a_simulated_market_every_asset_says_so(graph: AssetGraph) -> None:
+    assert {graph.get(key).tags["market"] for key in graph.get_all_asset_keys()} == {"SIMULATED"}
+
+
+def test_over_another_market_no_asset_claims_to_be_simulated(workshop: Workshop) -> None:
+    real = Workshop.of(workshop.home, SMALL.with_value("source.name", "files"))
+    graph = definitions_of(real).resolve_asset_graph()
+    assert not any("market" in graph.get(key).tags for key in graph.get_all_asset_keys())
+
+
 def test_the_trading_session_is_never_taken_apart(graph: AssetGraph) -> None:
     keys = {key.to_user_string() for key in graph.get(dg.AssetKey("fills")).execution_set_asset_keys}
     assert {"fills", "ledger", "positions", "performance", "risk", "target_portfolio", "orders"} <= keys
