@@ -61,7 +61,8 @@ def make_range(stage: Stage, plan: Plan, store: Store, request: Request) -> dict
         If something that the stage reads, or its own previous session, is not there.
     """
     sessions = plan.sessions(stage.name, request.inception, request.first, request.last)
-    inputs = {read.table: _history(store, read, sessions) for read in stage.reads}
+    begins = {read.table: plan.first_session(read.table, request.inception) for read in stage.reads}
+    inputs = {r.table: _history(stage, r, store, sessions, begins[r.table]) for r in stage.reads}
     own = {read.table: _previous(store, read, sessions[0]) for read in stage.keeps}
     start = plan.first_session(stage.name, request.inception)
     made: dict[str, list[Columns]] = {table: [] for table in stage.makes}
@@ -78,10 +79,26 @@ def make_range(stage: Stage, plan: Plan, store: Store, request: Request) -> dict
     return {table: history.to_frame(table, parts) for table, parts in made.items()}
 
 
-def _history(store: Store, read: Read, sessions: pd.DatetimeIndex) -> History:
+def _history(
+    stage: Stage, read: Read, store: Store, sessions: pd.DatetimeIndex, begins: pd.Timestamp
+) -> History:
+    """All rows of a table that any of `sessions` looks back on, without a hole after the table `begins`."""
     first = calendar.shift(sessions[0], -read.depth)
-    frame = store.read(read.table, first, sessions[-1], as_of=calendar.as_of(sessions[-1]), revisions=True)
+    last = calendar.shift(sessions[-1], -read.offset)
+    frame = store.read(read.table, first, last, as_of=calendar.as_of(sessions[-1]), revisions=True)
+    if not frames.table_of(read.table).sparse:
+        expected = calendar.sessions_between(max(first, begins), last)
+        _refuse_holes(stage, read, expected.difference(pd.DatetimeIndex(frame["session"].unique())))
     return History.from_frame(read.table, frame)
+
+
+def _refuse_holes(stage: Stage, read: Read, missing: pd.DatetimeIndex) -> None:
+    if len(missing):
+        raise MissingBarsError(
+            f"{stage.name} looks back on {read.table}, which has no rows in {len(missing)} sessions from "
+            f"{missing[0]:%Y-%m-%d} to {missing[-1]:%Y-%m-%d}; make them first "
+            f"(fabline run --from {missing[0]:%Y-%m-%d})"
+        )
 
 
 class _Kept:

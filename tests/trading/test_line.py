@@ -121,8 +121,18 @@ def test_a_session_without_input_is_an_error_that_names_the_table() -> None:
     late = calendar.shift(INCEPTION, 1)
     store = filled_store(INCEPTION)
     make_and_write(STAGE, PLAN, store, request(INCEPTION, INCEPTION))
-    with pytest.raises(MissingBarsError, match=f"ensemble_skill needs bars at {late:%Y-%m-%d}"):
+    with pytest.raises(MissingBarsError, match=f"ensemble_skill looks back on bars, .* from {late:%Y-%m-%d}"):
         make_range(STAGE, PLAN, store, request(late, late))
+
+
+def test_a_hole_in_a_window_is_an_error_that_names_the_sessions() -> None:
+    store, last = filled_store(INCEPTION), calendar.shift(INCEPTION, 3)
+    make_and_write(STAGE, PLAN, store, request(INCEPTION, INCEPTION))
+    store.write({"bars": bars(last, last)}, last, last, commit={})
+    with pytest.raises(
+        MissingBarsError, match="bars, which has no rows in 2 sessions from 2024-03-04 to 2024-03-05"
+    ):
+        make_range(STAGE, PLAN, store, request(calendar.shift(INCEPTION, 1), last))
 
 
 def test_a_session_cannot_be_made_before_it_decides() -> None:
