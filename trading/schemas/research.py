@@ -144,7 +144,7 @@ class EnsembleIntervals(Frame):
 
 @table("ensemble_skill", key=("session", "timeframe", "horizon"))
 class EnsembleSkill(Frame):
-    """Point-in-time skill of the ensemble's median: the shrunk slope of realized on forecast, in [0, 1]."""
+    """Point-in-time skill of the ensemble's mean: the shrunk slope of realized on it, in [0, 1]."""
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     horizon: Series[np.int64] = pandera.Field(gt=0)

@@ -1,4 +1,7 @@
-"""How much of a forecast to believe: the slope of what happened on what was forecast, shrunk to 0."""
+"""How much of a forecast to believe: the slope of what happened on the forecast mean, shrunk to 0.
+
+Alpha is skill times the same mean, so the slope scales the very number that it was measured on.
+"""
 
 from __future__ import annotations
 

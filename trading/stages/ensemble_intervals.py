@@ -1,4 +1,4 @@
-"""The ensemble's own interval, from its own misses, and how much its median has been worth."""
+"""The ensemble's own interval, from its own misses, and how much its mean has been worth."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from trading.evaluation.coverage import covered
 from trading.frames import HORIZONS, QUANTILES
 from trading.history import Rows
 from trading.interfaces import Floats, Forecast, IntervalCalibrator
+from trading.signals.distribution import mean_of
 from trading.signals.skill import SkillRules, SkillState
 from trading.stages import maturity
 from trading.stages.layout import DAILY, grid, labelled, last_known, same, selected
@@ -101,7 +102,8 @@ def _intervals(
 
 
 def _skill(rows: Rows, matured: Floats, realized: Floats, rules: SkillRules) -> dict[str, NDArray[Any]]:
-    clean = np.where(matured[..., -1] == 0, matured[..., maturity.MEDIAN], np.nan)  # (s, h)
+    # The mean, because alpha is skill times the mean: a slope on anything else would scale another number.
+    clean = np.where(matured[..., -1] == 0, mean_of(matured[..., :-1]), np.nan)  # (s, h)
     before = np.nan_to_num(rows.block(_SKILL, timeframe=(DAILY,), horizon=HORIZONS)[0])  # (h, 4)
     states = [
         SkillState(product, square, realized_square, int(count)).after(

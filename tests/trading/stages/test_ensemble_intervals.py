@@ -5,7 +5,9 @@ import pytest
 from models.intervals.adaptive import AdaptiveConformal
 from trading import calendar
 from trading.errors import UsageError
+from trading.frames import QUANTILES
 from trading.history import History
+from trading.signals.distribution import mean_of
 from trading.stages.ensemble_intervals import ensemble_intervals_stage
 from trading.stages.stage import Outputs
 from trading.testing.stage_rows import fan, frame_of, history_of, made_by
@@ -90,6 +92,16 @@ def test_skill_adds_what_matured_today_to_the_sums_of_yesterday() -> None:
     }
     before = history_of("ensemble_skill", sessions(1, 1), horizon=5, **sums)
     assert skill(ensemble_skill=before).loc[5, "skill"] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_skill_is_the_slope_on_the_very_mean_that_alpha_scales() -> None:
+    # one session: product / square is what happened over the forecast, so it gives the forecast back
+    skewed = fan(0.001, 0.0004) | {"q875": 0.004, "q950": 0.007}
+    said = history_of("ensemble_forecast", sessions(1, 0), symbol="NVDA", horizon=1, models=1, **skewed)
+    made = skill(ensemble_forecast=said).loc[1]
+    mean = float(mean_of(np.array([skewed[name] for name in QUANTILES])))
+    assert mean > 0.0015  # far from the median
+    assert RETURN * made["average_square"] / made["average_product"] == pytest.approx(mean)
 
 
 def test_contaminated_forecasts_are_no_skill_but_calibrate() -> None:
