@@ -1,6 +1,7 @@
 """Assets from stages: the declaration gives dependencies, types and look-backs, the face the rest."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -55,7 +56,9 @@ def _single(
     )
     def compute(context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]) -> dg.Output[Any]:
         with translated():
-            made = make_range(stage, plan, home.store, request_of(context, home))[table]
+            made = make_range(stage, plan, home.store, through_head(request_of(context, home), stage, home))[
+                table
+            ]
         tell_made(context, home, stage.name, {table: made})
         show_sessions(context, home, table, made, face)
         return dg.Output(made, metadata=facts(made, simulated=home.source.simulated))
@@ -76,9 +79,8 @@ def _together(
         context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with translated():
-            made = make_and_write(
-                stage, plan, home.store, request_of(context, home), commit_of(context, home)
-            )
+            request = through_head(request_of(context, home), stage, home)
+            made = make_and_write(stage, plan, home.store, request, commit_of(context, home))
             home.after_write(made)
         tell_made(context, home, stage.name, made)
         for table, frame in made.items():
@@ -104,6 +106,16 @@ def request_of(context: dg.AssetExecutionContext, home: OpenHome) -> Request:
     refuse_future(last, home.clock())
     inception = home.inception(first)
     return Request(inception, first, last, home.models(), home.progress)
+
+
+def through_head(request: Request, stage: Stage, home: OpenHome) -> Request:
+    """The range, extended to the last session that the stage has made.
+
+    Later sessions rest on earlier ones, so a session that is made again makes those after it again.
+    """
+    table = next(name for name in stage.makes if not frames.table_of(name).sparse or name == stage.makes[-1])
+    later = home.store.read(table, calendar.shift(request.last, 1))["session"]
+    return replace(request, last=later.max()) if len(later) else request
 
 
 def commit_of(context: dg.AssetExecutionContext, home: OpenHome) -> dict[str, str]:

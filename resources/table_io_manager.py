@@ -31,12 +31,13 @@ class TableIOManager(dg.IOManager):
         self._settings_digest = settings_digest
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
-        """Write `obj`, which holds the sessions of the run's range and no other."""
+        """Write `obj`: the sessions of the run's range, and those after it that were made again with them."""
         table = context.asset_key.path[-1]
         keys = context.asset_partition_keys
         first = self._made_from(table, calendar.session_of(keys[0]))
+        last = max(calendar.session_of(keys[-1]), obj["session"].max())
         commit = {"run_id": context.run_id, "settings": self._settings_digest}
-        self._store.write({table: obj}, first, calendar.session_of(keys[-1]), commit=commit)
+        self._store.write({table: obj}, first, last, commit=commit)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Rows of the run's range, and of as many sessions before it as the input's metadata asks for.

@@ -41,7 +41,9 @@ def test_making_a_range_again_changes_nothing(made_session_by_session: Workshop)
     assert different(before, after) == []
 
 
-def test_running_past_the_head_changes_no_earlier_row(tmp_path: Path, tables_of_range: dict[str, pa.Table]) -> None:
+def test_running_past_the_head_changes_no_earlier_row(
+    tmp_path: Path, tables_of_range: dict[str, pa.Table]
+) -> None:
     workshop = workshop_at(tmp_path / "home")
     materialise(workshop, FIRST, calendar.shift(LAST, -2))
     materialise(workshop, calendar.shift(LAST, -1), LAST)
@@ -49,3 +51,16 @@ def test_running_past_the_head_changes_no_earlier_row(tmp_path: Path, tables_of_
     in_two_runs = arrow_tables(opened.store, tuple(tables_of_range))
     opened.store.close()
     assert different(in_two_runs, tables_of_range) == []
+
+
+def test_a_session_made_again_from_other_bars_makes_the_later_ones_again(tmp_path: Path) -> None:
+    workshop = workshop_at(tmp_path / "home")
+    materialise(workshop, FIRST, calendar.shift(FIRST, 2))
+    opened = workshop.open()
+    before = opened.store.read("performance")
+    performance = before.assign(equity_cents=before["equity_cents"] // 2)
+    opened.store.write({"performance": performance}, FIRST, calendar.shift(FIRST, 2), commit={})
+    materialise(workshop, calendar.shift(FIRST, 1), calendar.shift(FIRST, 1), select="performance+")
+    after = opened.store.read("performance")
+    opened.store.close()
+    assert list(after["equity_cents"][1:]) == list(before["equity_cents"][1:])
