@@ -30,12 +30,16 @@ _DAYS = ("trained_through", "live_from", "champion_from", "retired", "data_throu
 
 @dataclass(frozen=True)
 class Logged:
-    """A version as it was logged: the version, its metrics, how to build its forecaster, its weights."""
+    """A version as it was logged: the version, its metrics, how to build its forecaster, its weights.
+
+    `sequence` grows with each version of a model that is logged.
+    """
 
     version: ModelVersion
     metrics: Mapping[str, float]
     forecaster: Mapping[str, Any]
     weights: Path
+    sequence: int
 
 
 class VersionFolder:
@@ -50,15 +54,21 @@ class VersionFolder:
         self.root = Path(root)
 
     def log(self, version: ModelVersion, forecaster: Forecaster, metrics: Mapping[str, float]) -> None:
-        """Record a version once; the same digest again changes nothing."""
+        """Record a version; the last one of its quarter again changes nothing, an older one becomes the last."""
+        known = self.logged(version.model)
+        quarter = [one.version.version for one in known if one.version.live_from == version.live_from]
+        if quarter[-1:] == [version.version]:
+            return
+        sequence = 1 + max((one.sequence for one in known), default=0)
         target = self.root / version.model / version.version
         if target.exists():
+            write_atomically(target / FACTS, _written(version, metrics, forecaster, sequence))
             return
         draft = target.with_name(f".{version.version}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         write_atomically(draft / WEIGHTS, forecaster.to_bytes())
-        write_atomically(draft / FACTS, _written(version, metrics, forecaster))
+        write_atomically(draft / FACTS, _written(version, metrics, forecaster, sequence))
         try:
             draft.rename(target)
         except OSError:  # another process was first, with the same digest and so the same content
@@ -69,13 +79,13 @@ class VersionFolder:
         return tuple(sorted({path.parent.parent.name for path in self.root.glob(f"*/[!.]*/{FACTS}")}))
 
     def versions(self, model: str) -> tuple[ModelVersion, ...]:
-        """All versions of `model`, ordered by `live_from`."""
+        """All versions of `model`, ordered by `live_from`; those of one quarter as they were logged."""
         return tuple(logged.version for logged in self.logged(model))
 
     def logged(self, model: str) -> tuple[Logged, ...]:
-        """All versions of `model` with what was logged of them, ordered by `live_from`."""
+        """All versions of `model` with what was logged of them, in the same order."""
         found = [_read(path) for path in (self.root / model).glob(f"[!.]*/{FACTS}")]
-        return tuple(sorted(found, key=lambda logged: _order(logged.version)))
+        return tuple(sorted(found, key=_order))
 
     def load(self, version: ModelVersion, prototype: Forecaster) -> Forecaster:
         """The forecaster of `version`.
@@ -134,10 +144,13 @@ def description_of(forecaster: Forecaster) -> dict[str, Any]:
     return {"class": f"{kind.__module__}:{kind.__qualname__}", "settings": kept}
 
 
-def _written(version: ModelVersion, metrics: Mapping[str, float], forecaster: Forecaster) -> str:
+def _written(
+    version: ModelVersion, metrics: Mapping[str, float], forecaster: Forecaster, sequence: int
+) -> str:
     days = {name: _day(getattr(version, name)) for name in _DAYS}
     facts = {"model": version.model, "version": version.version, **days, "facts": dict(version.facts)}
-    content = {**facts, "metrics": dict(metrics), "forecaster": description_of(forecaster)}
+    made = {"metrics": dict(metrics), "forecaster": description_of(forecaster), "sequence": sequence}
+    content = {**facts, **made}
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
@@ -146,15 +159,15 @@ def _read(path: Path) -> Logged:
         raw = json.loads(path.read_text(encoding="utf-8"))
         days = {name: None if raw[name] is None else pd.Timestamp(raw[name]).as_unit("us") for name in _DAYS}
         version = ModelVersion(raw["model"], raw["version"], **days, facts=raw["facts"])
+        return Logged(version, raw["metrics"], raw["forecaster"], path.with_name(WEIGHTS), raw["sequence"])
     except (ValueError, KeyError) as error:
         raise UsageError(
             f"{path} is not a model version ({error}); delete its folder and train again"
         ) from None
-    return Logged(version, raw["metrics"], raw["forecaster"], path.with_name(WEIGHTS))
 
 
-def _order(version: ModelVersion) -> tuple[pd.Timestamp, str]:
-    return (version.live_from or pd.Timestamp.min, version.version)
+def _order(logged: Logged) -> tuple[pd.Timestamp, int]:
+    return (logged.version.live_from or pd.Timestamp.min, logged.sequence)
 
 
 def _day(session: pd.Timestamp | None) -> str | None:

@@ -342,11 +342,11 @@ class ModelRegistry(Protocol):
     """Where versions live. The champions table is the truth; aliases mirror it."""
 
     def log(self, version: ModelVersion, forecaster: Forecaster, metrics: Mapping[str, float]) -> None:
-        """Record a trained version once; the same digest again changes nothing."""
+        """Record a version; the last one of its quarter again changes nothing, an older one becomes the last."""
         ...
 
     def versions(self, model: str) -> tuple[ModelVersion, ...]:
-        """All versions of `model`, ordered by `live_from`."""
+        """All versions of `model`, ordered by `live_from`; those of one quarter as they were logged."""
         ...
 
     def load(self, version: ModelVersion, prototype: Forecaster) -> Forecaster:

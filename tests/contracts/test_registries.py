@@ -1,5 +1,6 @@
 """What every model registry must do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,22 @@ def test_versions_are_ordered_by_the_session_from_which_they_speak(registry: Mod
     for number in (2, 0, 3, 1):
         registry.log(version(number), fitted(0.1), {})
     assert [v.version for v in registry.versions("ar1")] == ["digest0", "digest1", "digest2", "digest3"]
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a"), ("a", "b", "a"), ("b", "a", "b", "b")])
+def test_of_versions_of_one_quarter_the_one_logged_last_comes_last(
+    registry: ModelRegistry, order: tuple[str, ...]
+) -> None:
+    for name in order:
+        registry.log(replace(version(1), version=name), fitted(0.1), {})
+    expected = sorted("ab", key="".join(order).rindex)
+    assert [v.version for v in registry.versions("ar1")] == expected
+
+
+def test_a_zero_shot_model_s_versions_come_as_they_were_logged(registry: ModelRegistry) -> None:
+    for name in ("c", "a", "b"):
+        registry.log(ModelVersion("random_walk", name, None, None, None, None), RandomWalk(), {})
+    assert [v.version for v in registry.versions("random_walk")] == ["c", "a", "b"]
 
 
 def test_models_keep_apart(registry: ModelRegistry) -> None:

@@ -18,14 +18,19 @@ class MemoryRegistry:
         self._champions: dict[str, str] = {}
 
     def log(self, version: ModelVersion, forecaster: Forecaster, metrics: Mapping[str, float]) -> None:
-        """Record a version once; the same digest again changes nothing."""
+        """Record a version; the last one of its quarter again changes nothing, an older one becomes the last."""
         del metrics
-        self._logged.setdefault((version.model, version.version), (version, forecaster.to_bytes()))
+        key = (version.model, version.version)
+        quarter = [
+            known.version for known in self.versions(version.model) if known.live_from == version.live_from
+        ]
+        if quarter[-1:] != [version.version]:
+            self._logged[key] = self._logged.pop(key, (version, forecaster.to_bytes()))
 
     def versions(self, model: str) -> tuple[ModelVersion, ...]:
-        """All versions of `model`, ordered by `live_from`."""
+        """All versions of `model`, ordered by `live_from`; those of one quarter as they were logged."""
         mine = (version for version, _ in self._logged.values() if version.model == model)
-        return tuple(sorted(mine, key=lambda v: (v.live_from or pd.Timestamp.min, v.version)))
+        return tuple(sorted(mine, key=lambda v: v.live_from or pd.Timestamp.min))  # stable
 
     def load(self, version: ModelVersion, prototype: Forecaster) -> Forecaster:
         """The forecaster of `version`; VersionMissingError if it was never logged."""
