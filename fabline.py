@@ -91,6 +91,7 @@ def explain(fill: str = "last", home: str | Path | None = None) -> Explanation:
         If no fill fits; names the nearest.
     """
     from pipelines.cli.explain import Explanation, chain
-    from pipelines.environment import home_path
+    from pipelines.environment import home_path, market_line
 
-    return Explanation(chain(home_path() if home is None else Path(home), fill))
+    folder = home_path() if home is None else Path(home)
+    return Explanation(chain(folder, fill), market_line(folder))

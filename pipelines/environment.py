@@ -78,6 +78,12 @@ def open_store(path: Path) -> HomeStore:
     return store_at(home.tables, database_of(home), create=False)
 
 
+def market_line(path: Path) -> str:
+    """What a person is told above the rows of the home at `path`; empty over a real market."""
+    simulated = Home.open(path).facts.source.get("simulated") == "true"
+    return "SIMULATED: prices made up by a program" if simulated else ""
+
+
 def open_or_create(path: Path) -> Home:
     """The home at `path`, made with the repository's dagster.yaml if there is none."""
     template = ROOT / "dagster.yaml"

@@ -16,7 +16,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from pipelines import settings
-from pipelines.environment import open_store
+from pipelines.environment import market_line, open_store
 from pipelines.wiring import plan_of
 from trading.errors import UsageError
 from trading.monitoring.explain import Step, Value, explain_fill
@@ -34,7 +34,10 @@ def explain(home: Path, fill: str, format_: Literal["tree", "json"] = "tree") ->
     if format_ == "json":
         print(json.dumps(step.as_dict(), indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201 - the answer
         return
-    Console(highlight=False).print(tree(step))
+    console = Console(highlight=False)
+    if said := market_line(home):
+        console.print(said, style="bold yellow")
+    console.print(tree(step))
 
 
 def chain(home: Path, fill: str) -> Step:
@@ -47,9 +50,10 @@ def chain(home: Path, fill: str) -> Step:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The chain behind a fill, as a notebook shows it."""
+    """The chain behind a fill, as a notebook shows it, under a line on a simulated market."""
 
     step: Step
+    heading: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The chain as plain values."""
@@ -58,6 +62,8 @@ class Explanation:
     def __str__(self) -> str:
         """The chain as a tree of text."""
         page = io.StringIO()
+        if self.heading:
+            page.write(f"{self.heading}\n")
         Console(file=page, width=_PAGE_WIDTH, highlight=False, color_system=None).print(tree(self.step))
         return page.getvalue()
 

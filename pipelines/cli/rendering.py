@@ -19,8 +19,12 @@ ROWS_ON_A_SCREEN = 60
 SIGNIFICANT_DIGITS = 6
 
 
-def write(frame: pd.DataFrame, format_: str, output: Path | None) -> None:
+def write(frame: pd.DataFrame, format_: str, output: Path | None, *, heading: str = "") -> None:
     """Write `frame` in a format to a file, or to standard output.
+
+    Parameters
+    ----------
+    heading : a line above a table for people; machines never get it
 
     Raises
     ------
@@ -30,6 +34,8 @@ def write(frame: pd.DataFrame, format_: str, output: Path | None) -> None:
     if format_ == "parquet" and output is None and sys.stdout.isatty():
         raise UsageError("Parquet is no text for a terminal; add --output FILE or redirect it")
     payload = _ENCODERS[format_](frame)
+    if heading and format_ == "table":
+        payload = f"{heading}\n".encode() + payload
     if output is None:
         sys.stdout.buffer.write(payload)
         sys.stdout.buffer.flush()

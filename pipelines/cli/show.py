@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.cli import dates, rendering
-from pipelines.environment import open_store
+from pipelines.environment import market_line, open_store
 from resources.clock import now
 from resources.store import HomeStore
 from trading import frames
@@ -43,14 +43,14 @@ def show_tables(home: Path, format_: str, output: Path | None, *, narrowed: bool
         raise UsageError("--from, --to, --symbol, --as-of and --version need a table: fabline show TABLE ...")
     with closing(open_store(home)) as store:
         tables = store.tables()
-    rendering.write(tables, format_, output)
+    rendering.write(tables, format_, output, heading=market_line(home))
 
 
 def show_table(home: Path, view: View, format_: str, output: Path | None) -> None:
     """Write the rows of a view."""
     with closing(open_store(home)) as store:
         rows = rows_of(store, view, now())
-    rendering.write(rows, format_, output)
+    rendering.write(rows, format_, output, heading=market_line(home))
 
 
 def rows_of(store: HomeStore, view: View, now: pd.Timestamp) -> pd.DataFrame:

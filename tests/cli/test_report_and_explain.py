@@ -91,6 +91,7 @@ def test_explain_prints_a_tree(ran: Path, capsys: pytest.CaptureFixture[str]) ->
     text = capsys.readouterr().out
     assert f"sold 4 {fill['symbol']}" in text or f"bought 10 {fill['symbol']}" in text
     assert "timesfm-v1" in text
+    assert text.startswith("SIMULATED: prices made up by a program\n")
 
 
 def test_explain_as_json_is_only_json(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,6 +131,7 @@ def test_a_notebook_gets_the_tree_and_the_values(ran: Path) -> None:
 
     assert why.as_dict()["table"] == "fills"
     assert repr(why) == str(why)
+    assert str(why).startswith("SIMULATED")
 
 
 def test_a_notebook_is_told_what_is_wrong(ran: Path) -> None:

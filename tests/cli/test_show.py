@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pipelines.cli.main import status_of
+from resources.home import Home
 from trading.testing.example_rows import example
 
 
@@ -118,3 +119,26 @@ def test_showing_changes_nothing(home: Path, capsysbinary: pytest.CaptureFixture
     shown(capsysbinary, home, "bars")
 
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+@pytest.mark.parametrize("table", [[], ["bars"]])
+def test_people_are_told_above_the_rows_that_the_market_is_made_up_and_machines_are_not(
+    table: list[str], home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    said: dict[str, bytes] = {}
+    Home.open(home).fix_source({"name": "simulated", "simulated": "true"})
+    for format_ in ("table", "csv", "json"):
+        assert status_of(["show", *table, "--format", format_, "--home", str(home)]) == 0
+        said[format_] = capsysbinary.readouterr().out
+
+    assert said["table"].startswith(b"SIMULATED: prices made up by a program\n")
+    assert b"SIMULATED" not in said["csv"] + said["json"]
+
+
+def test_a_real_market_is_not_called_simulated(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    Home.open(home).fix_source({"name": "files", "simulated": "false"})
+    assert status_of(["show", "--home", str(home)]) == 0
+
+    assert b"SIMULATED" not in capsysbinary.readouterr().out
