@@ -34,8 +34,10 @@ _VIEWS = str(Path(__file__).parent / "datadocs_views")
 _SITE = "Fabline"
 
 
-def publish(results: Sequence[Any], folder: Path, run: str) -> Path:
+def publish(results: Sequence[Any], folder: Path, run: str, *, simulated: bool = False) -> Path:
     """Add validation results to the site in `folder`, drop the oldest, and give its first page.
+
+    Every page that is written says so where the market is `simulated`.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def publish(results: Sequence[Any], folder: Path, run: str) -> Path:
     """
     try:
         with _alone(folder):
-            context = _context(folder.absolute())
+            context = _context(folder.absolute(), simulated=simulated)
             keys = [_store(context, result, run) for result in results]
             _forget(context)
             context.build_data_docs(resource_identifiers=[key for pair in keys for key in pair])
@@ -71,10 +73,17 @@ class WholeFiles(TupleFilesystemStoreBackend):
 class PageView(DefaultJinjaPageView):
     """The page of a suite or a result, with our templates before the library's of the same name."""
 
-    def __init__(self, custom_styles_directory: object = None, custom_views_directory: object = None) -> None:
+    def __init__(
+        self,
+        custom_styles_directory: object = None,
+        custom_views_directory: object = None,
+        *,
+        simulated: bool = False,
+    ) -> None:
         del custom_styles_directory, custom_views_directory
         super().__init__(custom_views_directory=_VIEWS)
         self.env.loader.loaders.reverse()
+        self.env.globals["simulated"] = simulated
 
 
 class IndexView(PageView, DefaultJinjaIndexPageView):
@@ -92,13 +101,13 @@ def _alone(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_UN)  # a child that was forked meanwhile keeps the file open
 
 
-def _context(folder: Path) -> Any:
+def _context(folder: Path, *, simulated: bool) -> Any:
     def files(name: str = "") -> dict[str, Any]:
         place = {"module_name": __name__, "class_name": "WholeFiles", "base_directory": str(folder / name)}
         return {**place, "suppress_store_backend_id": True}
 
     def section(view: str) -> dict[str, Any]:
-        return {"view": {"module_name": __name__, "class_name": view}}
+        return {"view": {"module_name": __name__, "class_name": view, "simulated": simulated}}
 
     site = {
         "class_name": "SiteBuilder",

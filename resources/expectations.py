@@ -130,12 +130,13 @@ def validate_features(frame: pd.DataFrame) -> Verdict:
     return _verdict("features", frame, [_run("features", frame, expectations)])
 
 
-def write_data_docs(verdicts: Iterable[Verdict], folder: Path, *, run: str) -> Path:
+def write_data_docs(verdicts: Iterable[Verdict], folder: Path, *, run: str, simulated: bool = False) -> Path:
     """Add verdicts to the Data Docs in `folder`, and give the page to open.
 
     Parameters
     ----------
     run : the name under which the results are listed, such as the sessions of the run
+    simulated : whether the market is made up, which every page then says
 
     Raises
     ------
@@ -145,7 +146,8 @@ def write_data_docs(verdicts: Iterable[Verdict], folder: Path, *, run: str) -> P
     from resources import datadocs
 
     with _ONE_AT_A_TIME:
-        return datadocs.publish([result for verdict in verdicts for result in verdict.results], folder, run)
+        results = [result for verdict in verdicts for result in verdict.results]
+        return datadocs.publish(results, folder, run, simulated=simulated)
 
 
 def _verdict(table: str, frame: pd.DataFrame, results: list[Any]) -> Verdict:

@@ -78,6 +78,16 @@ def test_every_link_within_the_site_leads_somewhere(tmp_path: Path, good: Verdic
             assert link.startswith("https://greatexpectations.io") or (page.parent / link).resolve().is_file()
 
 
+def test_every_page_of_a_simulated_market_says_so_and_none_of_a_real_one(
+    tmp_path: Path, good: Verdict
+) -> None:
+    for name, simulated in (("made_up", True), ("real", False)):
+        write_data_docs([good], tmp_path / name, run="good", simulated=simulated)
+
+    assert all("SIMULATED" in path.read_text() for path in pages(tmp_path / "made_up"))
+    assert not [path for path in pages(tmp_path / "real") if "SIMULATED" in path.read_text()]
+
+
 def test_writing_the_same_again_changes_nothing(tmp_path: Path, good: Verdict) -> None:
     write_data_docs([good], tmp_path, run="good")
     before = pages(tmp_path)
