@@ -47,7 +47,7 @@ class HomeFacts:
     format : of the home's files
     created_by : version of Fabline that made it
     inception : first session that trades, as YYYY-MM-DD
-    source : facts of the market data (name, basis, simulated, seed ...), which never change
+    source : facts of the market data (name, basis, seed or folder ...), which never change
     settings : digest of the settings that change numbers
     """
 
@@ -195,15 +195,19 @@ class Home:
         self._write(replace(self.facts, inception=f"{session:%Y-%m-%d}"))
         return session
 
-    def fix_source(self, source: Mapping[str, str], *, rebuild: bool = False) -> None:
-        """Bind the home to one source of market data; HomeError if it is bound to another."""
-        facts = self.facts
-        if facts.source and dict(facts.source) != dict(source) and not rebuild:
+    def check_source(self, source: Mapping[str, str]) -> None:
+        """HomeError if the home is bound to another source: bars are never taken back, not by a rebuild."""
+        bound = self.facts.source
+        if bound and dict(bound) != dict(source):
             raise HomeError(
-                f"this home holds data of {_spelled(facts.source)}, not of {_spelled(source)}; two markets "
-                f"never mix: use another FABLINE_HOME, or --rebuild"
+                f"this home holds data of {_spelled(bound)}, not of {_spelled(source)}; two markets never "
+                f"mix, not even with --rebuild: undo the change of source.*, or use another FABLINE_HOME"
             )
-        self._write(replace(facts, source=dict(source)))
+
+    def fix_source(self, source: Mapping[str, str]) -> None:
+        """Bind the home to one source of market data; HomeError if it is bound to another."""
+        self.check_source(source)
+        self._write(replace(self.facts, source=dict(source)))
 
     def fix_settings(self, digest: str, *, rebuild: bool = False) -> None:
         """Bind the home to settings that change numbers; HomeError if it was made with others."""

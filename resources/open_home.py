@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from resources.home import Home
 from resources.notifier import Notifier
 from resources.registry import MlflowRegistry, MovedAlias
+from resources.sources import FilesSource, SimulatedSource
 from resources.store import HomeStore
 from trading.interfaces import Clock, MarketDataSource, ModelRegistry
 from trading.line import Progress, silent
@@ -90,5 +91,10 @@ class OpenHome:
 
 
 def source_facts(source: MarketDataSource) -> dict[str, str]:
-    """What binds a home to one source."""
-    return {"name": source.name, "basis": source.basis, "simulated": str(source.simulated).lower()}
+    """What binds a home to one source: everything that decides which bars it gives."""
+    facts = {"name": source.name, "basis": source.basis, "simulated": str(source.simulated).lower()}
+    if isinstance(source, SimulatedSource):
+        facts |= {"seed": str(source.market.options.seed), "edge": source.market.options.edge}
+    if isinstance(source, FilesSource):
+        facts |= {"folder": str(source.folder.resolve())}
+    return facts

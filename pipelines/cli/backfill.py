@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines import environment, settings
-from pipelines.cli.run import checked_range, make, reach_of
+from pipelines.cli.run import check_source, checked_range, make, reach_of
 from pipelines.ranges import Asked, Reach
 from pipelines.wiring import Workshop
 from trading import calendar
@@ -24,6 +24,7 @@ def backfill(
     """
     asked = Asked(first, last)
     wanted = settings.load(path).settings
+    check_source(path, wanted)
     reach = reach_of(path)
     if reach.inception is not None and first and calendar.session_of(first) < reach.inception and not rebuild:
         raise UsageError(

@@ -37,7 +37,13 @@ def set_value(home: Path, key: str, text: str) -> None:
         None,
         loaded.settings.digest(),
     ):
-        typer.echo("this home was made with other settings: the next run needs --rebuild, or another home")
+        typer.echo(f"this home was made with other settings: {_remedy(key)}")
+
+
+def _remedy(key: str) -> str:
+    if key.startswith("source."):
+        return "a home keeps its market, so undo this or use another home"
+    return "the next run needs --rebuild, or another home"
 
 
 def _places(home: Path) -> list[tuple[str, str, str]]:

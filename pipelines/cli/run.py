@@ -15,6 +15,7 @@ from pipelines.settings import Settings
 from pipelines.wiring import Workshop, plan_of, source_of
 from resources import clock as wall
 from resources.home import Home
+from resources.open_home import source_facts
 from trading.errors import HomeError
 from trading.ingest import require_history
 from trading.line import refuse_future
@@ -38,6 +39,7 @@ def run(
     asked = Asked(first, last, sessions)
     overrides = overrides_of(source, data, seed)
     wanted = settings.load(path, overrides).settings
+    check_source(path, wanted)
     begin, end = checked_range(wanted, asked, reach_of(path))
     home = environment.open_or_create(path)
     with home.writing(f"fabline run --from {begin:%Y-%m-%d} --to {end:%Y-%m-%d}", wait=wait):
@@ -64,6 +66,12 @@ def overrides_of(source: str | None, data: Path | None, seed: int | None) -> dic
         "source.seed": seed,
     }
     return {name: value for name, value in named.items() if value is not None}
+
+
+def check_source(path: Path, wanted: Settings) -> None:
+    """HomeError if the home at `path` holds another market than the settings name."""
+    if (path / "home.json").exists():
+        Home.open(path).check_source(source_facts(source_of(wanted)))
 
 
 def checked_range(wanted: Settings, asked: Asked, reach: Reach) -> tuple[pd.Timestamp, pd.Timestamp]:

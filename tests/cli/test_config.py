@@ -87,8 +87,11 @@ def test_a_change_that_a_made_home_does_not_follow_is_announced(
     home = new_home("home")
     Home.open(home).fix_settings(settings.load(home).settings.digest())
 
-    assert status_of(["config", "set", "source.seed", "8", "--home", str(home)]) == 0
+    assert status_of(["config", "set", "burn_in_sessions", "250", "--home", str(home)]) == 0
     assert "needs --rebuild, or another home" in capsys.readouterr().out
 
-    assert status_of(["config", "set", "source.seed", "7", "--home", str(home)]) == 0
+    assert status_of(["config", "set", "burn_in_sessions", "300", "--home", str(home)]) == 0
     assert "--rebuild" not in capsys.readouterr().out
+
+    assert status_of(["config", "set", "source.seed", "8", "--home", str(home)]) == 0
+    assert "undo this or use another home" in capsys.readouterr().out
