@@ -11,7 +11,7 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 EXPERIMENT = "training"
-VERSION_TAG, ALIAS_TAG = "fabline.version", "fabline.champion"
+VERSION_TAG, ALIAS_TAG, MARKET_TAG = "fabline.version", "fabline.champion", "market"
 CHANNELS = ("log_return", "volatility_21")
 EXAMPLE_SESSIONS, EXAMPLE_SYMBOLS = 64, ("AMD", "NVDA")
 
@@ -50,10 +50,12 @@ class MlflowRegistry(VersionFolder):
     ----------
     models : the home's `models`, where versions live
     mlflow : the home's `mlflow`, where MLflow's database and artifacts are
+    simulated : whether the home's market is made up, which every run then says in a tag
     """
 
-    def __init__(self, models: str | Path, mlflow: str | Path) -> None:
+    def __init__(self, models: str | Path, mlflow: str | Path, *, simulated: bool = False) -> None:
         super().__init__(models)
+        self._tags = {MARKET_TAG: "SIMULATED"} if simulated else {}
         self._mlflow = Path(mlflow).absolute()
 
     @property
@@ -91,7 +93,7 @@ class MlflowRegistry(VersionFolder):
         known = _digests(client, model)
         for logged in self.logged(model):
             if logged.version.version not in known:
-                _mirror_version(client, self._experiment(client), logged)
+                _mirror_version(client, self._experiment(client), logged, self._tags)
 
     def _mirror_alias(self, client: MlflowClient, model: str) -> MovedAlias | None:
         """Point MLflow's alias where ours points, unless somebody else moved it."""
@@ -154,24 +156,24 @@ def _digests(client: MlflowClient, model: str) -> dict[str, str]:
     return {v.tags[VERSION_TAG]: str(v.version) for v in found if VERSION_TAG in v.tags}
 
 
-def _mirror_version(client: MlflowClient, experiment: str, logged: Logged) -> None:
+def _mirror_version(client: MlflowClient, experiment: str, logged: Logged, market: Mapping[str, str]) -> None:
     """One version: its run with parameters, metrics and model, then the registered version with its tags."""
     import mlflow
 
     version = logged.version
-    run = _run_of(client, experiment, logged)
+    run = _run_of(client, experiment, logged, market)
     for name, value in _parameters(logged).items():
         client.log_param(run, name, value)
     for name, metric in logged.metrics.items():
         client.log_metric(run, name, metric)
     with mlflow.start_run(run_id=run):
         info = _log_model(logged)
-    tags = {VERSION_TAG: version.version, **_ranges(logged)}
+    tags = {VERSION_TAG: version.version, **_ranges(logged), **market}
     client.create_model_version(version.model, info.model_uri, run_id=run, tags=tags)
     client.set_terminated(run)
 
 
-def _run_of(client: MlflowClient, experiment: str, logged: Logged) -> str:
+def _run_of(client: MlflowClient, experiment: str, logged: Logged, market: Mapping[str, str]) -> str:
     """The run of a version, which a killed mirror may have begun."""
     digest = logged.version.version
     begun = client.search_runs([experiment], f"tags.`{VERSION_TAG}` = '{digest}'", max_results=1)
@@ -179,7 +181,7 @@ def _run_of(client: MlflowClient, experiment: str, logged: Logged) -> str:
         return str(begun[0].info.run_id)
     through = logged.version.trained_through
     name = f"{logged.version.model} {'zero-shot' if through is None else f'{through:%Y-%m-%d}'}"
-    tags = {VERSION_TAG: digest, **{f"fabline.{k}": v for k, v in logged.version.facts.items()}}
+    tags = {VERSION_TAG: digest, **{f"fabline.{k}": v for k, v in logged.version.facts.items()}, **market}
     return str(client.create_run(experiment, tags=tags, run_name=name).info.run_id)
 
 

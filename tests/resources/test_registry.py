@@ -96,7 +96,20 @@ def test_each_training_is_a_run_with_parameters_metrics_and_data_range(registry:
     assert run.data.params["trained_through"] == "2023-04-03"
     assert run.data.metrics == {"pinball": 0.25}
     assert run.data.tags["fabline.code_version"] == "1"
+    assert "market" not in run.data.tags
     assert (run.info.run_name, run.info.status) == ("ar1 2023-04-03", "FINISHED")
+
+
+@pytest.mark.usefixtures("registry")
+def test_over_a_simulated_market_each_run_and_version_says_so(tmp_path: Path) -> None:
+    simulated = MlflowRegistry(tmp_path / "models", tmp_path / "mlflow", simulated=True)
+    simulated.mirror()
+    with simulated._client() as client:
+        experiment = client.get_experiment_by_name("training").experiment_id
+        runs = client.search_runs([experiment], "tags.market = 'SIMULATED'")
+        versions = client.search_model_versions("name = 'ar1'")
+    assert len(runs) == 2
+    assert [found.tags["market"] for found in versions] == ["SIMULATED"] * 2
 
 
 def test_mirroring_again_changes_nothing(registry: MlflowRegistry) -> None:
