@@ -6,6 +6,7 @@ which home. Settings are read when the definitions load: after a change, reload 
 
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 
 import dagster as dg
 import pandas as pd
@@ -79,9 +80,9 @@ def resources_of(
     @dg.resource(description="The home: its store, source and model registry, held by one run at a time.")
     def open_home(context: dg.InitResourceContext) -> Iterator[OpenHome]:
         run_id = context.run.run_id if context.run is not None else ""
-        with workshop.open(progress).held("a Dagster run", run_id, wait=wait) as opened:
+        ready = workshop.open(progress)
+        with closing(ready.store), ready.held("a Dagster run", run_id, wait=wait) as opened:
             yield opened
-            opened.store.close()
 
     @dg.io_manager(
         required_resource_keys={"home"}, description="Computed tables: a range of sessions in, a range out."
