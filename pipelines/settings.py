@@ -27,6 +27,7 @@ from trading.stages.regimes import RegimeRules
 from trading.stages.trading_rules import TradingRules
 
 FILE_NAME = "fabline.toml"
+DATA = "source.data"
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,13 @@ class Settings:
         return dict(_leaves(self, ""))
 
     def digest(self) -> str:
-        """A digest that changes with any setting."""
-        return digest(self.flat())
+        """A digest that changes with any setting but the folder of the data, which the home's source binds.
+
+        Of the settings that are not at their default, so that one more setting in a later version
+        leaves the homes of this one as they are.
+        """
+        usual = Settings().flat()
+        return digest({name: v for name, v in self.flat().items() if name != DATA and v != usual.get(name)})
 
     def with_value(self, name: str, value: object) -> Settings:
         """A copy with one setting changed.

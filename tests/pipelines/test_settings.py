@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pipelines import settings
 from pipelines.settings import Settings
+from trading.digest import digest
 from trading.errors import UsageError
 
 
@@ -80,3 +81,13 @@ def test_every_number_moves_the_digest(name: str) -> None:
 def test_the_digest_does_not_depend_on_where_a_value_came_from(tmp_path: Path) -> None:
     settings.set_value(tmp_path, "source.seed", str(Settings().source.seed))
     assert settings.load(tmp_path).settings.digest() == Settings().digest()
+
+
+def test_the_digest_is_of_the_changes_alone_so_that_a_new_setting_keeps_old_homes() -> None:
+    changed = Settings().with_value("burn_in_sessions", 100)
+    assert Settings().digest() == digest({})
+    assert changed.digest() == digest({"burn_in_sessions": 100})
+
+
+def test_the_folder_of_the_data_is_no_part_of_the_digest() -> None:
+    assert Settings().with_value("source.data", "/elsewhere").digest() == Settings().digest()
