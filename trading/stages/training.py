@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -121,11 +121,16 @@ def window_at(rows: Rows, session: pd.Timestamp, sessions: int, min_history: int
 
     A symbol is unmasked if it has a row at `session` and at least `min_history` finite returns.
     """
+    window = _history_at(rows, session, sessions, min_history)
+    return replace(window, mask=window.mask & _present(rows, session))
+
+
+def _history_at(rows: Rows, session: pd.Timestamp, sessions: int, min_history: int) -> Window:
+    """The same, where a symbol needs no row at `session` itself."""
     labels = calendar.sessions_between(calendar.shift(session, 1 - sessions), session)
     axes = {"session": labels, "timeframe": (DAILY,), "symbol": SYMBOLS}
     panel = rows.block(CHANNELS, **axes)[:, 0]
-    finite = np.isfinite(panel[:, :, 0])
-    mask = _present(rows, session) & (finite.sum(axis=0) >= max(1, min_history))
+    mask = np.isfinite(panel[:, :, 0]).sum(axis=0) >= max(1, min_history)
     stamps = labels.to_numpy().astype("datetime64[us]")
     return Window(calendar.as_of(session), stamps, SYMBOLS, CHANNELS, panel, mask, SCALE_FREE)
 
@@ -141,6 +146,8 @@ def _present(rows: Rows, session: pd.Timestamp) -> np.ndarray:
 def training_window(features: History, spec: Trainable, through: pd.Timestamp) -> Window:
     """The fixed window on which the version trained through `through` learns.
 
+    A symbol takes part by its history: a gap on the last session does not take it out.
+
     Raises
     ------
     MissingBarsError
@@ -148,7 +155,7 @@ def training_window(features: History, spec: Trainable, through: pd.Timestamp) -
     """
     first = calendar.shift(through, 1 - spec.training_sessions)
     rows = features.window(first, through, calendar.as_of(through))
-    window = window_at(rows, through, spec.training_sessions, MINIMUM_TRAINING_RETURNS)
+    window = _history_at(rows, through, spec.training_sessions, MINIMUM_TRAINING_RETURNS)
     if not window.mask.any():
         raise MissingBarsError(
             f"{spec.name} cannot be trained through {through:%Y-%m-%d}: no symbol has {MINIMUM_TRAINING_RETURNS} "

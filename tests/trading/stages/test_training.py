@@ -141,6 +141,27 @@ def test_rows_before_the_training_window_change_nothing() -> None:
     assert window.panel.tobytes() == training_window(FEATURES, SPEC, through).panel.tobytes()
 
 
+def test_a_gap_on_the_last_session_does_not_take_a_symbol_out_of_training() -> None:
+    gap, through = RETURNS.copy(), DUE[1].trained_through
+    gap[-AFTER - 5 : -AFTER, SYMBOLS.index("TSM")] = np.nan  # its last five sessions
+
+    window = training_window(feature_history(gap, "2024-06-28"), SPEC, through)
+
+    assert window.mask.all()
+    assert np.isfinite(window.channel("log_return")).sum(axis=0).tolist() == [
+        115 if symbol == "TSM" else 120 for symbol in SYMBOLS
+    ]
+
+
+def test_a_symbol_with_too_few_returns_is_not_trained_on() -> None:
+    late, through = RETURNS.copy(), DUE[1].trained_through
+    late[: -AFTER - 62, SYMBOLS.index("ARM")] = np.nan
+
+    window = training_window(feature_history(late, "2024-06-28"), SPEC, through)
+
+    assert [s for s, kept in zip(SYMBOLS, window.mask, strict=True) if not kept] == ["ARM"]
+
+
 @pytest.mark.parametrize(
     "other",
     [
