@@ -54,7 +54,6 @@ _FORECASTS = {
     "pinball": "Mean pinball loss over the quantiles, in log return.",
     "absolute_error": "Distance of the median from what came true, in log return.",
     "score": "Conformity score max(q125 - realized, realized - q875): positive where it missed.",
-    "hit": "Whether the median had the sign of what came true.",
     "lower": "Lower end of the calibrated interval, a log return; empty while warming up.",
     "upper": "Upper end of the calibrated interval, a log return; empty while warming up.",
     "miscoverage": "Adaptive level in force: the share of misses that the next interval aims at.",

@@ -33,7 +33,7 @@ class VersionLosses(Frame):
     """Forecasts that matured at `session`, with what happened.
 
     `pinball` is the mean pinball loss over the fixed levels, `score` the conformity score
-    max(q125 - realized, realized - q875), `hit` whether the median had the sign of the return.
+    max(q125 - realized, realized - q875).
     """
 
     symbol: Series[str]
@@ -47,7 +47,6 @@ class VersionLosses(Frame):
     pinball: Series[float] = pandera.Field(ge=0)
     absolute_error: Series[float] = pandera.Field(ge=0)
     score: Series[float]
-    hit: Series[bool]
     contaminated: Series[bool]
 
 

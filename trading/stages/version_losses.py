@@ -82,5 +82,4 @@ def _scored(columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         "pinball": maturity.pinball(quantiles, realized),
         "absolute_error": np.abs(realized - median),
         "score": maturity.conformity_score(lower, upper, realized),
-        "hit": np.sign(median) == np.sign(realized),
     }

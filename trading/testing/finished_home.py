@@ -146,7 +146,6 @@ def _matured(draws: Draws, said: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
         pinball=pinball(due[list(QUANTILES)].to_numpy(), realized.to_numpy()),
         absolute_error=(realized - median).abs(),
         score=np.maximum(due["q125"] - realized, realized - due["q875"]),
-        hit=np.sign(median) == np.sign(realized),
     )
     key = ["session", "model", "version", "horizon", "symbol"]
     held = due.assign(covered=((due["lower"] <= realized) & (realized <= due["upper"])).astype(float))

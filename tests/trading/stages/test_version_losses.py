@@ -49,11 +49,6 @@ def test_a_loss_worked_by_hand() -> None:
     assert row["pinball"] == pytest.approx((under + 0.05 * 4) / 7000, rel=1e-12)
     assert row["absolute_error"] == pytest.approx(0.016)
     assert row["score"] == pytest.approx(0.006)
-    assert row["hit"]
-
-
-def test_a_wrong_sign_is_no_hit() -> None:
-    assert not losses(issued(1, 1, median=-0.004)).iloc[0]["hit"]
 
 
 @pytest.mark.parametrize(("ago", "horizon"), [(2, 1), (1, 5), (19, 20), (4, 5)])
