@@ -49,6 +49,7 @@ class HomeFacts:
     inception : first session that trades, as YYYY-MM-DD
     source : facts of the market data (name, basis, seed or folder ...), which never change
     settings : digest of the settings that change numbers
+    rebuilding : digest of the settings to which a rebuild that has not ended yet moves the home
     """
 
     format: int = FORMAT
@@ -56,6 +57,7 @@ class HomeFacts:
     inception: str | None = None
     source: Mapping[str, str] = field(default_factory=dict)
     settings: str | None = None
+    rebuilding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Home:
         self._thread = threading.RLock()
         self._lock_file: IO[str] | None = None
         self._depth = 0
+        self._rebuilds: str | None = None
         self._check_format()
 
     @classmethod
@@ -176,24 +179,28 @@ class Home:
         day = self.facts.inception
         return None if day is None else session_of(day)
 
-    def fix_inception(self, session: pd.Timestamp, *, rebuild: bool = False) -> pd.Timestamp:
-        """The home's inception, which the first call fixes; only a rebuild moves it to an earlier session.
+    def fix_inception(self, session: pd.Timestamp) -> pd.Timestamp:
+        """The home's inception, which the first call fixes.
 
         Raises
         ------
         UsageError
-            If `session` lies before the inception and this is no rebuild.
+            If `session` lies before the inception.
         """
         fixed = self.inception
         if fixed is not None and session >= fixed:
             return fixed
-        if fixed is not None and not rebuild:
+        if fixed is not None:
             raise UsageError(
                 f"{session:%Y-%m-%d} lies before this home's inception, {fixed:%Y-%m-%d}; start there or "
                 f"later, rebuild the home from the earlier session with --rebuild, or use another FABLINE_HOME"
             )
-        self._write(replace(self.facts, inception=f"{session:%Y-%m-%d}"))
+        self.move_inception(session)
         return session
+
+    def move_inception(self, session: pd.Timestamp) -> None:
+        """Let the home begin at `session`: for a rebuild, which makes everything from there on."""
+        self._write(replace(self.facts, inception=f"{session:%Y-%m-%d}"))
 
     def check_source(self, source: Mapping[str, str]) -> None:
         """HomeError if the home is bound to another source: bars are never taken back, not by a rebuild."""
@@ -209,10 +216,36 @@ class Home:
         self.check_source(source)
         self._write(replace(self.facts, source=dict(source)))
 
-    def fix_settings(self, digest: str, *, rebuild: bool = False) -> None:
-        """Bind the home to settings that change numbers; HomeError if it was made with others."""
+    def needs_rebuild(self, digest: str) -> bool:
+        """Whether the home, or a part of it, was made with other settings than those of `digest`."""
         facts = self.facts
-        if facts.settings not in (None, digest) and not rebuild:
+        return facts.rebuilding is not None or facts.settings not in (None, digest)
+
+    @contextmanager
+    def rebuilding(self, digest: str) -> Iterator[None]:
+        """Let runs with other settings write; the home is bound to them if no error comes, else it says so.
+
+        Until then its tables may be a mixture of two settings, and every run but a rebuild is refused.
+        """
+        self._write(replace(self.facts, rebuilding=digest))
+        self._rebuilds = digest
+        try:
+            yield
+        finally:
+            self._rebuilds = None
+        self._write(replace(self.facts, settings=digest, rebuilding=None))
+
+    def fix_settings(self, digest: str) -> None:
+        """Bind the home to settings that change numbers; HomeError if it was made with others."""
+        if self._rebuilds == digest:
+            return
+        facts = self.facts
+        if facts.rebuilding is not None:
+            raise HomeError(
+                f"a rebuild of this home (to the settings of digest {facts.rebuilding}) was broken off, and its "
+                f"tables mix two settings; finish it with `fabline backfill --rebuild`, or use another FABLINE_HOME"
+            )
+        if facts.settings not in (None, digest):
             raise HomeError(
                 f"this home was made with other settings (digest {facts.settings}, now {digest}); undo the "
                 f"change (`fabline config show`), use another FABLINE_HOME, or --rebuild"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from pipelines import environment, settings
 from pipelines.cli.run import check_source, checked_range, make, reach_of
 from pipelines.ranges import Asked, Reach
 from pipelines.wiring import Workshop
+from resources.home import Home
 from trading import calendar
 from trading.errors import UsageError
 
@@ -17,30 +19,57 @@ def backfill(
 ) -> None:
     """Make a range again.
 
+    A rebuild with other settings than the home's makes every asset from the inception to the head.
+
     Raises
     ------
     UsageError
-        If the range begins before the inception and this is no rebuild.
+        If the range begins before the inception and this is no rebuild, or if a rebuild with other
+        settings is asked for some assets alone.
     """
     asked = Asked(first, last)
     wanted = settings.load(path).settings
     check_source(path, wanted)
     reach = reach_of(path)
-    if reach.inception is not None and first and calendar.session_of(first) < reach.inception and not rebuild:
+    changed = reach.inception is not None and Home.open(path).needs_rebuild(wanted.digest())
+    if rebuild:
+        _check_selection(select, changed=changed)
+        asked, reach = _rebuilt(asked, reach, changed=changed)
+    elif reach.inception is not None and first and calendar.session_of(first) < reach.inception:
         raise UsageError(
             f"this home begins at {reach.inception:%Y-%m-%d}; to begin at {first}, run again with --rebuild"
         )
-    begin, end = checked_range(wanted, asked, _rebuilt(reach, asked) if rebuild else reach)
+    begin, end = checked_range(wanted, asked, reach)
     home = environment.open_or_create(path)
-    with home.writing(f"fabline backfill --from {begin:%Y-%m-%d} --to {end:%Y-%m-%d}", wait=wait):
-        if rebuild:
-            home.fix_settings(wanted.digest(), rebuild=True)
-            home.fix_inception(begin, rebuild=True)
+    command = f"fabline backfill --from {begin:%Y-%m-%d} --to {end:%Y-%m-%d}"
+    bound = home.rebuilding(wanted.digest()) if rebuild and changed else nullcontext()
+    with home.writing(command, wait=wait), bound:
+        home.fix_settings(wanted.digest())
+        if rebuild and reach.inception is not None:
+            home.move_inception(reach.inception)
         make(Workshop.of(home, wanted), begin, end, select)
 
 
-def _rebuilt(reach: Reach, asked: Asked) -> Reach:
-    """A rebuild begins at the earlier of the old inception and what is asked for, and reaches the head."""
-    if reach.inception is None or asked.first is None:
-        return reach
-    return Reach(min(reach.inception, calendar.session_of(asked.first)), reach.head)
+def _check_selection(select: str | None, *, changed: bool) -> None:
+    if select is not None and changed:
+        raise UsageError(
+            "the settings have changed since this home was made: a rebuild makes all of its assets; "
+            "leave --select out, or undo the change"
+        )
+
+
+def _rebuilt(asked: Asked, reach: Reach, *, changed: bool) -> tuple[Asked, Reach]:
+    """What a rebuild makes, and the inception that the home then has.
+
+    It begins at the earlier of the old inception and what is asked for; later too, where nothing was
+    traded yet. With changed settings it makes everything from there to the head.
+    """
+    if reach.inception is None:
+        return asked, reach
+    wished = calendar.session_of(asked.first) if asked.first else reach.inception
+    if reach.head is None:
+        return Asked(f"{wished:%Y-%m-%d}", asked.last), Reach(wished, None)
+    inception = min(reach.inception, wished)
+    if changed:
+        asked = Asked(f"{inception:%Y-%m-%d}", asked.last or f"{reach.head:%Y-%m-%d}")
+    return asked, Reach(inception, reach.head)

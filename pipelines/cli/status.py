@@ -77,6 +77,8 @@ def report(home: Home) -> list[str]:
     failure = last_failure(home)
     if failure is not None:
         lines.append(f"failed        {failure.step} in run {failure.run_id}: {failure.cause}")
+    if facts.rebuilding is not None:
+        lines.append("rebuild       broken off, its tables mix two settings: fabline backfill --rebuild")
     if facts.inception is None:
         return [
             *lines,

@@ -84,7 +84,8 @@ def test_a_range_before_the_inception_needs_a_rebuild(home: Home) -> None:
     earlier = pd.Timestamp("2024-03-01")
     with pytest.raises(UsageError, match="2024-03-01 lies before this home's inception, 2024-03-04"):
         home.fix_inception(earlier)
-    assert home.fix_inception(earlier, rebuild=True) == earlier == home.inception
+    home.move_inception(earlier)
+    assert home.fix_inception(SESSION) == earlier == home.inception
 
 
 def test_two_markets_never_mix_in_a_home(home: Home) -> None:
@@ -100,8 +101,23 @@ def test_other_settings_need_a_new_home_or_a_rebuild(home: Home) -> None:
     home.fix_settings("aaa")
     with pytest.raises(HomeError, match=r"made with other settings \(digest aaa, now bbb\)"):
         home.fix_settings("bbb")
-    home.fix_settings("bbb", rebuild=True)
-    assert home.facts.settings == "bbb"
+    with home.rebuilding("bbb"):
+        home.fix_settings("bbb")
+        assert home.facts.settings == "aaa"
+    assert (home.facts.settings, home.facts.rebuilding) == ("bbb", None)
+
+
+def test_a_rebuild_that_breaks_off_leaves_a_home_that_only_a_rebuild_may_write(home: Home) -> None:
+    home.fix_settings("aaa")
+    with pytest.raises(ZeroDivisionError), home.rebuilding("bbb"):
+        raise ZeroDivisionError
+    assert Home.open(home.path).needs_rebuild("aaa")
+    for digest in ("aaa", "bbb"):
+        with pytest.raises(HomeError, match=r"digest bbb\) was broken off.*finish it with"):
+            home.fix_settings(digest)
+    with home.rebuilding("aaa"):
+        home.fix_settings("aaa")
+    assert not home.needs_rebuild("aaa")
 
 
 def test_a_second_writer_is_told_who_holds_the_home(home: Home) -> None:
