@@ -9,11 +9,13 @@ import pandas as pd
 
 from trading.errors import VersionMissingError
 from trading.interfaces import Forecaster, ModelRegistry, ModelVersion
-from trading.stages.training import Trainable, live_versions
+from trading.stages.training import Trainable, live_versions, made_of, require_same_making
 
 
 class RegistryBook:
     """Live versions of a registry. Weights are loaded once, versions are listed once a model.
+
+    A version that was made of other code, settings or weights than the home's own is refused.
 
     Parameters
     ----------
@@ -25,6 +27,7 @@ class RegistryBook:
         self._registry = registry
         self._specs = {spec.name: spec for spec in specs}
         self._versions = functools.cache(registry.versions)
+        self._made_of = functools.cache(lambda model: made_of(self._specs[model]))
         self._forecasters: dict[str, Forecaster] = {}
 
     def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
@@ -34,6 +37,8 @@ class RegistryBook:
         ------
         VersionMissingError
             If the calendar wants one that is not in the registry.
+        ModelError
+            If one was made of something else than the model is now.
         """
         return tuple((version, self._forecaster(version)) for version in self.records(model, session))
 
@@ -41,7 +46,10 @@ class RegistryBook:
         """The same without loading weights."""
         if model not in self._specs:
             raise VersionMissingError(f"this home has no model {model!r}; it has {', '.join(self._specs)}")
-        return live_versions(model, self._specs[model].cadence, self._versions(model), session)
+        live = live_versions(model, self._specs[model].cadence, self._versions(model), session)
+        for version in live:
+            require_same_making(version, self._made_of(model))
+        return live
 
     def _forecaster(self, version: ModelVersion) -> Forecaster:
         if version.version not in self._forecasters:

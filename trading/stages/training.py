@@ -17,7 +17,7 @@ import pandas as pd
 
 from trading import calendar
 from trading.digest import digest
-from trading.errors import MissingBarsError, VersionMissingError
+from trading.errors import MissingBarsError, ModelError, VersionMissingError
 from trading.history import History, Rows
 from trading.interfaces import Forecaster, ModelVersion, Window
 from trading.stages.layout import DAILY
@@ -31,6 +31,8 @@ CHAMPION_AGE_SESSIONS = 128
 # Features carry no price scale, so a window of them is the same on every adjusted basis.
 SCALE_FREE = "scale_free"
 MINIMUM_TRAINING_RETURNS = 63
+# Under this name a version's facts hold what `made_of` said when it was trained.
+MADE_OF = "made_of"
 
 
 class Trainable(Protocol):
@@ -167,26 +169,36 @@ def training_window(features: History, spec: Trainable, through: pd.Timestamp) -
 def train_version(spec: Trainable, due: Due, window: Window | None) -> Trained:
     """The version that `due` asks for, fitted on `window` (None for zero-shot).
 
-    Its name is a digest of the code version, the hyper-parameters, the seed, the weights before
-    training, the training data and `trained_through`.
+    Its name is a digest of `made_of`, the training data and `trained_through`.
     """
-    prototype = spec.prototype()
+    made = made_of(spec)
     data = () if window is None else (list(window.symbols), window.sessions, window.mask, window.panel)
     through = None if due.trained_through is None else f"{due.trained_through:%Y-%m-%d}"
-    parts = (spec.name, spec.code_version, hyper_parameters(prototype), spec.seed, prototype.to_bytes())
     version = ModelVersion(
         model=spec.name,
-        version=digest(*parts, through, *data),
+        version=digest(made, through, *data),
         trained_through=due.trained_through,
         live_from=due.live_from,
         champion_from=due.champion_from,
         retired=due.retired,
         data_through=spec.data_through,
-        facts={"code_version": spec.code_version, "seed": str(spec.seed)},
+        facts={"code_version": spec.code_version, "seed": str(spec.seed), MADE_OF: made},
     )
+    prototype = spec.prototype()
     if window is None:
         return Trained(version, prototype, {})
     return Trained(version, prototype.fit(window), _training_metrics(window))
+
+
+def made_of(spec: Trainable) -> str:
+    """Digest of all that makes a version but its data: code, hyper-parameters, seed, weights before training.
+
+    What those weights have seen belongs to it, because it decides which forecasts are contaminated.
+    """
+    prototype = spec.prototype()
+    seen = None if spec.data_through is None else f"{spec.data_through:%Y-%m-%d}"
+    chosen = (spec.name, spec.code_version, spec.seed, spec.training_sessions, seen)
+    return digest(chosen, hyper_parameters(prototype), prototype.to_bytes())
 
 
 def hyper_parameters(forecaster: Forecaster) -> dict[str, object]:
@@ -224,6 +236,24 @@ def live_versions(
         raise VersionMissingError(_missing(model, missing[0], session))
     live = (newest[due.trained_through] for due in wanted)
     return tuple(sorted(live, key=lambda version: version.version))
+
+
+def require_same_making(version: ModelVersion, wanted: str) -> None:
+    """Refuse a version that was made of something else than `wanted`, which is `made_of` its spec now.
+
+    Raises
+    ------
+    ModelError
+        If code, hyper-parameters, seed or weights are others than they were.
+    """
+    logged = version.facts.get(MADE_OF, "unknown")
+    if logged != wanted:
+        raise ModelError(
+            f"version {version.version} of model {version.model!r} was made of {logged}, but code, "
+            f"settings, seed and weights now make {wanted}; forecasts of both in one home could not be told "
+            "apart: train and make everything again with `fabline backfill --from INCEPTION --rebuild`, or "
+            "use another home"
+        )
 
 
 def _missing(model: str, due: Due, session: pd.Timestamp) -> str:
