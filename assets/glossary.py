@@ -31,6 +31,7 @@ _MARKET = {
 }
 _FEATURES = {
     "log_return": "Log of close over the previous session's close.",
+    "held_return": "Log return since the symbol's last bar, over a gap too: what a holder made.",
     "overnight_return": "Log of open over the previous session's close.",
     "volatility_21": "Standard deviation of the last 21 log returns, of a year.",
     "volatility_63": "Standard deviation of the last 63 log returns, of a year.",

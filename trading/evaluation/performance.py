@@ -25,7 +25,8 @@ class SessionPerformance:
 
     `turnover` is what was bought and sold, at the open and before costs, over the equity of the
     session before. Equal weight is rebalanced every session at the close, pays no costs and starts
-    with the same money: a benchmark that nobody can quite have.
+    with the same money: a benchmark that nobody can quite have. A name without a bar stays in it at its
+    last close, and what happened meanwhile counts when its bars resume.
     """
 
     equity_cents: int
@@ -48,7 +49,7 @@ def first_performance(book: Book) -> SessionPerformance:
 def next_performance(
     previous: SessionPerformance, book: Book, fills: Sequence[Fill], log_returns: Floats
 ) -> SessionPerformance:
-    """The row after `previous`, from the book at the close and the names' log returns (s,)."""
+    """The row after `previous`, from the book at the close and what a holder of each name made (s,)."""
     equity, equal = book.equity_cents, equal_weight_log_return(log_returns)
     peak = max(_peak(previous), equity)
     return SessionPerformance(
@@ -67,6 +68,19 @@ def next_performance(
 def _peak(performance: SessionPerformance) -> int:
     """Highest equity so far in cents; the drawdown remembers it to the cent unless all but all is lost."""
     return round(performance.equity_cents / (1.0 - performance.drawdown))
+
+
+def log_returns_of_holders(since_last_bar: Floats) -> Floats:
+    """(s,) log return today of holding each name: 0 without a bar, the whole gap's when bars resume.
+
+    Parameters
+    ----------
+    since_last_bar : (w, s) log return of each session's close over the name's last close before, NaN
+        without a bar; a name takes part (is not NaN) once two closes within the window are known
+    """
+    today = since_last_bar[-1]
+    listed = np.isfinite(since_last_bar).any(axis=0)
+    return np.where(np.isfinite(today), today, np.where(listed, 0.0, np.nan))
 
 
 def equal_weight_log_return(log_returns: Floats) -> float:

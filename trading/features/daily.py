@@ -3,7 +3,8 @@
 Each feature looks at a fixed number of the symbol's own bars up to the session, so it never depends on
 where a history begins: Wilder's smoothing remembers its start, and here that is always 126 bars
 back. A symbol with fewer bars has NaN. A session without a bar is skipped, never filled; the return of
-the first bar after such a gap spans several sessions, so it is NaN and counts in no volatility.
+the first bar after such a gap spans several sessions, so it is NaN and counts in no volatility; what a
+holder made over the gap is `held_return`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ WINDOW_SESSIONS = 273  # the longest feature and twenty sessions that a symbol m
 ANNUAL_SESSIONS = 252
 COLUMNS: tuple[str, ...] = (
     "log_return",
+    "held_return",
     "overnight_return",
     "volatility_21",
     "volatility_63",
@@ -40,6 +42,8 @@ def daily_features(bars: AdjustedBars) -> dict[str, Floats]:
 
     log_return : log of close over the previous session's close, dividend included with raw bars;
         sums of it are returns over a horizon, NaN where a session in between has no bar
+    held_return : log of close over the symbol's last close before, however many sessions ago within the
+        window, dividends and splits of those sessions included with raw bars
     overnight_return : log of open over the previous session's close
     volatility_n : standard deviation of the last n one-session returns, times sqrt(252)
     rsi_14, adx_14 : Wilder's, 0 to 100 (New Concepts in Technical Trading Systems, 1978)
@@ -58,6 +62,7 @@ def daily_features(bars: AdjustedBars) -> dict[str, Floats]:
     returns = _newest(steps, valid)
     values = {
         "log_return": steps[-1],
+        "held_return": np.log(close[-1] / close[-2]),
         "overnight_return": np.where(follows, np.log(opened[-1] / close[-2]), np.nan),
         "volatility_21": _volatility(returns, 21),
         "volatility_63": _volatility(returns, 63),

@@ -58,6 +58,7 @@ class Features(Frame):
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     log_return: Series[float] = pandera.Field(nullable=True)
+    held_return: Series[float] = pandera.Field(nullable=True)
     overnight_return: Series[float] = pandera.Field(nullable=True)
     volatility_21: Series[float] = pandera.Field(nullable=True, ge=0)
     volatility_63: Series[float] = pandera.Field(nullable=True, ge=0)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from trading import calendar
 from trading.errors import DataError
+from trading.evaluation.performance import log_returns_of_holders
 from trading.execution.account import Quote
 from trading.execution.corporate_actions import CorporateAction
 from trading.history import Rows
@@ -17,6 +18,7 @@ from trading.stages.layout import DAILY
 from trading.stages.stage import Inputs, Moment
 from trading.universe import SYMBOLS
 
+_RETURNS = ("log_return", "held_return")
 _BAR = ("open", "high", "low", "close", "volume")
 
 
@@ -48,12 +50,14 @@ class Market:
     ----------
     quotes : of each symbol that has a bar
     actions : effective before the open, none where prices are adjusted already
-    log_returns : (w, s) up to the session
+    log_returns : (w, s) up to the session, NaN where a session or the one before has no bar
+    holder_returns : (s,) log return of holding each name since the previous session, gaps made up for
     """
 
     quotes: dict[str, Quote]
     actions: tuple[CorporateAction, ...]
     log_returns: Floats
+    holder_returns: Floats
     beliefs: Beliefs
     regime_multiplier: float
 
@@ -66,13 +70,15 @@ def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
     DataError
         If the price basis changed since the previous session, which would revalue every holding.
     """
-    returns = inputs["features"].cube(
-        "log_return", session=inputs["features"].sessions, timeframe=(DAILY,), symbol=SYMBOLS
+    features = inputs["features"]
+    returns, held = np.moveaxis(
+        features.block(_RETURNS, session=features.sessions, timeframe=(DAILY,), symbol=SYMBOLS)[:, 0], -1, 0
     )
     return Market(
         quotes=_quotes(inputs["bars"]),
         actions=_actions(moment, inputs) if _basis(moment, inputs["bars"]) == "raw" else (),
-        log_returns=returns[:, 0],
+        log_returns=np.ascontiguousarray(returns),
+        holder_returns=log_returns_of_holders(held),
         beliefs=_beliefs(inputs["signals"], strategy),
         regime_multiplier=float(inputs["regimes"].cube("multiplier", timeframe=(DAILY,))[0]),
     )

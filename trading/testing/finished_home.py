@@ -88,7 +88,9 @@ def _market(draws: Draws) -> dict[str, pd.DataFrame]:
     out = rows.head(2).assign(table="bars", reason="high below low", row="{}", source="example")
     return {
         "bars": bars,
-        "features": rows.assign(log_return=draws.returns.ravel(), volatility_21=_VOLATILITY),
+        "features": rows.assign(
+            log_return=draws.returns.ravel(), held_return=draws.returns.ravel(), volatility_21=_VOLATILITY
+        ),
         "quarantine": out.assign(row=["{1}", "{2}"][: len(out)]),
     }
 

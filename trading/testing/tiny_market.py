@@ -56,7 +56,7 @@ def tiny_market(inception: str, sessions: int, price: float = 100.0) -> Tables:
     return {
         "bars": _frame("bars", bars, ts=_opens(bars), basis="raw", source="tiny", volume=rising, **prices),
         "corporate_actions": frames.empty("corporate_actions"),
-        "features": _frame("features", earlier, log_return=noise),
+        "features": _frame("features", earlier, log_return=noise, held_return=noise),
         "signals": _frame(
             "signals",
             traded,

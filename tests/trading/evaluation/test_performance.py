@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from trading.evaluation.performance import (
     equal_weight_log_return,
     first_performance,
+    log_returns_of_holders,
     maximum_drawdown,
     next_performance,
     sharpe_interval,
@@ -66,6 +68,36 @@ def test_drawdown_carried_forward_equals_drawdown_from_all_history(path: list[in
 def test_equal_weight_leaves_out_names_without_a_return() -> None:
     assert equal_weight_log_return(np.log([1.10, np.nan, 0.98])) == pytest.approx(math.log(1.04))
     assert equal_weight_log_return(NOTHING) == 0.0
+
+
+def test_a_name_without_a_bar_earns_nothing_that_day_and_its_gap_s_return_when_it_resumes() -> None:
+    # the second name lacks two sessions and comes back 3 % lower; the third lists in the fourth session
+    nan = np.nan
+    held = np.array(
+        [[0.01, 0.02, nan], [0.01, nan, nan], [0.0, nan, nan], [0.0, np.log(0.97), nan], [0.0, 0.0, 0.06]]
+    )
+    days = [log_returns_of_holders(held[: day + 1]) for day in range(5)]
+
+    np.testing.assert_array_equal(days[1], [0.01, 0.0, nan])
+    np.testing.assert_array_equal(days[3], [0.0, np.log(0.97), nan])
+    np.testing.assert_array_equal(days[4], [0.0, 0.0, 0.06])
+    assert equal_weight_log_return(days[3]) == pytest.approx(math.log(1 - 0.03 / 2))
+
+
+@given(st.lists(st.tuples(st.floats(50, 150), st.booleans()), min_size=3, max_size=30))
+def test_a_holder_s_returns_add_up_to_all_that_the_price_did_whatever_bars_are_missing(
+    bars: list[tuple[float, bool]],
+) -> None:
+    # the first and the last session have a bar, those between may not
+    present = [0, *(place for place in range(1, len(bars) - 1) if bars[place][1]), len(bars) - 1]
+    held = np.full((len(bars), 1), math.nan)
+    for before, now in itertools.pairwise(present):
+        held[now] = math.log(bars[now][0] / bars[before][0])
+    days = [float(log_returns_of_holders(held[: day + 1])[0]) for day in range(len(held))]
+
+    assert np.nansum(days) == pytest.approx(
+        math.log(bars[-1][0] / bars[0][0]), abs=1e-9
+    )  # rounding of thirty logs
 
 
 def test_sharpe_is_mean_over_deviation_of_a_year() -> None:

@@ -21,7 +21,7 @@ from trading.features.daily import (
 
 LAST = calendar.session_of("2024-06-28")
 NEED = {
-    "log_return": 2, "overnight_return": 2, "volatility_21": 22, "volatility_63": 64, "rsi_14": WILDER_BARS,
+    "log_return": 2, "held_return": 2, "overnight_return": 2, "volatility_21": 22, "volatility_63": 64, "rsi_14": WILDER_BARS,
     "adx_14": WILDER_BARS, "atr_14": WILDER_BARS, "momentum_21": 22, "momentum_63": 64,
     "momentum_252": LONGEST_BARS, "bollinger_20": 20, "volume_ratio_21": 21, "log_volume_zscore_63": 63,
 }  # fmt: skip
@@ -67,6 +67,7 @@ def test_rolling_features_equal_pandas(symbol: int) -> None:
     logs = np.log(volume)
     expected = {
         "log_return": steps,
+        "held_return": steps,
         "overnight_return": np.log(opened / close.shift()),
         "volatility_21": steps.rolling(21).std() * np.sqrt(ANNUAL_SESSIONS),
         "volatility_63": steps.rolling(63).std() * np.sqrt(ANNUAL_SESSIONS),
@@ -163,6 +164,15 @@ def test_the_first_bar_after_a_gap_has_no_return_and_the_gap_counts_in_no_volati
     assert np.isnan(made["overnight_return"][1])
     before = np.diff(np.log(bars.close[: WINDOW_SESSIONS - 15, 1]))[-21:].std(ddof=1)
     assert made["volatility_21"][1] == pytest.approx(before * np.sqrt(ANNUAL_SESSIONS), rel=1e-12)
+
+
+def test_a_holder_s_return_of_the_first_bar_after_a_gap_is_that_of_the_whole_gap() -> None:
+    bars = walk(symbols=2)
+
+    made = daily_features(without(bars, slice(-15, -1), 1))
+
+    assert made["held_return"][1] == np.log(bars.close[-1, 1] / bars.close[-16, 1])
+    assert made["held_return"][0] == pytest.approx(made["log_return"][0], rel=1e-12, abs=1e-15)
 
 
 def test_a_gap_is_skipped_not_filled() -> None:

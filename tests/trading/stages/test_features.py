@@ -63,7 +63,21 @@ def test_a_symbol_that_lists_late_has_no_row_before(market: dict[str, pd.DataFra
 
     assert "ARM" not in before.index
     assert first.loc["ARM"].drop("timeframe").isna().all()
-    assert second.loc["ARM"].notna().sum() == 3  # timeframe, return, overnight return
+    assert second.loc["ARM"].notna().sum() == 4  # timeframe, return, holder's return, overnight return
+
+
+def test_what_a_holder_made_over_a_gap_includes_the_split_and_the_dividend_within_it() -> None:
+    # 100 before; 2 USD a share and ten for one while no bar came: 9.80 of new shares became 10.78
+    last = calendar.session_of("2023-12-29")
+    bars = bars_frame({"TSM": np.r_[np.full(WINDOW_SESSIONS - 1, 100.0), 10.78]}, last)
+    gap = calendar.sessions_between(calendar.shift(last, -3), calendar.shift(last, -1))
+    bars = bars[~bars["session"].isin(gap)].reset_index(drop=True)
+    actions = actions_frame((gap[1], "TSM", "dividend", 2.0), (gap[2], "TSM", "split", 10.0))
+
+    made = features(make_at(STAGE, last, {"bars": bars, "corporate_actions": actions})).loc["TSM"]
+
+    assert made["held_return"] == pytest.approx(np.log(1.1), rel=1e-12)
+    assert np.isnan(made["log_return"])
 
 
 def test_a_split_makes_no_jump_in_any_feature() -> None:
