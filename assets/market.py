@@ -9,7 +9,7 @@ from assets.failures import translated
 from assets.tables import columns_of, facts
 from resources.open_home import OpenHome
 from trading import calendar
-from trading.ingest import ALL_SYMBOLS, dated, require_history, require_sessions
+from trading.ingest import ALL_SYMBOLS, dated_by_arrival, require_history, require_sessions
 from trading.line import Request
 from trading.monitoring.bar_rules import Separation, separate_actions, separate_bars
 from trading.plan import Plan
@@ -43,7 +43,8 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
         with translated():
             request = request_of(context, home)
             separated = arrived_bars(plan, home, request)
-            _write("bars", separated, home, commit_of(context, home))
+            sessions = plan.sessions("bars", request.inception, request.first, request.last)
+            record("bars", separated, home, sessions, commit_of(context, home))
         tell_made(context, home, "bars", {"bars": separated.accepted, "quarantine": separated.quarantined})
         show_sessions(context, home, "bars", separated.accepted, FACES["bars"])
         return dg.MaterializeResult(metadata=_metadata(separated, home))
@@ -55,7 +56,8 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
         with translated():
             request = request_of(context, home)
             separated = arrived_actions(plan, home, request)
-            _write("corporate_actions", separated, home, commit_of(context, home))
+            sessions = plan.sessions("corporate_actions", request.inception, request.first, request.last)
+            record("corporate_actions", separated, home, sessions, commit_of(context, home))
         tell_made(context, home, "corporate_actions", {"corporate_actions": separated.accepted})
         show_sessions(context, home, "corporate_actions", separated.accepted, FACES["corporate_actions"])
         return dg.MaterializeResult(metadata=_metadata(separated, home))
@@ -73,9 +75,10 @@ def arrived_bars(plan: Plan, home: OpenHome, request: Request) -> Separation:
     """
     sessions = plan.sessions("bars", request.inception, request.first, request.last)
     require_history(home.source, sessions[0], sessions[-1], plan.lead("bars"))
-    separated = separate_bars(home.source.bars(ALL_SYMBOLS, sessions[0], sessions[-1]))
+    offered = home.source.bars(ALL_SYMBOLS, sessions[0], sessions[-1])
+    separated = separate_bars(offered, basis=home.source.basis)
     require_sessions(separated.accepted, sessions, home.source.name)
-    return Separation(dated(separated.accepted, home.clock()), separated.quarantined)
+    return _dated("bars", separated, home, sessions)
 
 
 def arrived_actions(plan: Plan, home: OpenHome, request: Request) -> Separation:
@@ -83,15 +86,34 @@ def arrived_actions(plan: Plan, home: OpenHome, request: Request) -> Separation:
     sessions = plan.sessions("corporate_actions", request.inception, request.first, request.last)
     before = calendar.shift(sessions[0], -1)
     known = home.store.read("corporate_actions", calendar.shift(before, -NEIGHBOURS), before)
-    return separate_actions(home.source.actions(ALL_SYMBOLS, sessions[0], sessions[-1]), known)
+    separated = separate_actions(home.source.actions(ALL_SYMBOLS, sessions[0], sessions[-1]), known)
+    return _dated("corporate_actions", separated, home, sessions)
 
 
-def _write(table: str, separated: Separation, home: OpenHome, commit: dict[str, str]) -> None:
-    """Good and bad rows in one transaction. A quarantined row may lie on a date that is no session."""
-    days = pd.concat([separated.accepted["session"], separated.quarantined["session"]])
-    if len(days):
-        tables = {table: separated.accepted, "quarantine": separated.quarantined}
-        home.store.write(tables, days.min(), days.max(), commit=commit)
+def _dated(table: str, separated: Separation, home: OpenHome, sessions: pd.DatetimeIndex) -> Separation:
+    """The accepted rows, those that come in after the first load of their session known from now on."""
+    commits = home.store.commits()
+    ingested = commits[(commits["table"] == table).to_numpy()]
+    stored = home.store.read(table, sessions[0], sessions[-1])
+    accepted = dated_by_arrival(table, separated.accepted, stored, ingested, home.clock())
+    return Separation(accepted, separated.quarantined)
+
+
+def record(
+    table: str, separated: Separation, home: OpenHome, sessions: pd.DatetimeIndex, commit: dict[str, str]
+) -> None:
+    """Good and bad rows of the loaded sessions in one transaction, even if there are none: it says what was loaded.
+
+    Bad rows of other dates, which may be no sessions at all, go before, so that they stretch no range.
+    """
+    bad = separated.quarantined
+    inside = bad["session"].between(sessions[0], sessions[-1]).to_numpy()
+    if not inside.all():
+        stray = bad[~inside]
+        days = stray["session"]
+        home.store.write({"quarantine": stray}, days.min(), days.max(), commit=commit)
+    tables = {table: separated.accepted, "quarantine": bad[inside]}
+    home.store.write(tables, sessions[0], sessions[-1], commit=commit)
 
 
 def _shown(table: str, partitions: dg.PartitionsDefinition[str]) -> dict[str, object]:

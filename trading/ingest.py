@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from trading import calendar
+from trading import calendar, frames, revisions
 from trading.errors import MissingBarsError
 from trading.interfaces import MarketDataSource
 from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
@@ -51,11 +53,42 @@ def require_sessions(bars: pd.DataFrame, sessions: pd.DatetimeIndex, source: str
         )
 
 
-def dated(bars: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    """Say when each bar was known: those that arrive on their own evening, at `now`; older ones as declared.
+def dated_by_arrival(
+    table: str, rows: pd.DataFrame, stored: pd.DataFrame, ingested: pd.DataFrame, now: pd.Timestamp
+) -> pd.DataFrame:
+    """Say when each row of a load was known, so that a session made again sees what its evening saw.
 
-    The store skips what it holds already and dates revisions itself, so a value is stamped once.
+    The first load of a session counts as known when its source declares, whenever it runs. What a
+    later load adds or changes counts as known from `now`, and never before the declared moment; of
+    several revisions of one key only what the source says last counts then, because those before
+    it never came in.
+
+    Parameters
+    ----------
+    table : `bars` or `corporate_actions`
+    rows : validated rows, each with its declared `known_at`
+    stored : the newest revision of each key that is held of the same sessions, sorted by key
+    ingested : columns first, last: the ranges of sessions that were loaded before
+    now : the moment of this load
+
+    Returns
+    -------
+    The rows by key. A row that is held already comes as declared, and a store skips it.
     """
-    decided = calendar.as_of_each(pd.DatetimeIndex(bars["session"]))
-    this_evening = (bars["known_at"] <= now).to_numpy() & (decided >= now)
-    return bars.assign(known_at=bars["known_at"].where(~this_evening, now.as_unit("us")))
+    again = _covered(rows["session"], ingested)
+    if not again.any():
+        return rows
+    key = list(frames.table_of(table).key)
+    prefix = [column for column in key if column != "known_at"]
+    late = rows[again].sort_values(key, kind="stable").drop_duplicates(prefix, keep="last")
+    came = late["known_at"].clip(lower=now.as_unit("us"))
+    late = late.assign(known_at=came.where(revisions.is_news(table, stored, late), late["known_at"]))
+    return pd.concat([rows[~again], late]).sort_values(key, kind="stable", ignore_index=True)
+
+
+def _covered(sessions: pd.Series, ranges: pd.DataFrame) -> NDArray[np.bool_]:
+    """(n,) True where a session lies in one of `ranges`."""
+    covered = np.zeros(len(sessions), dtype=bool)
+    for first, last in ranges[["first", "last"]].drop_duplicates().itertuples(index=False):
+        covered |= sessions.between(first, last).to_numpy()
+    return covered

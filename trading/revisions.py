@@ -92,6 +92,14 @@ def additions(
     return joined.sort_values(list(frames.table_of(table).key), kind="stable", ignore_index=True)
 
 
+def is_news(table: str, known: pd.DataFrame, incoming: pd.DataFrame) -> NDArray[np.bool_]:
+    """(n,) True where a row of `incoming` has a key that `known` (sorted by key) lacks, or other values.
+
+    It is compared with the newest stored revision of its key: with what the store holds to be true now.
+    """
+    return ~_same(table, incoming, _stored_newest(table, known, incoming))
+
+
 def _prefix(table: str) -> list[str]:
     return [column for column in frames.table_of(table).key if column != "known_at"]
 

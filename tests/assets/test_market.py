@@ -1,0 +1,132 @@
+"""Loads of market data into a home: what comes late is known late, and bases never mix."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from assets.market import arrived_actions, arrived_bars, record
+from resources.open_home import OpenHome
+from resources.store import HomeStore, store_at
+from trading import calendar, frames
+from trading.line import Request
+from trading.plan import Plan
+from trading.stages.models_book import MemoryModelBook
+from trading.testing.market_frames import actions_frame, bars_frame
+
+PLAN = Plan.of((), burn_in_sessions=0)
+MONDAY, TUESDAY, WEDNESDAY = (pd.Timestamp(f"2024-06-{day:02d}") for day in (3, 4, 5))
+BARS = bars_frame({"NVDA": [100.0, 110.0, 121.0], "AMD": [50.0, 51.0, 52.0]}, WEDNESDAY)
+SPLIT = actions_frame(("2024-06-04", "NVDA", "split", 10.0))
+NOTHING = frames.empty("corporate_actions")
+LATER = calendar.as_of(TUESDAY) + pd.Timedelta(hours=2)
+
+
+@dataclass
+class Shelf:
+    """A source that offers what lies on it, of the range that is asked for."""
+
+    offered: pd.DataFrame
+    listed: pd.DataFrame
+    basis: str = "raw"
+
+    name = "shelf"
+    delay = pd.Timedelta(minutes=1)
+    simulated = True
+
+    def first_session(self) -> pd.Timestamp:
+        return MONDAY
+
+    def last_session(self) -> pd.Timestamp:
+        return WEDNESDAY
+
+    def bars(
+        self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, timeframe: str = "1D"
+    ) -> pd.DataFrame:
+        rows = self.offered[self.offered["symbol"].isin(symbols) & (self.offered["timeframe"] == timeframe)]
+        return rows[rows["session"].between(first, last)]
+
+    def actions(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+        rows = self.listed[self.listed["symbol"].isin(symbols)]
+        return rows[rows["session"].between(first, last)]
+
+    def earnings(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[HomeStore]:
+    opened = store_at(tmp_path / "tables", tmp_path / "fabline.db")
+    yield opened
+    opened.close()
+
+
+def load(store: HomeStore, source: Shelf, first: pd.Timestamp, last: pd.Timestamp, now: pd.Timestamp) -> None:
+    """What the two assets do with a range, at `now`."""
+    unused: dict[str, Any] = {
+        field.name: None for field in dataclasses.fields(OpenHome) if field.default is dataclasses.MISSING
+    }
+    home = OpenHome(**{**unused, "store": store, "source": source, "clock": lambda: now})
+    request = Request(MONDAY, first, last, MemoryModelBook.of({}, ()))
+    sessions = calendar.sessions_between(first, last)
+    record("bars", arrived_bars(PLAN, home, request), home, sessions, {})
+    record("corporate_actions", arrived_actions(PLAN, home, request), home, sessions, {})
+
+
+def without(symbol: str, session: pd.Timestamp) -> pd.DataFrame:
+    return BARS[~((BARS["symbol"] == symbol) & (BARS["session"] == session))]
+
+
+def seen(store: HomeStore, table: str, session: pd.Timestamp) -> list[str]:
+    """Symbols of Tuesday's rows that `session` may see."""
+    return list(store.read(table, TUESDAY, TUESDAY, as_of=calendar.as_of(session))["symbol"])
+
+
+def test_a_home_filled_from_history_holds_what_was_declared(store: HomeStore) -> None:
+    load(store, Shelf(BARS, SPLIT), MONDAY, WEDNESDAY, pd.Timestamp("2026-01-05", tz="UTC"))
+
+    pd.testing.assert_frame_equal(store.read("bars"), frames.validated("bars", BARS))
+    pd.testing.assert_frame_equal(store.read("corporate_actions"), SPLIT)
+
+
+def test_what_came_after_its_evening_is_unseen_when_that_session_is_made_again(store: HomeStore) -> None:
+    load(store, Shelf(without("NVDA", TUESDAY), NOTHING), MONDAY, TUESDAY, calendar.as_of(TUESDAY))
+
+    load(store, Shelf(BARS, SPLIT), TUESDAY, TUESDAY, LATER)
+
+    assert seen(store, "bars", TUESDAY) == ["AMD"]
+    assert seen(store, "bars", WEDNESDAY) == ["AMD", "NVDA"]
+    assert seen(store, "corporate_actions", TUESDAY) == []
+    assert seen(store, "corporate_actions", WEDNESDAY) == ["NVDA"]
+
+
+def test_the_same_load_again_adds_nothing(store: HomeStore) -> None:
+    load(store, Shelf(without("NVDA", TUESDAY), NOTHING), MONDAY, TUESDAY, calendar.as_of(TUESDAY))
+    load(store, Shelf(BARS, SPLIT), TUESDAY, TUESDAY, LATER)
+    before = [store.read(table, revisions=True) for table in ("bars", "corporate_actions")]
+
+    load(store, Shelf(BARS, SPLIT), TUESDAY, TUESDAY, LATER + pd.Timedelta(days=9))
+
+    after = [store.read(table, revisions=True) for table in ("bars", "corporate_actions")]
+    for one, other in zip(before, after, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_bad_row_of_a_strange_date_does_not_make_other_sessions_loaded(store: HomeStore) -> None:
+    strange = BARS[BARS["session"] == MONDAY].iloc[:1].assign(session=pd.NaT).astype(BARS.dtypes.to_dict())
+
+    class Confused(Shelf):
+        def bars(self, *asked: Any, **named: Any) -> pd.DataFrame:
+            return pd.concat([super().bars(*asked, **named), strange])
+
+    load(store, Confused(BARS, NOTHING), MONDAY, MONDAY, calendar.as_of(MONDAY))
+
+    commits = store.commits()
+    assert len(store.read("quarantine")) == 1
+    assert list(commits.loc[commits["table"] == "bars", "first"]) == [MONDAY]
