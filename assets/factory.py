@@ -19,13 +19,6 @@ from trading.stages.stage import Stage
 IO_MANAGER = "tables"
 
 
-def _yesterday() -> dg.TimeWindowPartitionMapping:
-    """The session before; at the first session there is none, and that is no error."""
-    return dg.TimeWindowPartitionMapping(
-        start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
-    )
-
-
 def stage_assets(
     stage: Stage, plan: Plan, faces: Mapping[str, Face], partitions: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
@@ -142,10 +135,7 @@ def show_sessions(
 
 
 def _spec(table: str, stage: Stage, face: Face) -> dg.AssetSpec:
-    deps: list[Any] = [*_causes(stage, table)]
-    if table == "positions":
-        deps.append(dg.AssetDep(table, partition_mapping=_yesterday()))
-    return dg.AssetSpec(table, deps=deps, **_shown(stage, table, face))
+    return dg.AssetSpec(table, deps=_causes(stage, table), **_shown(stage, table, face))
 
 
 def _shown(stage: Stage, table: str, face: Face) -> dict[str, Any]:
@@ -167,5 +157,9 @@ def _declared(stage: Stage, table: str) -> dict[str, Any]:
 
 
 def _causes(stage: Stage, table: str) -> list[str]:
-    """Declared dependencies, all mapped to the same session: look-backs are the store's affair."""
+    """Declared dependencies, all on the same session of other assets: look-backs are the store's affair.
+
+    Dagster never runs an asset that depends on itself together with others, so a back-fill of the
+    line would be two runs: a stage that lacks its own previous session says so itself.
+    """
     return [*stage.causes_of(table), *(["model_versions"] if stage.uses_models else [])]
