@@ -52,8 +52,10 @@ def training_asset(plan: Plan, specs: Iterable[ModelSpec]) -> dg.AssetsDefinitio
 def makes_everything(run: dg.DagsterRun, plan: Plan, inception: pd.Timestamp | None) -> bool:
     """Whether a run makes every table from the inception on, so that no row of older versions stays."""
     begin = run.tags.get("dagster/asset_partition_range_start")
-    selected = run.asset_selection
-    whole = selected is None or set(plan.tables) <= {key.to_user_string() for key in selected}
+    selected = {
+        key.to_user_string() for key in run.asset_selection or ()
+    }  # empty: no selection, all of the job
+    whole = not selected or set(plan.tables) <= selected
     return whole and begin is not None and inception is not None and pd.Timestamp(begin) <= inception
 
 

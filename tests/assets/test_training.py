@@ -151,6 +151,7 @@ def test_making_everything_again_trains_nothing_where_nothing_has_changed() -> N
     ("begin", "selected", "everything"),
     [
         ("2024-05-01", None, True),
+        ("2024-05-01", [], True),
         ("2024-05-01", [*PLAN.tables, "model_versions"], True),
         ("2024-05-01", ["features", "model_versions"], False),
         ("2024-05-02", None, False),
