@@ -28,7 +28,7 @@ def market_of(settings: Settings, first: pd.Timestamp, last: pd.Timestamp) -> di
     """Bars and corporate actions of a range and of all that leads up to it, bad rows kept apart."""
     begin = plan_of(settings).first_session("bars", first)
     source = source_of(settings)
-    bars = separate_bars(source.bars(ALL_SYMBOLS, begin, last))
+    bars = separate_bars(source.bars(ALL_SYMBOLS, begin, last), basis=source.basis)
     actions = separate_actions(source.actions(ALL_SYMBOLS, begin, last))
     return {"bars": bars.accepted, "corporate_actions": actions.accepted}
 
