@@ -9,7 +9,14 @@ from assets.failures import translated
 from assets.tables import columns_of, facts
 from resources.open_home import OpenHome
 from trading import calendar
-from trading.ingest import ALL_SYMBOLS, dated_by_arrival, require_history, require_sessions
+from trading.ingest import (
+    ALL_SYMBOLS,
+    OVERLAP_SESSIONS,
+    dated_by_arrival,
+    require_history,
+    require_same_basis,
+    require_sessions,
+)
 from trading.line import Request
 from trading.monitoring.bar_rules import Separation, separate_actions, separate_bars
 from trading.plan import Plan
@@ -72,9 +79,12 @@ def arrived_bars(plan: Plan, home: OpenHome, request: Request) -> Separation:
     ------
     MissingBarsError
         If the source does not reach that far, or has no bar of any stock in a session.
+    DataError
+        If its prices were adjusted anew since the sessions before the range were loaded.
     """
     sessions = plan.sessions("bars", request.inception, request.first, request.last)
     require_history(home.source, sessions[0], sessions[-1], plan.lead("bars"))
+    _require_same_basis(home, sessions[0])
     offered = home.source.bars(ALL_SYMBOLS, sessions[0], sessions[-1])
     separated = separate_bars(offered, basis=home.source.basis)
     require_sessions(separated.accepted, sessions, home.source.name)
@@ -88,6 +98,18 @@ def arrived_actions(plan: Plan, home: OpenHome, request: Request) -> Separation:
     known = home.store.read("corporate_actions", calendar.shift(before, -NEIGHBOURS), before)
     separated = separate_actions(home.source.actions(ALL_SYMBOLS, sessions[0], sessions[-1]), known)
     return _dated("corporate_actions", separated, home, sessions)
+
+
+def _require_same_basis(home: OpenHome, first: pd.Timestamp) -> None:
+    """Adjusted bars change backwards with every split and dividend, raw ones only by revisions."""
+    source = home.source
+    if source.basis == "raw":
+        return
+    last, begin = calendar.shift(first, -1), calendar.shift(first, -OVERLAP_SESSIONS)
+    stored = home.store.read("bars", begin, last)
+    if len(stored):
+        offered = source.bars(ALL_SYMBOLS, stored["session"].min(), last)
+        require_same_basis(stored, offered, source.name, source.basis)
 
 
 def _dated(table: str, separated: Separation, home: OpenHome, sessions: pd.DatetimeIndex) -> Separation:

@@ -7,12 +7,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trading import calendar, frames, revisions
-from trading.errors import MissingBarsError
+from trading.errors import DataError, MissingBarsError
 from trading.interfaces import MarketDataSource
 from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
 
 ALL_SYMBOLS: tuple[str, ...] = (*SYMBOLS, *CONTEXT_SYMBOLS)
 _NAMED = 5
+OVERLAP_SESSIONS = 5  # a symbol may lack the last bars before a range
+# Relative. Adjusted prices are rounded to about 1e-7; the least dividend, a cent on a price below 1,000 USD, moves
+# a close by 1e-5 or more.
+SAME_CLOSE = 1e-5
 
 
 def require_history(source: MarketDataSource, first: pd.Timestamp, last: pd.Timestamp, lead: int) -> None:
@@ -84,6 +88,35 @@ def dated_by_arrival(
     came = late["known_at"].clip(lower=now.as_unit("us"))
     late = late.assign(known_at=came.where(revisions.is_news(table, stored, late), late["known_at"]))
     return pd.concat([rows[~again], late]).sort_values(key, kind="stable", ignore_index=True)
+
+
+def require_same_basis(stored: pd.DataFrame, offered: pd.DataFrame, source: str, basis: str) -> None:
+    """Refuse to extend bars whose source has adjusted its past anew, because scales would mix in one window.
+
+    Parameters
+    ----------
+    stored : bars that are held of the last sessions before a range
+    offered : the same sessions as the source gives them now, any revision of a bar may agree
+    source, basis : names, for the message
+
+    Raises
+    ------
+    DataError
+        Naming the first symbol and session whose closes differ, both closes, and what to do.
+    """
+    key = ["session", "symbol", "timeframe"]
+    pairs = stored[[*key, "close"]].merge(offered[[*key, "close"]], on=key, suffixes=("_stored", "_offered"))
+    apart = (pairs["close_offered"] / pairs["close_stored"] - 1).abs()
+    nearest = pairs.loc[apart.groupby([pairs[name] for name in key]).idxmin()]
+    moved = nearest[(apart[nearest.index] > SAME_CLOSE).to_numpy()]
+    if len(moved):
+        row = moved.iloc[0]
+        raise DataError(
+            f"source {source} has adjusted its {basis} bars anew: the close of {row['symbol']} in session "
+            f"{row['session']:%Y-%m-%d} is stored as {row['close_stored']:.6g}, and offered as "
+            f"{row['close_offered']:.6g} now ({moved['symbol'].nunique()} symbols differ). Two scales must not mix in "
+            f"one window: make another home, or this one anew (fabline backfill --rebuild), or use raw bars"
+        )
 
 
 def _covered(sessions: pd.Series, ranges: pd.DataFrame) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from assets.market import arrived_actions, arrived_bars, record
 from resources.open_home import OpenHome
 from resources.store import HomeStore, store_at
 from trading import calendar, frames
+from trading.errors import DataError
 from trading.line import Request
 from trading.plan import Plan
 from trading.stages.models_book import MemoryModelBook
@@ -22,7 +23,9 @@ from trading.testing.market_frames import actions_frame, bars_frame
 
 PLAN = Plan.of((), burn_in_sessions=0)
 MONDAY, TUESDAY, WEDNESDAY = (pd.Timestamp(f"2024-06-{day:02d}") for day in (3, 4, 5))
-BARS = bars_frame({"NVDA": [100.0, 110.0, 121.0], "AMD": [50.0, 51.0, 52.0]}, WEDNESDAY)
+BARS = bars_frame({"NVDA": [100.0, 110.0, 121.0], "AMD": [50.0, 51.0, 52.0]}, WEDNESDAY).reset_index(
+    drop=True
+)
 SPLIT = actions_frame(("2024-06-04", "NVDA", "split", 10.0))
 NOTHING = frames.empty("corporate_actions")
 LATER = calendar.as_of(TUESDAY) + pd.Timedelta(hours=2)
@@ -130,3 +133,53 @@ def test_a_bad_row_of_a_strange_date_does_not_make_other_sessions_loaded(store: 
     commits = store.commits()
     assert len(store.read("quarantine")) == 1
     assert list(commits.loc[commits["table"] == "bars", "first"]) == [MONDAY]
+
+
+def adjusted(factor: float = 1.0, symbol: str = "NVDA", basis: str = "fully_adjusted") -> Shelf:
+    """Bars on `basis`, those of one symbol times `factor` up to Tuesday."""
+    prices = ["open", "high", "low", "close"]
+    bars = BARS.assign(basis=basis).astype({"basis": "str"})
+    past = (bars["symbol"] == symbol) & (bars["session"] < WEDNESDAY)
+    bars.loc[past, prices] *= factor
+    return Shelf(bars, NOTHING, basis=basis)
+
+
+@pytest.mark.parametrize("basis", ["fully_adjusted", "split_adjusted"])
+@pytest.mark.parametrize("factor", [0.1, 1 - 2e-5])
+def test_a_panel_that_was_adjusted_anew_does_not_extend_a_home(
+    store: HomeStore, factor: float, basis: str
+) -> None:
+    load(store, adjusted(basis=basis), MONDAY, TUESDAY, LATER)
+
+    with pytest.raises(
+        DataError, match=r"NVDA in session 2024-06-03 is stored as 100, and offered as .*--rebuild"
+    ):
+        load(store, adjusted(factor, basis=basis), WEDNESDAY, WEDNESDAY, calendar.as_of(WEDNESDAY))
+
+    assert store.read("bars")["session"].max() == TUESDAY
+
+
+def test_rounding_of_an_adjusted_panel_is_no_new_basis(store: HomeStore) -> None:
+    load(store, adjusted(), MONDAY, TUESDAY, LATER)
+
+    load(store, adjusted(1 + 1e-7), WEDNESDAY, WEDNESDAY, calendar.as_of(WEDNESDAY))
+
+    assert store.read("bars")["session"].max() == WEDNESDAY
+
+
+def test_raw_bars_may_be_revised_before_a_range(store: HomeStore) -> None:
+    load(store, adjusted(basis="raw"), MONDAY, TUESDAY, LATER)
+
+    load(store, adjusted(0.5, basis="raw"), WEDNESDAY, WEDNESDAY, calendar.as_of(WEDNESDAY))
+
+    assert store.read("bars")["session"].max() == WEDNESDAY
+
+
+def test_a_first_bar_on_another_basis_does_not_decide_for_its_symbol(store: HomeStore) -> None:
+    first = BARS[(BARS["symbol"] == "AMD") & (BARS["session"] == MONDAY)]
+    odd = BARS.assign(basis=BARS["basis"].mask(BARS.index.isin(first.index), "split_adjusted"))
+
+    load(store, Shelf(odd.reset_index(drop=True), NOTHING), MONDAY, WEDNESDAY, LATER)
+
+    assert set(store.read("bars")["basis"]) == {"raw"}
+    assert list(store.read("quarantine")["reason"]) == ["another price basis than the bars beside it"]
