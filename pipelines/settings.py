@@ -13,12 +13,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from models.ensembles.softmax import SoftmaxWeighting
 from models.forecasters.catalogue import default_models
 from models.intervals.adaptive import AdaptiveConformal
 from models.regimes.gaussian_hmm import GaussianRegimes
+from trading.bounds import NOT_NEGATIVE, check_bounds
 from trading.digest import digest
 from trading.errors import UsageError
 from trading.plan import BURN_IN_SESSIONS
@@ -28,6 +29,13 @@ from trading.stages.trading_rules import TradingRules
 
 FILE_NAME = "fabline.toml"
 DATA = "source.data"
+MISCOVERAGE = 0.25
+ORDERED = (
+    ("trading.limits.recovery_drawdown", "trading.limits.soft_drawdown"),
+    ("trading.limits.soft_drawdown", "trading.limits.hard_drawdown"),
+    ("intervals.lowest", "intervals.target"),
+    ("intervals.target", "intervals.highest"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,9 @@ class SourceSettings:
     basis: str = "fully_adjusted"
     seed: int = 7
     edge: Literal["none", "planted"] = "none"
+
+    def __post_init__(self) -> None:
+        check_bounds(self, seed=NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,14 @@ class Settings:
     signals: SignalRules = field(default_factory=SignalRules)
     trading: TradingRules = field(default_factory=TradingRules)
 
+    def __post_init__(self) -> None:
+        check_bounds(self, burn_in_sessions=NOT_NEGATIVE)
+        if self.intervals.target != MISCOVERAGE:
+            raise UsageError(
+                f"intervals.target must be {MISCOVERAGE}, not {self.intervals.target}: every table holds the "
+                f"quantiles q125 and q875, which bound that interval and no other"
+            )
+
     def flat(self) -> dict[str, Any]:
         """Every setting by its dotted name."""
         return dict(_leaves(self, ""))
@@ -81,12 +100,18 @@ class Settings:
         Raises
         ------
         UsageError
-            If there is no such setting, or the value is of another type.
+            If there is no such setting, or the value is of another type or outside of its range.
         """
         known = self.flat()
         if name not in known:
             raise UsageError(f"there is no setting {name!r}; `fabline config show` lists them")
-        return _replaced(self, name.split("."), _converted(name, value, known[name]))
+        path = name.split(".")
+        leaf = _converted(name, value, known[name])
+        _check_choice(self, path, leaf)
+        try:
+            return _replaced(self, path, leaf)
+        except UsageError as error:
+            raise UsageError(f"setting {name}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -108,16 +133,16 @@ def load(home: Path, overrides: Mapping[str, object] | None = None) -> LoadedSet
     Raises
     ------
     UsageError
-        If the file is no TOML, or names an unknown setting.
+        If the file is no TOML, names an unknown setting, or gives one a value that makes no sense.
     """
     path = home / FILE_NAME
+    given = {name: (value, str(path)) for name, value in _read(path).items()}
+    given |= {name: (value, "command line") for name, value in (overrides or {}).items()}
     settings = Settings()
-    origins = dict.fromkeys(settings.flat(), "default")
-    layers = ((_read(path), str(path)), (dict(overrides or {}), "command line"))
-    for layer, origin in layers:
-        for name, value in layer.items():
-            settings = settings.with_value(name, value)
-            origins[name] = origin
+    for name, (value, _) in given.items():
+        settings = settings.with_value(name, value)
+    _check_order(settings.flat())
+    origins = {name: given[name][1] if name in given else "default" for name in settings.flat()}
     return LoadedSettings(settings, origins)
 
 
@@ -127,9 +152,9 @@ def set_value(home: Path, name: str, text: str) -> None:
     Raises
     ------
     UsageError
-        If there is no such setting, or the text does not read as its type.
+        If there is no such setting, or the text makes no sense for it, or not with those of the file.
     """
-    set_values(home, {name: Settings().with_value(name, text).flat()[name]})
+    set_values(home, {name: load(home, {name: text}).settings.flat()[name]})
 
 
 def set_values(home: Path, values: Mapping[str, object]) -> None:
@@ -195,6 +220,17 @@ def _converted(name: str, value: object, current: object) -> object:
         raise UsageError(f"setting {name} wants {type(current).__name__}, and {value!r} is none") from None
 
 
+def _check_choice(settings: Settings, path: list[str], leaf: object) -> None:
+    """UsageError if a setting that is one of a few words is none of them."""
+    owner: Any = settings
+    for name in path[:-1]:
+        owner = owner[name] if isinstance(owner, Mapping) else getattr(owner, name)
+    wanted = None if isinstance(owner, Mapping) else get_type_hints(type(owner))[path[-1]]
+    if get_origin(wanted) is Literal and leaf not in get_args(wanted):
+        choices = " or ".join(map(str, get_args(wanted)))
+        raise UsageError(f"setting {'.'.join(path)} is {choices}, not {leaf!r}")
+
+
 def _as_bool(value: object) -> bool:
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     if isinstance(value, bool):
@@ -202,6 +238,13 @@ def _as_bool(value: object) -> bool:
     if str(value).lower() not in words:
         raise ValueError(value)
     return words[str(value).lower()]
+
+
+def _check_order(flat: Mapping[str, Any]) -> None:
+    """UsageError if two settings that must not cross do; only all of them together can be judged."""
+    for low, high in ORDERED:
+        if flat[low] > flat[high]:
+            raise UsageError(f"setting {low} ({flat[low]}) must not be above {high} ({flat[high]})")
 
 
 def _as_int(value: object) -> int:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from trading.bounds import ABOVE_ZERO, SHARE, check_bounds
 from trading.errors import NotFittedError
 from trading.interfaces import Floats
 
@@ -42,6 +43,9 @@ class SoftmaxWeighting:
     observations_: NDArray[np.int64] = field(
         default_factory=lambda: np.empty(0, np.int64), compare=False, repr=False
     )
+
+    def __post_init__(self) -> None:
+        check_bounds(self, half_life_sessions=ABOVE_ZERO, temperature=ABOVE_ZERO, floor=SHARE)
 
     def resume(self, average_loss: Floats, observations: NDArray[np.int64]) -> Self:
         """A copy with the state (k,) of the previous session."""

@@ -13,6 +13,7 @@ from typing import Self
 
 import numpy as np
 
+from trading.bounds import COUNT, NOT_NEGATIVE, SHARE, check_bounds
 from trading.errors import CalibrationError
 from trading.evaluation.coverage import covered
 from trading.interfaces import Floats, Forecast, Interval
@@ -45,6 +46,9 @@ class AdaptiveConformal:
     min_scores: int = 20
     scores_: Floats | None = field(default=None, compare=False, repr=False)
     miscoverage_: Floats | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_bounds(self, target=SHARE, gamma=NOT_NEGATIVE, lowest=SHARE, highest=SHARE, min_scores=COUNT)
 
     def conformalize(self, scores: Floats, miscoverage: Floats | None) -> Self:
         """A copy with past scores (n, s, h) and levels (s, h); the target where a level is NaN or None."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trading.bounds import NOT_NEGATIVE, check_bounds
 from trading.execution.account import cents
 
 _BPS = 1e-4
@@ -36,6 +37,15 @@ class CostModel:
     slippage_bps: float = 2.5
     commission_per_share: float = 0.005
     minimum_commission: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_bounds(
+            self,
+            half_spread_bps=NOT_NEGATIVE,
+            slippage_bps=NOT_NEGATIVE,
+            commission_per_share=NOT_NEGATIVE,
+            minimum_commission=NOT_NEGATIVE,
+        )
 
     def charge(self, open_price: float, quantity: int) -> Charge:
         """The charge for a signed quantity at the open, both prices rounded to 1e-4 USD."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from trading.bounds import COUNT, SHARE, check_bounds
 from trading.digest import digest
 from trading.execution.account import Book, Order, Quote
 
@@ -26,6 +27,9 @@ class OrderRules:
 
     rebalance_band: float = 0.05
     life_sessions: int = 5
+
+    def __post_init__(self) -> None:
+        check_bounds(self, rebalance_band=SHARE, life_sessions=COUNT)
 
 
 def order_id(strategy: str, decision_session: pd.Timestamp, symbol: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trading.bounds import COUNT, FRACTION, NOT_NEGATIVE, check_bounds
 from trading.errors import InfeasibleError
 from trading.interfaces import Floats, Mix
 from trading.universe import SYMBOLS
@@ -47,6 +48,9 @@ class MaximumSharpe:
     turnover: float = 0.50
     symbols: tuple[str, ...] = SYMBOLS
     iterations: int = 200
+
+    def __post_init__(self) -> None:
+        check_bounds(self, group_cap=FRACTION, turnover=NOT_NEGATIVE, iterations=COUNT)
 
     def solve(
         self, alpha: Floats, covariance: Floats, caps: Floats, previous: Floats, groups: Sequence[str]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trading.bounds import FRACTION, NOT_NEGATIVE, check_bounds
 from trading.interfaces import Floats
 
 LEAST_PENALTY_FACTOR = 0.5
@@ -26,6 +27,9 @@ class KellySizer:
 
     position_limit: float = 0.20
     kelly_fraction: float = 0.25
+
+    def __post_init__(self) -> None:
+        check_bounds(self, position_limit=FRACTION, kelly_fraction=NOT_NEGATIVE)
 
     def caps(self, probability: Floats, expected: Floats, spread: Floats, correlation: Floats) -> Floats:
         """Caps (s,), 0 for a name with a NaN among its inputs.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trading.bounds import ABOVE_ZERO, COUNT, FRACTION, SHARE, check_bounds
+
 
 @dataclass(frozen=True)
 class RiskLimits:
@@ -26,3 +28,14 @@ class RiskLimits:
     drawdown_lookback_sessions: int = 30
     volatility_target: float = 0.15
     value_at_risk_limit: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_bounds(
+            self,
+            soft_drawdown=SHARE,
+            hard_drawdown=FRACTION,
+            recovery_drawdown=SHARE,
+            drawdown_lookback_sessions=COUNT,
+            volatility_target=ABOVE_ZERO,
+            value_at_risk_limit=ABOVE_ZERO,
+        )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trading.bounds import ABOVE_ZERO, COUNT, SHARE, check_bounds
 from trading.interfaces import Bools, Floats
 
 
@@ -27,6 +28,9 @@ class SignalRules:
     horizon: int = 5
     confidence_threshold: float = 0.75
     interval_width_limit: float = 0.03
+
+    def __post_init__(self) -> None:
+        check_bounds(self, horizon=COUNT, confidence_threshold=SHARE, interval_width_limit=ABOVE_ZERO)
 
     def direction(self, probability: Floats) -> NDArray[np.int64]:
         """1 up, -1 down, 0 undecided, from the probability of a positive return."""

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trading import calendar
+from trading.bounds import ABOVE_ZERO, COUNT, NOT_NEGATIVE, check_bound, check_bounds
 from trading.errors import MissingBarsError, ModelError
 from trading.features.market_state import market_state
 from trading.frames import REGIMES, columns
@@ -44,6 +45,11 @@ class RegimeRules:
         default_factory=lambda: {"Bull": 1.0, "Bear": 0.5, "Volatile": 0.3, "Range": 0.8}
     )
     half_life_sessions: float = 5.0
+
+    def __post_init__(self) -> None:
+        check_bounds(self, window_sessions=COUNT, filter_sessions=COUNT, half_life_sessions=ABOVE_ZERO)
+        for regime, multiplier in self.multipliers.items():
+            check_bound(f"multiplier of {regime}", multiplier, NOT_NEGATIVE)
 
     def is_refit(self, session: pd.Timestamp) -> bool:
         """Whether `session` is the first of its month or quarter."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from trading.bounds import ABOVE_ZERO, check_bounds
 from trading.execution.costs import CostModel
 from trading.execution.orders import OrderRules
 from trading.interfaces import Optimizer, Sizer
@@ -38,3 +39,6 @@ class TradingRules:
     limits: RiskLimits = field(default_factory=RiskLimits)
     costs: CostModel = field(default_factory=CostModel)
     orders: OrderRules = field(default_factory=OrderRules)
+
+    def __post_init__(self) -> None:
+        check_bounds(self, initial_cash_usd=ABOVE_ZERO, risk_aversion=ABOVE_ZERO)
