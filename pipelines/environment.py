@@ -75,7 +75,7 @@ def open_store(path: Path) -> HomeStore:
         If there is no home, or it has no tables yet.
     """
     home = Home.open(path)
-    return store_at(home.tables, database_of(home), create=False)
+    return store_at(home.tables, database_of(home), create=False, home=home.facts.id)
 
 
 def market_line(path: Path) -> str:

@@ -134,7 +134,8 @@ class Workshop:
     def open(self, progress: Progress = silent) -> OpenHome:
         """The home with its store, source and registry, ready for a run."""
         specs = specs_of(self.settings)
-        store = store_at(self.home.tables, environment.database_of(self.home), clock=self.clock)
+        database = environment.database_of(self.home)
+        store = store_at(self.home.tables, database, clock=self.clock, home=self.home.facts.id)
         return OpenHome(
             home=self.home,
             store=store,

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from resources.arrow_frames import from_arrow, to_arrow
 from trading import frames
-from trading.errors import SourceUnavailableError, UsageError
+from trading.errors import HomeError, SourceUnavailableError, UsageError
 from trading.revisions import as_known, checked
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class DeltaStore:
         ------
         UsageError
             If the table has no such version.
+        HomeError
+            If a `version` is asked of a table that is not there.
         """
         opened = self._open(table, version)
         if opened is None:
@@ -94,8 +96,16 @@ class DeltaStore:
         return None if opened is None else opened.version()
 
     def reset(self, table: str, version: int | None) -> None:
-        """Make `version` the newest again, as one more version; None empties the table."""
+        """Make `version` the newest again, as one more version; None empties the table.
+
+        Raises
+        ------
+        HomeError
+            If there is no such table any more.
+        """
         opened = self._open(table)
+        if opened is None and version is not None:
+            raise self._gone(table)
         if opened is None or opened.version() == version:
             return
         if version is None:
@@ -148,6 +158,8 @@ class DeltaStore:
         try:
             return DeltaTable(self._uri(table), version=version, storage_options=self._options)
         except TableNotFoundError:
+            if version is not None:
+                raise self._gone(table) from None
             return None
         except DeltaError as error:
             if version is not None:
@@ -155,6 +167,12 @@ class DeltaStore:
                     f"table {table} has no version {version}; `fabline show` lists the versions"
                 ) from error
             raise SourceUnavailableError(f"table {table} at {self._uri(table)}: {error}") from error
+
+    def _gone(self, table: str) -> HomeError:
+        return HomeError(
+            f"table {table} was written, but is not at {self._uri(table)}; restore the home from a copy, or "
+            f"use another FABLINE_HOME (and another FABLINE_DATABASE_URL, if that is set)"
+        )
 
     def _replace(
         self,

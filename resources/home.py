@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import threading
 import time
@@ -46,6 +47,7 @@ class HomeFacts:
     ----------
     format : of the home's files
     created_by : version of Fabline that made it
+    id : random, so that a database knows whose it is; empty in a home that has none yet
     inception : first session that trades, as YYYY-MM-DD
     source : facts of the market data (name, basis, seed or folder ...), which never change
     settings : digest of the settings that change numbers
@@ -54,6 +56,7 @@ class HomeFacts:
 
     format: int = FORMAT
     created_by: str = ""
+    id: str = ""
     inception: str | None = None
     source: Mapping[str, str] = field(default_factory=dict)
     settings: str | None = None
@@ -116,7 +119,8 @@ class Home:
             for folder in _FOLDERS:
                 (root / folder).mkdir(parents=True, exist_ok=True)
             if not (root / "home.json").exists():
-                write_atomically(root / "home.json", _json(HomeFacts(created_by=created_by)))
+                facts = HomeFacts(created_by=created_by, id=secrets.token_hex(6))
+                write_atomically(root / "home.json", _json(facts))
             if dagster_yaml is not None and not (root / "dagster" / "dagster.yaml").exists():
                 shutil.copyfile(dagster_yaml, root / "dagster" / "dagster.yaml")
         except OSError as error:

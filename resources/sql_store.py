@@ -50,12 +50,16 @@ class SqlStore:
     address : path of an SQLite file, or `postgresql://…`
     create : whether to make the database's tables (and SQLite's file) if they are not there
     clock : dates the revisions that a source gave no later `known_at`, and the commits
+    home : id of the home whose database this is; the first home to come keeps it. Empty: not asked
     """
 
-    def __init__(self, address: str | Path, *, create: bool = True, clock: Clock = wall.now) -> None:
+    def __init__(
+        self, address: str | Path, *, create: bool = True, clock: Clock = wall.now, home: str = ""
+    ) -> None:
         self.dialect: Dialect = dialect_of(address, create=create)
         self._create = create
         self._clock = clock
+        self._home = home
         self._lock = threading.RLock()
         self._connection: Connection | None = None
 
@@ -217,6 +221,25 @@ class SqlStore:
         if not found.issuperset(RECORDED):
             with self._transaction():
                 self._execute(*_definitions(self.dialect))
+        if self._home:
+            self._claim(found)
+
+    def _claim(self, found: set[str]) -> None:
+        """Write the home's id into a database that has none; refuse one that has another."""
+        if self._create and "fabline_home" not in found:
+            with self._transaction():
+                self._execute(
+                    "CREATE TABLE IF NOT EXISTS fabline_home (id TEXT PRIMARY KEY)",
+                    f"INSERT INTO fabline_home SELECT '{self._home}' WHERE NOT EXISTS (SELECT 1 FROM fabline_home)",
+                )
+        elif "fabline_home" not in found:
+            return
+        owner = self.query("SELECT id FROM fabline_home")["id"][0].as_py()
+        if owner != self._home:
+            raise HomeError(
+                f"the database holds the tables of the home {owner}, and this is the home {self._home} (see "
+                f"`id` in home.json); give each home its own database, or schema, in FABLINE_DATABASE_URL"
+            )
 
     def _check_format(self, found: int) -> None:
         if found > FORMAT:

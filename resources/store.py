@@ -67,6 +67,8 @@ class HomeStore:
         UsageError
             If a recorded table is asked for a version (its history is in `as_of`), or a computed
             one for a version that it does not have.
+        HomeError
+            If a computed table was written, but its folder is gone.
         """
         if frames.table_of(table).storage == "recorded":
             if version is not None:
@@ -137,7 +139,7 @@ class HomeStore:
 
 
 def store_at(
-    tables: str | Path, database: str | Path, *, create: bool = True, clock: Clock = wall.now
+    tables: str | Path, database: str | Path, *, create: bool = True, clock: Clock = wall.now, home: str = ""
 ) -> HomeStore:
-    """The store over a root of Delta tables and a database (a path, or `postgresql://…`)."""
-    return HomeStore(DeltaStore(tables), SqlStore(database, create=create, clock=clock))
+    """The store over a root of Delta tables and a database (a path, or `postgresql://…`) of the home of that id."""
+    return HomeStore(DeltaStore(tables), SqlStore(database, create=create, clock=clock, home=home))

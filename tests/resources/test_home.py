@@ -36,6 +36,12 @@ def test_a_new_home_has_its_folders_and_says_who_made_it(home: Home) -> None:
     assert (home.facts.created_by, home.facts.format, home.inception) == ("0.1.0", FORMAT, None)
 
 
+def test_every_home_has_its_own_id_for_good(home: Home, tmp_path: Path) -> None:
+    assert home.facts.id != Home.open_or_create(tmp_path / "other").facts.id
+    assert len(home.facts.id) == 12
+    assert Home.open_or_create(home.path).facts.id == home.facts.id
+
+
 def test_opening_a_home_again_changes_nothing(home: Home) -> None:
     home.fix_inception(SESSION)
     Home.open_or_create(home.path, created_by="0.2.0")

@@ -167,3 +167,10 @@ def test_two_postgres_writers_wait_for_each_other(postgres_url: str) -> None:
     assert len(two.read("risk")) == 10
     one.close()
     two.close()
+
+
+def test_a_postgres_of_another_home_is_refused(postgres_url: str) -> None:
+    SqlStore(postgres_url, home="aaa").read("risk")
+    with pytest.raises(HomeError, match="home aaa, and this is the home bbb"):
+        SqlStore(postgres_url, home="bbb").read("risk")
+    assert not len(SqlStore(postgres_url, create=False, home="aaa").read("risk"))

@@ -1,5 +1,6 @@
 """The home's store: both kinds of tables change together, and every read is on record."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from resources.delta_store import DeltaStore
 from resources.sql_store import SqlStore
 from resources.store import HomeStore, ReadRecord, store_at
 from trading import frames
-from trading.errors import SourceUnavailableError, UsageError
+from trading.errors import HomeError, SourceUnavailableError, UsageError
 from trading.testing.example_rows import example
 
 FIRST, LAST = pd.Timestamp("2024-02-26"), pd.Timestamp("2024-03-08")
@@ -129,3 +130,36 @@ def test_a_store_is_found_again_by_its_addresses(tmp_path: Path, store: HomeStor
     again = store_at(tmp_path / "tables", tmp_path / "fabline.db", create=False)
     holds(again, before)
     again.close()
+
+
+def test_a_table_that_was_written_and_is_gone_is_no_empty_table(store: HomeStore, tmp_path: Path) -> None:
+    put(store, seed=1)
+    shutil.rmtree(tmp_path / "tables" / "features")
+
+    for action in (lambda: store.read("features"), store.tables, lambda: put(store, seed=2)):
+        with pytest.raises(HomeError, match=r"table features was written, but is not at .*features; restore"):
+            action()
+    assert len(store.read("regimes"))
+    assert not len(store.read("signals"))  # never written
+
+
+def test_two_homes_never_share_a_database(tmp_path: Path) -> None:
+    shared = tmp_path / "shared.db"
+    one, other = (store_at(tmp_path / home, shared, home=home) for home in ("aaa", "bbb"))
+    put(one, seed=1)
+
+    for reader in (other, store_at(tmp_path / "bbb", shared, create=False, home="bbb")):
+        with pytest.raises(HomeError, match="holds the tables of the home aaa, and this is the home bbb"):
+            reader.read("risk")
+    with pytest.raises(HomeError, match="home aaa"):
+        put(other, seed=2)
+    holds(store_at(tmp_path / "aaa", shared, create=False, home="aaa"), {"risk": one.read("risk")})
+
+
+def test_a_database_from_before_homes_had_ids_is_taken_by_the_first_writer(tmp_path: Path) -> None:
+    put(store_at(tmp_path, tmp_path / "a.db"), seed=1)
+
+    assert len(store_at(tmp_path, tmp_path / "a.db", create=False, home="aaa").read("risk"))
+    assert len(store_at(tmp_path, tmp_path / "a.db", home="aaa").read("risk"))
+    with pytest.raises(HomeError, match="home aaa"):
+        store_at(tmp_path, tmp_path / "a.db", home="bbb").read("risk")
