@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import webbrowser
 from contextlib import closing
 from pathlib import Path
@@ -64,7 +65,8 @@ def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
     source = home.facts.source
     listed = store.tables().set_index("table")
     head = listed["last_session"].get("performance")
-    runs = [str(run) for run in store.commits()["run_id"].dropna().unique() if run]
+    commits = store.commits()
+    runs = [str(run) for run in commits["run_id"].dropna().unique() if run]
     return ReportFacts(
         home=home.path.name,
         source=source.get("name", chosen.source.name),
@@ -78,7 +80,14 @@ def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
         run_ids=tuple(runs),
         versions={str(name): int(version) for name, version in listed["version"].dropna().items()},
         rules=chosen.signals,
+        trials=_trials(commits),
     )
+
+
+def _trials(commits: pd.DataFrame) -> int:
+    """How many different digests of settings the commits name."""
+    digests = {json.loads(facts or "{}").get("settings", "") for facts in commits["facts"].dropna().unique()}
+    return len(digests - {""})
 
 
 def _next(fills: pd.DataFrame, home: Home) -> str:

@@ -26,6 +26,7 @@ class ReportFacts:
     run_ids : runs that wrote the tables, newest last
     versions : version of each table, as `Store.tables` counts them
     rules : of the signals, whose gates are counted
+    trials : how many different settings the home's commits name, 0 if they name none
     """
 
     home: str
@@ -40,6 +41,15 @@ class ReportFacts:
     run_ids: tuple[str, ...] = ()
     versions: Mapping[str, int] = field(default_factory=dict)
     rules: SignalRules = field(default_factory=SignalRules)
+    trials: int = 0
+
+    @property
+    def trials_told(self) -> str:
+        """How often one may have tried until something looked good, as far as the home knows."""
+        if not self.trials:
+            return "Trials: the home does not say with how many settings it has been run."
+        sets = "1 set of settings" if self.trials == 1 else f"{self.trials:,} settings"
+        return f"Trials: this home has been run with {sets}; other homes are not counted."
 
     def titled(self, title: str) -> str:
         """`title`, with SIMULATED before it where the market is made up."""

@@ -17,7 +17,7 @@ _KEY = ["session", "model", "version", "horizon", "symbol"]
 
 def matured(material: Material) -> pd.DataFrame:
     """Everything that the champions and the ensemble said since inception and that has come due."""
-    return pd.concat([_of_models(material), _of_ensemble(material)], ignore_index=True)
+    return pd.concat([_of_models(material), matured_ensemble(material)], ignore_index=True)
 
 
 def _of_models(material: Material) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def _of_models(material: Material) -> pd.DataFrame:
     return losses.merge(intervals, on=_KEY, how="left")[COLUMNS]
 
 
-def _of_ensemble(material: Material) -> pd.DataFrame:
+def matured_ensemble(material: Material) -> pd.DataFrame:
     """The ensemble's loss from its quantiles and what its intervals met."""
     outcomes = material["ensemble_intervals"].dropna(subset=["realized"])
     outcomes = outcomes.assign(

@@ -72,6 +72,17 @@ def test_the_facts_are_those_of_the_home(ran: Path) -> None:
     assert facts.versions["forecasts"] >= 0
 
 
+def test_trials_are_the_different_settings_in_the_commit_log(tmp_path: Path) -> None:
+    home = Home.open_or_create(tmp_path / "tried")
+    store = store_at(home.tables, home.database)
+    for digest in ("one", "two", "one"):
+        store.write({"bars": TABLES["bars"]}, FIRST, LAST, commit={"settings": digest})
+    facts = facts_of(home, store, Settings())
+    store.close()
+
+    assert facts.trials == 2
+
+
 def test_a_run_concludes_with_summary_report_and_next_command(
     ran: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

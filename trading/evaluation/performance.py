@@ -11,7 +11,7 @@ import pandas as pd
 
 from trading.digest import generator
 from trading.execution.account import Book, Fill
-from trading.interfaces import Floats
+from trading.interfaces import Bools, Floats
 from trading.portfolio.covariance import SESSIONS_PER_YEAR
 
 BOOTSTRAPS = 2000
@@ -154,15 +154,21 @@ class Summary:
     equal_weight_maximum_drawdown: float
 
 
-def summarize(performance: pd.DataFrame, seed: int = 0) -> Summary:
+def summarize(performance: pd.DataFrame, seed: int = 0, *, counts: Bools | None = None) -> Summary:
     """The summary of one strategy's rows of `performance`, sorted by session.
 
     The first row holds the deposit and no return, so it is left out of every figure.
+
+    Parameters
+    ----------
+    counts : (n,) which rows count, all by default
     """
-    rows = performance.iloc[1:]
+    kept = np.ones(len(performance), dtype=bool) if counts is None else np.array(counts)
+    kept[:1] = False
+    rows, before = performance[kept], performance["equity_cents"].shift(1)[kept]
     own, equal = np.expm1(rows["log_return"].to_numpy()), np.expm1(rows["equal_weight_log_return"].to_numpy())
     years, cost = max(len(rows), 1) / SESSIONS_PER_YEAR, float(rows["cost_cents"].sum()) / 100
-    traded = float((rows["turnover"] * performance["equity_cents"].shift(1).iloc[1:]).sum()) / 100
+    traded = float((rows["turnover"] * before).sum()) / 100
     lower, upper = sharpe_interval(own, seed=seed)
     return Summary(
         sessions=len(rows),

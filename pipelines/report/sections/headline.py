@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.report import figures
+from pipelines.report.contaminated import clean_sessions, left_out
 from pipelines.report.markup import Child, Html, el, missing, note, table
 from pipelines.report.material import Material
 from trading.evaluation import targets, uncertainty
@@ -16,6 +17,7 @@ from trading.evaluation.performance import Summary, summarize
 from trading.evaluation.resampling import paired_figures
 from trading.evaluation.targets import RoadmapTargets
 from trading.evaluation.uncertainty import Estimate
+from trading.interfaces import Bools
 from trading.universe import SYMBOLS
 
 SESSIONS_PER_YEAR = 252
@@ -27,13 +29,19 @@ def headline(material: Material) -> list[Html]:
     performance = material["performance"]
     if len(performance) < 2:  # noqa: PLR2004 - one session holds the deposit and no return
         return [_equity_alone(performance), missing("No return yet: figures need two traded sessions.")]
-    found = summarize(performance)
-    own, equal = simple_returns(performance)
+    counts = clean_sessions(material)
+    flag = [el("p", said, class_="flag")] if (said := left_out(counts)) else []
+    if not counts[1:].any():
+        return [_equity_now(performance), *flag, missing("No session is left for a figure.")]
+    found = summarize(performance, counts=counts)
+    own = simple_returns(performance)[0][counts[1:]]
     monthly = uncertainty.mean_estimate(own).scaled(targets.SESSIONS_PER_MONTH)
     return [
         el("p", _lead(performance, found), class_="lead"),
+        *flag,
         _tiles(performance, found),
-        _figures_table(performance, found, own, equal),
+        _figures_table(performance, found, counts),
+        note(material.facts.trials_told),
         _targets_table(found, monthly),
     ]
 
@@ -51,12 +59,18 @@ def _equity_alone(performance: pd.DataFrame) -> Html:
     return el("p", f"One session so far: equity {figures.dollars(row['equity_cents'])}.", class_="lead")
 
 
+def _equity_now(performance: pd.DataFrame) -> Html:
+    last = performance.iloc[-1]
+    said = f"Equity at the close of {figures.day(last['session'])}: {figures.dollars(last['equity_cents'])}."
+    return el("p", said, class_="lead")
+
+
 def _lead(performance: pd.DataFrame, found: Summary) -> str:
     first, last = performance.iloc[0], performance.iloc[-1]
     return (
-        f"From {figures.day(first['session'])} to {figures.day(last['session'])}, {found.sessions} sessions of "
-        f"returns, equity went from {figures.dollars(first['equity_cents'])} to "
-        f"{figures.dollars(last['equity_cents'])} after costs: {figures.percent(found.total_return, signed=True)}. "
+        f"From {figures.day(first['session'])} to {figures.day(last['session'])}, equity went from "
+        f"{figures.dollars(first['equity_cents'])} to {figures.dollars(last['equity_cents'])} after costs; "
+        f"{found.sessions} sessions of returns made {figures.percent(found.total_return, signed=True)}. "
         f"Equal weight of the same names, without costs, made "
         f"{figures.percent(found.equal_weight_return, signed=True)}. {verdict(found)}"
     )
@@ -93,11 +107,14 @@ def _tile(name: str, figure: str, below: str) -> Html:
     return el("div", el("span", name), el("b", figure), el("small", below), class_="tile")
 
 
-def _figures_table(performance: pd.DataFrame, found: Summary, own: np.ndarray, equal: np.ndarray) -> Html:
+def _figures_table(performance: pd.DataFrame, found: Summary, counts: Bools) -> Html:
+    own, equal = (returns[counts[1:]] for returns in simple_returns(performance))
     final, resampled = performance.iloc[-1], paired_figures(own, equal)
     sharpe, naive, apart = resampled["sharpe"]
     sharpe = replace(sharpe, low=found.sharpe_lower, high=found.sharpe_upper)
-    turnover = uncertainty.mean_estimate(performance["turnover"].to_numpy()[1:]).scaled(SESSIONS_PER_YEAR)
+    turnover = uncertainty.mean_estimate(performance["turnover"].to_numpy()[1:][counts[1:]]).scaled(
+        SESSIONS_PER_YEAR
+    )
     rows: list[list[Child]] = [
         ["Equity at the end", figures.dollars(final["equity_cents"]), figures.dollars(100 * final["equal_weight_equity"]),
          figures.dollars(final["equity_cents"] - 100 * final["equal_weight_equity"])],

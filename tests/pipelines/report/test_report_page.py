@@ -182,6 +182,24 @@ def test_contaminated_forecasts_are_marked_and_left_out() -> None:
     assert "CONTAMINATED" in words["coverage"]
 
 
+def test_the_headline_leaves_sessions_out_that_rest_on_contaminated_forecasts() -> None:
+    said, rows = TABLES["ensemble_forecast"], TABLES["performance"]
+    spoilt = said.assign(contaminated=said["session"] <= rows["session"].iloc[9])
+    words = Reader(render({**TABLES, "ensemble_forecast": spoilt}, FACTS)).words["headline"]
+
+    # the tenth session's mix decides what is held until the open of the twelfth
+    equal = np.exp(rows["equal_weight_log_return"].iloc[12:].sum()) - 1
+    assert "11 of 59 sessions rest on CONTAMINATED forecasts and are left out." in words
+    assert "n = 48 sessions" in words
+    assert f"{100 * equal:+.1f} %".replace("-", "−") in words
+
+
+def test_the_headline_says_how_many_settings_were_tried() -> None:
+    words = Reader(render(TABLES, replace(FACTS, trials=2))).words["headline"]
+
+    assert "this home has been run with 2 settings; other homes are not counted" in words
+
+
 def test_gates_are_counted(words: dict[str, str]) -> None:
     signals = TABLES["signals"]
     sure = np.maximum(signals["probability"], 1 - signals["probability"]) >= 0.75

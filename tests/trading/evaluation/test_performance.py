@@ -156,3 +156,22 @@ def test_a_summary_leaves_the_deposit_out_and_adds_the_rest_up() -> None:
     assert found.cost_bps == pytest.approx(0.07 / (50 + 22) * 1e4)
     assert found.equal_weight_return == pytest.approx(0.2)
     assert math.isnan(found.sharpe_lower)
+
+
+def test_a_summary_counts_only_the_sessions_that_it_is_told_to() -> None:
+    rows = pd.DataFrame(
+        {
+            "equity_cents": [100_00, 200_00, 220_00],
+            "log_return": [0.0, math.log(2.0), math.log(1.1)],
+            "turnover": [0.0, 0.5, 0.1],
+            "cost_cents": [0, 5, 2],
+            "equal_weight_log_return": [0.0, 1.0, 0.0],
+        }
+    )
+
+    found = summarize(rows, counts=np.array([True, False, True]))
+
+    assert (found.sessions, found.cost_usd) == (1, 0.02)
+    assert found.total_return == pytest.approx(0.1)
+    assert found.cost_bps == pytest.approx(0.02 / 20 * 1e4)  # a tenth of 200 USD was traded
+    assert found.equal_weight_return == 0.0
