@@ -89,7 +89,8 @@ def _figures(material: Material) -> RenderableType:
 
 def _rows(performance: pd.DataFrame, found: Summary, counts: Bools) -> list[tuple[str, str, str]]:
     last = performance.iloc[-1]
-    drawn = paired_figures(*(returns[counts[1:]] for returns in simple_returns(performance)))
+    own, equal = simple_returns(performance)
+    drawn = paired_figures(own[counts[1:]], equal[counts[1:]])
     fall, naive_fall, _ = (replace(e, low=-e.high, high=-e.low) for e in drawn["drawdown"])
     made, naive_made, _ = drawn["total_return"]
     sharpe = found.sharpe_lower, found.sharpe_upper
