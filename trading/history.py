@@ -27,6 +27,10 @@ class History:
     ----------
     table : name of the table
     values : one array a column, rows sorted by key
+
+    Attributes
+    ----------
+    has_late_rows : whether any row was known after its own session decided, or revises another
     """
 
     def __init__(self, table: str, values: Columns) -> None:
@@ -35,7 +39,7 @@ class History:
         self.days: NDArray[np.int64] = np.asarray(values["session"], dtype="datetime64[us]").view(np.int64)
         self.known: NDArray[np.int64] = np.asarray(values["known_at"], dtype="datetime64[us]").view(np.int64)
         self._codes: dict[str, tuple[NDArray[np.int64], dict[Hashable, int]]] = {}
-        self._revised = table in ("bars", "corporate_actions") and self._needs_selection()
+        self.has_late_rows = table in ("bars", "corporate_actions") and self._needs_selection()
 
     @classmethod
     def from_frame(cls, table: str, frame: pd.DataFrame) -> History:
@@ -58,7 +62,7 @@ class History:
         """Rows of the sessions `first` to `last` that were known at `as_of`, the newest revision of each key."""
         start = int(np.searchsorted(self.days, _micros(first)))
         stop = int(np.searchsorted(self.days, _micros(last), side="right"))
-        if not self._revised:
+        if not self.has_late_rows:
             return Rows(self, slice(start, stop), first, last)
         index = np.arange(start, stop)
         index = index[self.known[start:stop] <= _micros(as_of)]
@@ -105,6 +109,16 @@ class Rows:
         positions = np.arange(len(self._history.days))[self._index]
         mine = positions[self._history.days[positions] == _micros(session)]
         return Rows(self._history, mine, session, session)
+
+    def first_known(self) -> NDArray[np.int64]:
+        """(n,) microseconds since 1970, UTC: when each row's key was first known, by any revision of it."""
+        history = self._history
+        if not history.has_late_rows:
+            return history.known[self._index]
+        key = [column for column in frames.table_of(history.table).key if column != "known_at"]
+        rows = pd.DataFrame({column: history.values[column] for column in key})
+        first = pd.Series(history.known).groupby([rows[column] for column in key]).transform("min")
+        return first.to_numpy()[self._index]
 
     def cube(self, column: str, **axes: Sequence[Hashable] | pd.DatetimeIndex) -> Array:
         """Values of `column` laid out along named key columns, NaN where there is no row.

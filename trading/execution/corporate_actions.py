@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,14 +13,27 @@ from trading.execution.account import Book, Booking, Order, Receivable, cents
 
 
 @dataclass(frozen=True)
+class Late:
+    """Where an action that became known late belongs: its `session`, and what was `held` before its open at `close`."""
+
+    session: pd.Timestamp
+    held: int
+    close: float
+
+
+@dataclass(frozen=True)
 class CorporateAction:
-    """A split (`ratio` new shares for each old one) or dividend (`amount` USD a share) of one session."""
+    """A split (`ratio` new shares for each old one) or dividend (`amount` USD a share) of one session.
+
+    `late` is there if it became known only after that session had been traded.
+    """
 
     symbol: str
     kind: Literal["split", "dividend"]
     ratio: float
     amount: float
     pay_session: pd.Timestamp
+    late: Late | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,9 @@ def open_book(
 ) -> Opening:
     """Apply the actions effective before the open of `session`, then pay what is due.
 
-    Dividends come before splits: both are per share held at the previous close.
+    Dividends come before splits: both are per share held at the previous close. An action that is
+    known late is booked on what was held before the session that it belongs to, and says so: shares
+    traded since, at prices that hold the action already, have no part in it.
     """
     opening = Opening(book, tuple(orders), ())
     for action in sorted(actions, key=lambda a: (a.kind != "dividend", a.symbol)):
@@ -46,11 +61,13 @@ def open_book(
 
 
 def _accrue(opening: Opening, action: CorporateAction, session: pd.Timestamp) -> Opening:
-    owed = cents(opening.book.shares.get(action.symbol, 0) * action.amount)
+    late = action.late
+    held = late.held if late else opening.book.shares.get(action.symbol, 0)
+    owed = cents(held * action.amount)
     if owed <= 0:
         return opening
-    claim = Receivable(action.symbol, session, action.pay_session, owed)
-    reference = f"{action.amount:g} USD a share, paid {action.pay_session:%Y-%m-%d}"
+    claim = Receivable(action.symbol, late.session if late else session, action.pay_session, owed)
+    reference = f"{action.amount:g} USD a share, paid {action.pay_session:%Y-%m-%d}{_lateness(action)}"
     booking = Booking("dividend_accrued", action.symbol, 0, 0, owed, reference)
     book = replace(opening.book, receivables=(*opening.book.receivables, claim))
     return replace(opening, book=book, bookings=(*opening.bookings, booking))
@@ -69,26 +86,62 @@ def _pay(opening: Opening, session: pd.Timestamp) -> Opening:
 
 
 def _split(opening: Opening, action: CorporateAction) -> Opening:
-    orders = tuple(_adjusted(o, action) if o.symbol == action.symbol else o for o in opening.orders)
-    if action.symbol not in opening.book.shares:
+    orders = tuple(_adjusted(o, action) if _precedes(o, action) else o for o in opening.orders)
+    if action.late:
+        book, bookings = _split_late(opening.book, action, action.late)
+    elif action.symbol in opening.book.shares:
+        book, bookings = _split_shares(opening.book, action)
+    else:
         return replace(opening, orders=orders)
-    book, bookings = _split_shares(opening.book, action)
     return Opening(book, orders, (*opening.bookings, *bookings))
+
+
+def _precedes(order: Order, action: CorporateAction) -> bool:
+    """Whether an order is in old shares: those of a late split may have been decided in new ones."""
+    decided_before = action.late is None or order.decision_session < action.late.session
+    return order.symbol == action.symbol and decided_before
 
 
 def _split_shares(book: Book, action: CorporateAction) -> tuple[Book, tuple[Booking, ...]]:
     """The book with whole new shares, and cash at the adjusted close for the fraction."""
-    old, close = book.shares[action.symbol], book.closes[action.symbol] / action.ratio
+    close = book.closes[action.symbol] / action.ratio
+    old = book.shares[action.symbol]
+    return _exchanged(book, action, old, close, {**book.closes, action.symbol: close})
+
+
+def _split_late(book: Book, action: CorporateAction, late: Late) -> tuple[Book, tuple[Booking, ...]]:
+    """The same for a split of an earlier session, since when closes are in new shares."""
+    if not late.held:
+        return book, ()
+    close = late.close / action.ratio
+    book = replace(book, stale_sessions={action.symbol: 0, **book.stale_sessions})
+    return _exchanged(book, action, late.held, close, {action.symbol: close, **book.closes})
+
+
+def _exchanged(
+    book: Book, action: CorporateAction, old: int, close: float, closes: Mapping[str, float]
+) -> tuple[Book, tuple[Booking, ...]]:
+    """`old` shares exchanged for whole new ones, the fraction paid at `close`; the book goes on with `closes`.
+
+    No more shares are taken than there are: whoever sold too many of them before a late reverse split
+    was known keeps none.
+    """
     exact = round(old * action.ratio, 9)
-    new = math.floor(exact)
-    reference = f"split {action.ratio:g} for 1"
-    lieu = cents((exact - new) * close)
-    split = Booking("split", action.symbol, new - old, 0, 0, reference)
+    held = book.shares.get(action.symbol, 0)
+    change = max(math.floor(exact) - old, -held)
+    reference = f"split {action.ratio:g} for 1{_lateness(action)}"
+    lieu = cents((exact - math.floor(exact)) * close)
+    split = Booking("split", action.symbol, change, 0, 0, reference)
     paid = Booking("cash_in_lieu", action.symbol, 0, lieu, 0, reference)
     bookings = (split, paid) if lieu else (split,)
-    shares = {symbol: count for symbol, count in {**book.shares, action.symbol: new}.items() if count}
-    closes = {**book.closes, action.symbol: close}
+    shares = {
+        symbol: count for symbol, count in {**book.shares, action.symbol: held + change}.items() if count
+    }
     return replace(book, shares=shares, closes=closes, cash_cents=book.cash_cents + lieu), bookings
+
+
+def _lateness(action: CorporateAction) -> str:
+    return f", late: of {action.late.session:%Y-%m-%d}" if action.late else ""
 
 
 def _adjusted(order: Order, action: CorporateAction) -> Order:

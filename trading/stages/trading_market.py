@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from trading import calendar
 from trading.errors import DataError
 from trading.evaluation.performance import log_returns_of_holders
 from trading.execution.account import Quote
-from trading.execution.corporate_actions import CorporateAction
+from trading.execution.corporate_actions import CorporateAction, Late
 from trading.history import Rows
 from trading.interfaces import Bools, Floats
 from trading.stages.layout import DAILY
@@ -76,7 +77,7 @@ def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
     )
     return Market(
         quotes=_quotes(inputs["bars"]),
-        actions=_actions(moment, inputs) if _basis(moment, inputs["bars"]) == "raw" else (),
+        actions=_actions(moment, inputs, strategy) if _basis(moment, inputs["bars"]) == "raw" else (),
         log_returns=np.ascontiguousarray(returns),
         holder_returns=log_returns_of_holders(held),
         beliefs=_beliefs(inputs["signals"], strategy),
@@ -115,13 +116,36 @@ def _basis(moment: Moment, bars: Rows) -> str:
     return found[0] if found else ""
 
 
-def _actions(moment: Moment, inputs: Inputs) -> tuple[CorporateAction, ...]:
-    rows = inputs["corporate_actions"].at(moment.session)
-    columns = (rows["symbol"], rows["kind"], rows["ratio"], rows["amount"], rows["pay_session"])
+def _actions(moment: Moment, inputs: Inputs, strategy: str) -> tuple[CorporateAction, ...]:
+    """Actions of the session, and earlier ones that became known since the session before: each once.
+
+    A revision of terms that were booked already is no new action.
+    """
+    rows, before = inputs["corporate_actions"], calendar.shift(moment.session, -1)
+    since = calendar.as_of(before).value // 1000
+    today = moment.session.to_datetime64()
+    due = np.flatnonzero((rows["session"] == today) | (rows.first_known() > since))
+    columns = ("session", "symbol", "kind", "ratio", "amount", "pay_session")
     return tuple(
-        CorporateAction(symbol, kind, float(ratio), float(amount), pd.Timestamp(pays))
-        for symbol, kind, ratio, amount, pays in zip(*columns, strict=True)
+        CorporateAction(
+            symbol,
+            kind,
+            float(ratio),
+            float(amount),
+            pd.Timestamp(pays),
+            None if of == today else _late(pd.Timestamp(of), symbol, inputs["positions"], strategy),
+        )
+        for of, symbol, kind, ratio, amount, pays in zip(*(rows[name][due] for name in columns), strict=True)
     )
+
+
+def _late(session: pd.Timestamp, symbol: str, positions: Rows, strategy: str) -> Late:
+    """What was held before the open of `session`, which has passed."""
+    rows = positions.at(calendar.shift(session, -1))
+    mine = np.flatnonzero((rows["symbol"] == symbol) & (rows["strategy"] == strategy))
+    if not len(mine):
+        return Late(session, 0, math.nan)
+    return Late(session, int(rows["quantity"][mine[0]]), float(rows["close"][mine[0]]))
 
 
 def _beliefs(signals: Rows, strategy: str) -> Beliefs:

@@ -41,6 +41,7 @@ from trading.stages.trading_state import KeptMix, State, read_state
 from trading.universe import SYMBOLS, groups
 
 RETURNS_LOOKBACK_SESSIONS = 62
+LATE_ACTION_SESSIONS = 20  # an action that becomes known later than this is never booked
 _GROUPS = tuple(groups()[symbol] for symbol in SYMBOLS)
 _MAKES = (
     "fills",
@@ -67,7 +68,7 @@ def trading_session_stage(rules: TradingRules | None = None) -> Stage:
         name="trading_session",
         reads=(
             Read("bars", lookback=1),
-            Read("corporate_actions"),
+            Read("corporate_actions", lookback=LATE_ACTION_SESSIONS),
             Read("features", lookback=RETURNS_LOOKBACK_SESSIONS),
             Read("signals"),
             Read("regimes"),
@@ -76,7 +77,7 @@ def trading_session_stage(rules: TradingRules | None = None) -> Stage:
         make=make,
         keeps=(
             Read("receivables", offset=1),
-            Read("positions", offset=1),
+            Read("positions", lookback=LATE_ACTION_SESSIONS, offset=1),
             Read("performance", lookback=look_back, offset=1),
             Read("risk", offset=1),
             Read("target_portfolio", offset=1),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trading import calendar
 from trading.errors import MissingStateError
 from trading.evaluation.performance import SessionPerformance
 from trading.execution.account import Book, Order, Receivable
@@ -69,7 +70,8 @@ def read_state(moment: Moment, inputs: Inputs, strategy: str) -> State | None:
     """
     if moment.is_first:
         return None
-    kept = {table: _records(inputs[table], strategy, columns) for table, columns in _COLUMNS.items()}
+    rows = {**inputs, "positions": inputs["positions"].at(calendar.shift(moment.session, -1))}
+    kept = {table: _records(rows[table], strategy, columns) for table, columns in _COLUMNS.items()}
     for table in ("positions", "performance", "risk", "target_portfolio"):
         if not kept[table]:
             raise MissingStateError(

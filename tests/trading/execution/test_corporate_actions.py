@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.execution.account import Book, Booking, Order, Receivable
-from trading.execution.corporate_actions import CorporateAction, open_book
+from trading.execution.corporate_actions import CorporateAction, Late, open_book
 from trading.execution.ledger import Balance, project
 
 DECIDED, SESSION, PAYS = (pd.Timestamp(day) for day in ("2024-06-07", "2024-06-10", "2024-06-28"))
@@ -95,6 +95,42 @@ def test_dividend_and_split_of_one_session_are_both_per_old_share() -> None:
         opening = open_book(BOOK, (), actions, SESSION)
         assert opening.book.receivable_cents == 150
         assert opening.book.shares == {"NVDA": 150}
+
+
+def late_split(ratio: float, held: int) -> CorporateAction:
+    """Of the session before, when `held` shares were worth 1200 each."""
+    return CorporateAction("NVDA", "split", ratio, 0.0, DECIDED, Late(DECIDED, held, 1200.0))
+
+
+def test_a_late_split_counts_what_was_held_before_it_and_leaves_later_closes() -> None:
+    book = Book({"NVDA": 20}, 0, (), {"NVDA": 790.0}, {"NVDA": 0})  # 15 before the split, and 5 bought since
+
+    opening = open_book(book, [order(3)], [late_split(1.5, 15)], SESSION)
+
+    # 15 x 1.5 = 22.5: seven more, and half a share at 1200 / 1.5 = 800.
+    assert (opening.book.shares, opening.book.closes) == ({"NVDA": 27}, {"NVDA": 790.0})
+    assert opening.book.cash_cents == 400_00
+    assert opening.orders == (order(3),)
+    assert opening.bookings[0].reference == "split 1.5 for 1, late: of 2024-06-07"
+
+
+def test_a_late_split_adjusts_an_order_that_was_decided_before_it() -> None:
+    older = Order("id", "NVDA", pd.Timestamp("2024-06-06"), 3, 1200.0)
+
+    (adjusted,) = open_book(BOOK, [older], [late_split(10.0, 15)], SESSION).orders
+
+    assert (adjusted.quantity, adjusted.reference_price) == (30, 120.0)
+
+
+def test_a_late_split_brings_back_shares_of_who_has_sold_the_old_ones() -> None:
+    opening = open_book(Book(), (), [late_split(10.0, 15)], SESSION)
+
+    assert (opening.book.shares, opening.book.closes) == ({"NVDA": 135}, {"NVDA": 120.0})
+    assert opening.book.stale_sessions == {"NVDA": 0}
+
+
+def test_a_late_reverse_split_takes_no_more_shares_than_there_are() -> None:
+    assert open_book(Book(), (), [late_split(0.1, 20)], SESSION).book.shares == {}
 
 
 def test_who_holds_nothing_is_owed_nothing() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trading.calendar import as_of
 from trading.errors import DataError, MissingStateError
 from trading.execution.costs import CostModel
 from trading.execution.orders import OrderRules
@@ -100,6 +101,72 @@ def test_a_split_of_shares_held_keeps_equity() -> None:
     assert row(store, "positions", WEDNESDAY, "NVDA")["quantity"] == 500
     assert row(store, "performance", WEDNESDAY)["log_return"] == 0.0
     assert rows(store, "orders", WEDNESDAY) == []
+
+
+def known(actions: pd.DataFrame, session: str) -> pd.DataFrame:
+    """The actions, known by the decision of `session`."""
+    stamp = pd.Series([as_of(pd.Timestamp(session))] * len(actions), dtype=actions["known_at"].dtype)
+    return actions.assign(known_at=stamp.to_numpy())
+
+
+def split_on_wednesday() -> Tables:
+    """Five sessions whose prices hold a split of 10 for 1 from Wednesday on; nobody has said so yet."""
+    market = tiny_market(MONDAY, 5)
+    for session in (WEDNESDAY, THURSDAY, FRIDAY):
+        market = edited(market, "bars", "NVDA", session, open=10.0, high=11.0, low=9.0, close=10.0)
+    return market
+
+
+def test_a_split_known_a_session_late_restores_the_share_count_then() -> None:
+    market = split_on_wednesday()
+    market["corporate_actions"] = known(action("NVDA", WEDNESDAY, ratio=10.0), THURSDAY)
+
+    store = traded(market, FRIDAY, rules(NVDA=0.5))
+
+    # Wednesday sees 50 shares at 10.00 instead of 100.00, and sells them for a loss that is none.
+    assert row(store, "positions", WEDNESDAY, "NVDA")["quantity"] == 50
+    assert row(store, "orders", WEDNESDAY)["quantity"] == -50
+    # Thursday: the 50 held before the split are 500; what was decided at new prices stays as it is.
+    assert row(store, "positions", THURSDAY, "NVDA")["quantity"] == 500 - 50
+    assert row(store, "performance", THURSDAY)["equity_cents"] == 10_000_00
+    booked = [
+        (e["shares"], e["reference"]) for e in store.read("ledger").to_dict("records") if e["kind"] == "split"
+    ]
+    assert booked == [(450, "split 10 for 1, late: of 2024-06-05")]
+
+
+def test_a_late_dividend_goes_to_who_held_before_its_session() -> None:
+    market = tiny_market(MONDAY, 5)
+    late = known(action("NVDA", WEDNESDAY, amount=0.5, pays=FRIDAY), THURSDAY)
+    market["corporate_actions"] = pd.concat([late, known(action("NVDA", TUESDAY, amount=9.0), THURSDAY)])
+
+    store = traded(market, FRIDAY, rules(NVDA=0.5))
+
+    # Bought at Tuesday's open: nothing was held before Tuesday's session, 50 shares before Wednesday's.
+    (owed,) = [e for e in rows(store, "ledger", THURSDAY) if e["kind"] == "dividend_accrued"]
+    assert (owed["receivable_cents"], owed["reference"]) == (
+        25_00,
+        "0.5 USD a share, paid 2024-06-07, late: of 2024-06-05",
+    )
+    assert row(store, "performance", FRIDAY)["equity_cents"] == 10_025_00
+
+
+def test_late_and_revised_actions_are_booked_once_session_by_session_as_in_one_range() -> None:
+    market, split = split_on_wednesday(), action("NVDA", WEDNESDAY, ratio=10.0)
+    dividend = action("NVDA", WEDNESDAY, amount=0.5)
+    revised = known(dividend.assign(amount=0.6), FRIDAY)
+    market["corporate_actions"] = pd.concat([known(split, THURSDAY), dividend, revised])
+
+    evenings = trade(market, MONDAY, [MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY], rules(NVDA=0.5))
+    backtest = traded(market, FRIDAY, rules(NVDA=0.5))
+
+    ledger = backtest.read("ledger")
+    assert sorted(ledger.loc[ledger["kind"].isin(["split", "dividend_accrued"]), "kind"]) == [
+        "dividend_accrued",
+        "split",
+    ]
+    for table in trading_session_stage().makes:
+        pd.testing.assert_frame_equal(evenings.read(table), backtest.read(table), check_exact=True)
 
 
 def test_a_dividend_goes_to_who_held_at_the_previous_close() -> None:
@@ -286,6 +353,9 @@ def test_the_declaration_keeps_one_session_and_a_look_back_for_drawdown() -> Non
     stage = trading_session_stage()
 
     assert {read.table for read in stage.keeps} <= set(stage.makes)
-    assert {(read.table, read.depth) for read in stage.keeps if read.depth > 1} == {("performance", 29)}
+    assert {(read.table, read.depth) for read in stage.keeps if read.depth > 1} == {
+        ("performance", 29),
+        ("positions", 21),
+    }
     assert all(read.offset == 1 for read in stage.keeps)
     assert stage.starts == "inception"
