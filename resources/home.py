@@ -183,8 +183,8 @@ class Home:
         day = self.facts.inception
         return None if day is None else session_of(day)
 
-    def fix_inception(self, session: pd.Timestamp) -> pd.Timestamp:
-        """The home's inception, which the first call fixes.
+    def inception_for(self, session: pd.Timestamp) -> pd.Timestamp:
+        """The home's inception, or `session` while there is none.
 
         Raises
         ------
@@ -192,15 +192,18 @@ class Home:
             If `session` lies before the inception.
         """
         fixed = self.inception
-        if fixed is not None and session >= fixed:
-            return fixed
-        if fixed is not None:
+        if fixed is not None and session < fixed:
             raise UsageError(
                 f"{session:%Y-%m-%d} lies before this home's inception, {fixed:%Y-%m-%d}; start there or "
                 f"later, rebuild the home from the earlier session with --rebuild, or use another FABLINE_HOME"
             )
-        self.move_inception(session)
-        return session
+        return session if fixed is None else fixed
+
+    def fix_inception(self, session: pd.Timestamp) -> pd.Timestamp:
+        """The home's inception, which the first call fixes; UsageError if `session` lies before it."""
+        fixed = self.inception_for(session)
+        self.move_inception(fixed)
+        return fixed
 
     def move_inception(self, session: pd.Timestamp) -> None:
         """Let the home begin at `session`: for a rebuild, which makes everything from there on."""
@@ -215,14 +218,17 @@ class Home:
                 f"mix, not even with --rebuild: undo the change of source.*, or use another FABLINE_HOME"
             )
 
-    def fix_source(self, source: Mapping[str, str]) -> None:
-        """Bind the home to one source of market data; HomeError if it is bound to another."""
-        self.check_source(source)
+    def fix_source(self, source: Mapping[str, str], *, empty: bool = False) -> None:
+        """Bind the home to one source; HomeError if it is bound to another, unless its tables are `empty`."""
+        if not empty:
+            self.check_source(source)
         self._write(replace(self.facts, source=dict(source)))
 
     def needs_rebuild(self, digest: str) -> bool:
         """Whether the home, or a part of it, was made with other settings than those of `digest`."""
         facts = self.facts
+        if facts.inception is None:  # nothing was made with any settings yet
+            return False
         return facts.rebuilding is not None or facts.settings not in (None, digest)
 
     @contextmanager
@@ -240,7 +246,10 @@ class Home:
         self._write(replace(self.facts, settings=digest, rebuilding=None))
 
     def fix_settings(self, digest: str) -> None:
-        """Bind the home to settings that change numbers; HomeError if it was made with others."""
+        """Bind the home to settings that change numbers; HomeError if it was made with others.
+
+        A home without an inception holds nothing and takes any.
+        """
         if self._rebuilds == digest:
             return
         facts = self.facts
@@ -249,7 +258,7 @@ class Home:
                 f"a rebuild of this home (to the settings of digest {facts.rebuilding}) was broken off, and its "
                 f"tables mix two settings; finish it with `fabline backfill --rebuild`, or use another FABLINE_HOME"
             )
-        if facts.settings not in (None, digest):
+        if self.needs_rebuild(digest):
             raise HomeError(
                 f"this home was made with other settings (digest {facts.settings}, now {digest}); undo the "
                 f"change (`fabline config show`), use another FABLINE_HOME, or --rebuild"

@@ -14,6 +14,7 @@ from resources.notifier import Notifier
 from resources.registry import MlflowRegistry, MovedAlias
 from resources.sources import FilesSource, SimulatedSource
 from resources.store import HomeStore
+from trading.calendar import session_of
 from trading.interfaces import Clock, MarketDataSource, ModelRegistry
 from trading.line import Progress, silent
 from trading.stages.stage import ModelBook
@@ -49,15 +50,27 @@ class OpenHome:
     progress: Progress = field(default=silent)
 
     def inception(self, first: pd.Timestamp) -> pd.Timestamp:
-        """The home's first traded session; the first run fixes it at `first`."""
-        return self.home.fix_inception(first)
+        """The home's first traded session; `first` while nothing was made, which does not fix it yet.
+
+        Raises
+        ------
+        UsageError
+            If `first` lies before the inception.
+        """
+        return self.home.inception_for(first)
+
+    def begin(self, first: pd.Timestamp) -> None:
+        """Fix the inception at `first` unless it is: only once bars were written is there a home."""
+        self.home.fix_inception(first)
 
     def models(self) -> ModelBook:
         """The model versions of the registry."""
         return self.book(self.registry)
 
     def tell_made(self, stage: str, sessions: tuple[str, str], rows: Mapping[str, int]) -> None:
-        """Log that a stage has made its tables over a range of sessions."""
+        """Log that a stage has made its tables over a range of sessions; with the first bars the home begins."""
+        if stage == "bars":
+            self.begin(session_of(sessions[0]))
         self.log.info(
             "stage_made", stage=stage, session=sessions[1], first_session=sessions[0], rows=dict(rows)
         )
@@ -86,7 +99,7 @@ class OpenHome:
         """The same, while this process alone may write to the home and its settings fit."""
         with self.home.writing(command, run_id=run_id, wait=wait):
             self.home.fix_settings(self.settings_digest)
-            self.home.fix_source(source_facts(self.source))
+            self.home.fix_source(source_facts(self.source), empty=not len(self.store.commits()))
             yield replace(self, log=self.log.bind(run_id=run_id))
 
 

@@ -70,7 +70,7 @@ def overrides_of(source: str | None, data: Path | None, seed: int | None) -> dic
 
 def check_source(path: Path, wanted: Settings) -> None:
     """HomeError if the home at `path` holds another market than the settings name."""
-    if (path / "home.json").exists():
+    if (path / "home.json").exists() and Home.open(path).inception is not None:
         Home.open(path).check_source(source_facts(source_of(wanted)))
 
 

@@ -103,6 +103,7 @@ def test_two_markets_never_mix_in_a_home(home: Home) -> None:
 
 
 def test_other_settings_need_a_new_home_or_a_rebuild(home: Home) -> None:
+    home.fix_inception(SESSION)
     home.fix_settings("aaa")
     home.fix_settings("aaa")
     with pytest.raises(HomeError, match=r"made with other settings \(digest aaa, now bbb\)"):
@@ -113,7 +114,18 @@ def test_other_settings_need_a_new_home_or_a_rebuild(home: Home) -> None:
     assert (home.facts.settings, home.facts.rebuilding) == ("bbb", None)
 
 
+def test_a_home_that_has_not_begun_is_bound_to_nothing(home: Home) -> None:
+    home.fix_settings("aaa")
+    home.fix_settings("bbb")
+    home.fix_source({"seed": "7"})
+    home.fix_source({"seed": "8"}, empty=True)
+    assert home.inception_for(SESSION) == SESSION
+    assert home.inception is None
+    assert (home.facts.settings, home.facts.source) == ("bbb", {"seed": "8"})
+
+
 def test_a_rebuild_that_breaks_off_leaves_a_home_that_only_a_rebuild_may_write(home: Home) -> None:
+    home.fix_inception(SESSION)
     home.fix_settings("aaa")
     with pytest.raises(ZeroDivisionError), home.rebuilding("bbb"):
         raise ZeroDivisionError
