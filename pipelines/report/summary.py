@@ -83,8 +83,8 @@ def _figures(material: Material) -> RenderableType:
         grid.add_column(name, justify="left" if not name else "right")
     for row in _rows(performance, found, counts):
         grid.add_row(*row)
-    said = [Text(verdict(found), style="dim"), Text(_activity(material, found)), trials]
-    return Group(*flag, grid, *said)
+    below = [Text(verdict(found), style="dim"), Text(_activity(material, found)), trials]
+    return Group(*flag, grid, *below)
 
 
 def _rows(performance: pd.DataFrame, found: Summary, counts: Bools) -> list[tuple[str, str, str]]:
