@@ -9,6 +9,7 @@ from trading import calendar
 
 KEY_FORMAT = "%Y-%m-%d"
 DEFAULT_START = pd.Timestamp("2018-01-02")
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _WEEKENDS = "0 0 * * 0,6"
 
 
@@ -36,7 +37,4 @@ def key_of(session: pd.Timestamp) -> str:
 
 def range_tags(first: pd.Timestamp, last: pd.Timestamp) -> dict[str, str]:
     """Run tags that make one run of a range of sessions."""
-    return {
-        "dagster/asset_partition_range_start": key_of(first),
-        "dagster/asset_partition_range_end": key_of(last),
-    }
+    return dict(zip(RANGE_TAGS, (key_of(first), key_of(last)), strict=True))

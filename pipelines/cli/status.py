@@ -11,6 +11,7 @@ import pandas as pd
 import typer
 
 from pipelines import environment, settings
+from pipelines.cli.outdated import first_outdated
 from pipelines.wiring import plan_of
 from resources.home import Home
 from resources.store import HomeStore
@@ -18,7 +19,7 @@ from trading import calendar
 from trading.plan import SOURCES, Plan
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import DagsterInstance, DagsterRun
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Failure:
-    """The newest run, if it failed: which step, and why."""
+    """The newest run, if it failed: which step, why, and the command that makes its range, where that alone helps."""
 
     run_id: str
     step: str
     cause: str
+    remedy: str | None = None
 
 
 def status(path: Path) -> None:
@@ -74,7 +76,7 @@ def report(home: Home) -> list[str]:
     lines = [f"home          {home.path}", f"source        {facts.source.get('name', 'none yet')}{simulated}"]
     if holder is not None:
         lines.append(f"writing now   {holder.command} (process {holder.pid}) since {holder.started}")
-    failure = last_failure(home)
+    failure = last_failure(home, busy=holder is not None)
     if failure is not None:
         lines.append(f"failed        {failure.step} in run {failure.run_id}: {failure.cause}")
     if facts.rebuilding is not None:
@@ -83,7 +85,7 @@ def report(home: Home) -> list[str]:
         return [
             *lines,
             "last session  none",
-            f"to do         {_advice(failure, None, None, busy=holder is not None)}",
+            f"to do         {_advice(failure, None, None, inception=None, busy=holder is not None)}",
         ]
     with closing(environment.open_store(home.path)) as store:
         return [*lines, *_of_tables(home, store, failure, busy=holder is not None)]
@@ -100,10 +102,15 @@ def _of_tables(home: Home, store: HomeStore, failure: Failure | None, *, busy: b
         lines.append(
             f"stale         sessions from {_day(stale)} on: bars in their windows were revised later"
         )
+    outdated = first_outdated(plan, commits)
+    if outdated is not None:
+        day, stage = outdated
+        lines.append(f"outdated      {stage} from {_day(day)} on: what it rests on was made again later")
+        stale = day if stale is None else min(stale, day)
     return [
         *lines,
         *_pending(store, progress),
-        f"to do         {_advice(failure, progress, stale, busy=busy)}",
+        f"to do         {_advice(failure, progress, stale, inception=home.inception, busy=busy)}",
     ]
 
 
@@ -153,7 +160,7 @@ def _made_before(session: pd.Timestamp, known: pd.Timestamp, commits: pd.DataFra
     return [informed]
 
 
-def last_failure(home: Home) -> Failure | None:
+def last_failure(home: Home, *, busy: bool) -> Failure | None:
     """The failure of the newest run that Dagster knows of, None if it went well or there was none."""
     import dagster as dg
 
@@ -161,26 +168,39 @@ def last_failure(home: Home) -> Failure | None:
         return None
     with environment.dagster_of(home) as instance:
         records = instance.get_run_records(limit=1)
-        if not records or records[0].dagster_run.status != dg.DagsterRunStatus.FAILURE:
+        if not records:
             return None
-        return _failure_of(instance, records[0].dagster_run.run_id)
+        run = records[0].dagster_run
+        if run.status == dg.DagsterRunStatus.FAILURE:
+            return _failure_of(instance, run)
+        if run.status == dg.DagsterRunStatus.STARTED and not busy:
+            return _death_of(instance, run)
+        return None
 
 
-def _failure_of(instance: DagsterInstance, run_id: str) -> Failure:
+def _failure_of(instance: DagsterInstance, run: DagsterRun) -> Failure:
     import dagster as dg
 
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        event = entry.get_dagster_event()
-        return Failure(run_id[:8], event.step_key or "", _cause(event.step_failure_data))
-    return Failure(run_id[:8], "before the first step", f"see the logs of run {run_id}")
+    from pipelines.causes import cause_in
+
+    failed = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    step = failed[0].get_dagster_event().step_key if failed else None
+    cause = " ".join(str(cause_in(instance, run.run_id)).split())
+    return Failure(run.run_id[:8], step or "no step", cause)
 
 
-def _cause(data: object) -> str:
-    stated = getattr(getattr(data, "user_failure_data", None), "description", None)
-    error = getattr(data, "error", None)
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return " ".join(str(stated or getattr(error, "message", "unknown")).split())
+def _death_of(instance: DagsterInstance, run: DagsterRun) -> Failure:
+    """A run that has not ended although nobody holds the home: its process is gone."""
+    import dagster as dg
+
+    from pipelines.partitions import RANGE_TAGS
+
+    begun = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
+    step = begun[-1].get_dagster_event().step_key if begun else None
+    first, last = (run.tags.get(name) for name in RANGE_TAGS)
+    remedy = f"fabline backfill --from {first} --to {last}" if first and last else None
+    cause = "the run was killed, or the machine went down"
+    return Failure(run.run_id[:8], step or "no step yet", cause, remedy)
 
 
 def _pending(store: HomeStore, progress: Progress) -> list[str]:
@@ -193,19 +213,26 @@ def _pending(store: HomeStore, progress: Progress) -> list[str]:
 
 
 def _advice(
-    failure: Failure | None, progress: Progress | None, stale: pd.Timestamp | None, *, busy: bool
+    failure: Failure | None,
+    progress: Progress | None,
+    stale: pd.Timestamp | None,
+    *,
+    inception: pd.Timestamp | None,
+    busy: bool,
 ) -> str:
     if busy:
         return "a run is under way; wait for it"
+    if failure is not None and failure.remedy:
+        return failure.remedy
     if failure is not None:
         return "mend the cause, then run the same command again: what was made stays, the rest is made"
     if progress is None or progress.newest is None:
         return "fabline run"
-    if stale is not None:
-        return f"fabline backfill --from {_day(stale)} --to {_day(progress.newest)}"
-    if progress.behind:
-        first = progress.last_good if progress.last_good is not None else progress.newest
-        return f"fabline backfill --from {_day(first)} --to {_day(progress.newest)}"
+    first = (progress.last_good or inception) if progress.behind else None
+    begin = min((day for day in (stale, first) if day is not None), default=None)
+    if begin is not None:
+        begin = begin if inception is None else max(begin, inception)
+        return f"fabline backfill --from {_day(begin)} --to {_day(progress.newest)}"
     return "nothing; `fabline report --open` shows the result"
 
 

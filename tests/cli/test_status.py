@@ -11,6 +11,7 @@ import pytest
 from pipelines import environment
 from pipelines.cli import status
 from pipelines.cli.main import status_of
+from pipelines.partitions import range_tags
 from resources.home import Home
 from trading import calendar
 from trading.plan import Plan
@@ -109,6 +110,35 @@ def test_a_revision_after_the_last_session_concerns_nobody_yet() -> None:
     assert status.first_stale(revised("2024-01-31"), commits(features=5, bars=5)) is None
 
 
+def started(run_id: str) -> dg.DagsterEvent:
+    return dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, broken.name, message=run_id)
+
+
+def test_a_run_whose_process_is_gone_was_killed_and_its_range_is_to_be_made(new_home: Homes) -> None:
+    home = Home.open(new_home("home"))
+    with environment.dagster_of(home) as instance:
+        killed = instance.create_run_for_job(broken, tags=range_tags(DAYS[0], DAYS[2]))
+        instance.report_dagster_event(started(killed.run_id), killed.run_id)
+
+    lines = status.report(home)
+
+    said = (
+        f"failed        no step yet in run {killed.run_id[:8]}: the run was killed, or the machine went down"
+    )
+    assert said in lines
+    assert lines[-1] == "to do         fabline backfill --from 2024-01-02 --to 2024-01-04"
+
+
+def test_a_run_that_holds_the_home_was_not_killed(new_home: Homes) -> None:
+    home = Home.open(new_home("home"))
+    with environment.dagster_of(home) as instance:
+        running = instance.create_run_for_job(broken, tags=range_tags(DAYS[0], DAYS[2]))
+        instance.report_dagster_event(started(running.run_id), running.run_id)
+
+    with Home.open(home.path).writing("a Dagster run"):
+        assert not any(line.startswith("failed") for line in status.report(home))
+
+
 def test_a_fresh_home_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home.open_or_create(tmp_path / "home")
 
@@ -134,7 +164,7 @@ def test_stages_that_are_behind_are_listed_with_the_command_that_helps(
     out = capsys.readouterr().out
     assert "behind        regimes: none" in out
     assert "features: " not in out
-    assert "fabline backfill --from 2024-01-05 --to 2024-01-05" in out
+    assert "fabline backfill --from 2024-01-02 --to 2024-01-05" in out  # never made: from the inception on
 
 
 def test_a_simulated_home_says_so(new_home: Homes, capsys: pytest.CaptureFixture[str]) -> None:
