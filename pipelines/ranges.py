@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 
 from trading import calendar
-from trading.errors import UsageError
+from trading.errors import MissingBarsError, UsageError
 from trading.interfaces import Clock, MarketDataSource
+from trading.line import refuse_future
 
 DEFAULT_SESSIONS = 120
 SIMULATED_INCEPTION = pd.Timestamp("2024-01-02")
@@ -23,10 +25,16 @@ class Asked:
     sessions: int | None = None
 
     def __post_init__(self) -> None:
-        if self.sessions is not None and self.first and self.last:
+        first, last = self.dates()
+        if self.sessions is not None and first and last:
             raise UsageError("--sessions together with both --from and --to says too much; leave one out")
-        if self.first and self.last and calendar.session_of(self.first) > calendar.session_of(self.last):
+        if first and last and first > last:
             raise UsageError(f"the range is reversed: --from {self.first} lies after --to {self.last}")
+
+    def dates(self) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+        """The two dates as sessions; UsageError if one is none, empty text included."""
+        first, last = (None if day is None else calendar.session_of(day) for day in (self.first, self.last))
+        return first, last
 
 
 @dataclass(frozen=True)
@@ -42,17 +50,42 @@ def sessions_asked(
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The range to run.
 
-    A fresh home begins where it is asked to, or with the default number of sessions. An older one
-    goes on after its head and fills any gap; asked for what it has, it makes that again, through to
-    its head, because every later session rests on it.
+    A fresh home begins where it is asked to, or with the default number of sessions; one whose first
+    run did not end, at its inception. An older one goes on after its head and fills any gap; asked
+    for what it has, it makes that again, through to its head, because every later session rests on it.
+
+    Raises
+    ------
+    LookAheadError, MissingBarsError
+        If a date lies in the future, or after the last session of the source.
+    UsageError
+        If the range ends before the inception.
     """
-    first = calendar.session_of(asked.first) if asked.first else None
-    last = calendar.session_of(asked.last) if asked.last else None
-    if reach.inception is None or reach.head is None:
+    first, last = asked.dates()
+    _refuse_unreachable((first, last), source, clock)
+    if reach.inception is None:
         return _fresh(first, last, asked.sessions or DEFAULT_SESSIONS, source, clock)
+    if last is not None and last < reach.inception:
+        raise UsageError(
+            f"this home begins at {reach.inception:%Y-%m-%d}, so a range cannot end at {last:%Y-%m-%d}"
+        )
+    if reach.head is None:
+        begin = min(first or reach.inception, reach.inception)
+        return _fresh(begin, last, asked.sessions or DEFAULT_SESSIONS, source, clock)
     first = first or _default_first(last, asked.sessions, reach.inception, reach.head)
     last = last or _default_last(first, asked.sessions, source, clock)
     return min(first, calendar.shift(reach.head, 1)), max(last, reach.head)
+
+
+def _refuse_unreachable(days: Iterable[pd.Timestamp | None], source: MarketDataSource, clock: Clock) -> None:
+    for day in days:
+        if day is None:
+            continue
+        refuse_future(day, clock())
+        if day > source.last_session():
+            raise MissingBarsError(
+                f"source {source.name} ends at {source.last_session():%Y-%m-%d}; {day:%Y-%m-%d} is past it"
+            )
 
 
 def _fresh(

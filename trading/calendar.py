@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ TIMEZONE = "America/New_York"
 DECISION_DELAY = pd.Timedelta(minutes=15)
 FIRST_YEAR, LAST_YEAR = 1998, 2040
 REGULAR_CLOSE_HOUR = 16
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @functools.cache
@@ -76,14 +78,22 @@ def session_of(value: str | dt.date | pd.Timestamp | np.datetime64) -> pd.Timest
     UsageError
         If it is no date, or a date on which the exchange does not open.
     """
-    try:
-        label = pd.Timestamp(value).as_unit("us")
-    except ValueError:
-        raise UsageError(f"{value!r} is not a date; write it as YYYY-MM-DD") from None
+    label = _stamp(value)
     if label.tz is not None or label != label.normalize():
         raise UsageError(f"{value!r} is a moment; a session is a date without a time")
     position(label)
     return label
+
+
+def _stamp(value: str | dt.date | pd.Timestamp | np.datetime64) -> pd.Timestamp:
+    """`value` as a timestamp; text only if it begins with a whole date, because pandas guesses far."""
+    try:
+        stamp = pd.Timestamp(value)
+    except ValueError:
+        stamp = pd.NaT
+    if pd.isna(stamp) or (isinstance(value, str) and not _DATE.match(value)):
+        raise UsageError(f"{value!r} is not a date; write it as YYYY-MM-DD")
+    return stamp.as_unit("us")
 
 
 def position(session: pd.Timestamp) -> int:

@@ -32,6 +32,10 @@ def test_a_half_day_decides_at_a_quarter_past_one_in_new_york() -> None:
         ("2025-01-09", "is not a session"),  # the day of mourning for President Carter
         ("1990-01-02", "outside the calendar"),
         ("yesterday-ish", "is not a date; write it as YYYY-MM-DD"),
+        ("", "is not a date"),
+        ("now", "is not a date"),
+        ("2025-01", "is not a date"),
+        ("1/15/2025", "is not a date"),
         ("2025-01-15 09:30", "is a moment"),
     ],
 )
