@@ -196,7 +196,9 @@ def _books(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
 def _explained(verdict: expectations.Verdict, home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
     """A verdict as a finding, with its Data Docs; pages that cannot be written are no fault of the table."""
     try:
-        page = expectations.write_data_docs([verdict], home.home.datadocs, run=span.name)
+        page = expectations.write_data_docs(
+            [verdict], home.home.datadocs, run=span.name, simulated=home.source.simulated
+        )
         documents: dict[str, dg.MetadataValue] = {
             "data_docs": dg.MetadataValue.url(page.absolute().as_uri()),
             "data_docs_path": dg.MetadataValue.path(str(page)),

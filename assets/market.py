@@ -52,6 +52,7 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
             separated = arrived_bars(plan, home, request)
             sessions = plan.sessions("bars", request.inception, request.first, request.last)
             record("bars", separated, home, sessions, commit_of(context, home))
+            home.begin(request.inception)
         tell_made(context, home, "bars", {"bars": separated.accepted, "quarantine": separated.quarantined})
         show_sessions(context, home, "bars", separated.accepted, FACES["bars"])
         return dg.MaterializeResult(metadata=_metadata(separated, home))

@@ -136,11 +136,12 @@ class Workshop:
         specs = specs_of(self.settings)
         database = environment.database_of(self.home)
         store = store_at(self.home.tables, database, clock=self.clock, home=self.home.facts.id)
+        source = source_of(self.settings)
         return OpenHome(
             home=self.home,
             store=store,
-            source=source_of(self.settings),
-            registry=MlflowRegistry(self.home.models, self.home.mlflow),
+            source=source,
+            registry=MlflowRegistry(self.home.models, self.home.mlflow, simulated=source.simulated),
             notifier=LogNotifier(self.home.logs),
             log=log_to(self.home.logs),
             book=lambda known: RegistryBook(known, specs),

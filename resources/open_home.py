@@ -14,7 +14,6 @@ from resources.notifier import Notifier
 from resources.registry import MlflowRegistry, MovedAlias
 from resources.sources import FilesSource, SimulatedSource
 from resources.store import HomeStore
-from trading.calendar import session_of
 from trading.interfaces import Clock, MarketDataSource, ModelRegistry
 from trading.line import Progress, silent
 from trading.stages.stage import ModelBook
@@ -68,9 +67,7 @@ class OpenHome:
         return self.book(self.registry)
 
     def tell_made(self, stage: str, sessions: tuple[str, str], rows: Mapping[str, int]) -> None:
-        """Log that a stage has made its tables over a range of sessions; with the first bars the home begins."""
-        if stage == "bars":
-            self.begin(session_of(sessions[0]))
+        """Log that a stage has made its tables over a range of sessions."""
         self.log.info(
             "stage_made", stage=stage, session=sessions[1], first_session=sessions[0], rows=dict(rows)
         )

@@ -14,6 +14,7 @@ import pytest
 from assets.checks import markdown, market_checks
 from resources.home import Home
 from resources.open_home import OpenHome
+from resources.sources import SimulatedSource
 from trading import calendar
 from trading.monitoring.table_rules import BookLimits, CoverageBand
 from trading.stages.trading_rules import TradingRules
@@ -57,7 +58,8 @@ def opened(folder: Path, store: MemoryStore | None = None, **tables: pd.DataFram
         field.name: None for field in dataclasses.fields(OpenHome) if field.default is dataclasses.MISSING
     }
     now = pd.Timestamp("2024-08-01", tz="UTC")
-    return OpenHome(**{**unused, "home": home, "store": store, "clock": lambda: now})
+    source = SimulatedSource()
+    return OpenHome(**{**unused, "home": home, "store": store, "source": source, "clock": lambda: now})
 
 
 def ran(

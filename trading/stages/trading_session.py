@@ -179,7 +179,7 @@ def _marked(book: Book, quotes: Mapping[str, Quote]) -> Book:
 def _performance(state: State | None, traded: _Traded, market: Market) -> SessionPerformance:
     if state is None:
         return first_performance(traded.book)
-    return next_performance(state.performance, traded.book, traded.fills, market.log_returns[-1])
+    return next_performance(state.performance, traded.book, traded.fills, market.holder_returns)
 
 
 def _verdict(state: State | None, performance: SessionPerformance, rules: TradingRules) -> DrawdownVerdict:
