@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
-from pipelines import environment, settings
+from pipelines import settings
 from pipelines.cli.run import check_source, checked_range, make, reach_of
+from pipelines.definitions import definitions_of
 from pipelines.ranges import Asked, Reach
+from pipelines.runs import selected
 from pipelines.wiring import Workshop
 from resources.home import Home
 from trading import calendar
@@ -23,15 +25,20 @@ def backfill(
 
     Raises
     ------
+    HomeError
+        If there is no home.
     UsageError
-        If the range begins before the inception and this is no rebuild, or if a rebuild with other
-        settings is asked for some assets alone.
+        If no range is named, or the range begins before the inception and this is no rebuild, or if a
+        rebuild with other settings is asked for some assets alone.
     """
+    home = Home.open(path)
     asked = Asked(first, last)
+    if not (rebuild or first or last):
+        raise UsageError("which sessions? name them with --from and --to, or make all again with --rebuild")
     wanted = settings.load(path).settings
     check_source(path, wanted)
     reach = reach_of(path)
-    changed = reach.inception is not None and Home.open(path).needs_rebuild(wanted.digest())
+    changed = reach.inception is not None and home.needs_rebuild(wanted.digest())
     if rebuild:
         _check_selection(select, changed=changed)
         asked, reach = _rebuilt(asked, reach, changed=changed)
@@ -39,15 +46,26 @@ def backfill(
         raise UsageError(
             f"this home begins at {reach.inception:%Y-%m-%d}; to begin at {first}, run again with --rebuild"
         )
-    begin, end = checked_range(wanted, asked, reach)
-    home = environment.open_or_create(path)
+    begin, end = checked_range(wanted, _to_the_head(asked, reach), reach)
+    workshop = Workshop.of(home, wanted)
+    if select is not None:
+        selected(definitions_of(workshop), select)
     command = f"fabline backfill --from {begin:%Y-%m-%d} --to {end:%Y-%m-%d}"
     bound = home.rebuilding(wanted.digest()) if rebuild and changed else nullcontext()
     with home.writing(command, wait=wait), bound:
         home.fix_settings(wanted.digest())
         if rebuild and reach.inception is not None:
             home.move_inception(reach.inception)
-        make(Workshop.of(home, wanted), begin, end, select)
+        make(workshop, begin, end, select)
+
+
+def _to_the_head(asked: Asked, reach: Reach) -> Asked:
+    """Without an end, a back-fill ends where the home does; going on to today is what a run does."""
+    first, last = asked.dates()
+    if reach.inception is None or reach.head is None or last is not None:
+        return asked
+    begin = reach.inception if first is None else first
+    return Asked(f"{begin:%Y-%m-%d}", f"{max(begin, reach.head):%Y-%m-%d}")
 
 
 def _check_selection(select: str | None, *, changed: bool) -> None:

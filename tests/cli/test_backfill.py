@@ -140,3 +140,53 @@ def test_a_rebuild_moves_the_inception_later_only_while_nothing_was_traded(
     for home in (untraded, made):
         assert rebuild(home, "--from", "2024-01-04", "--to", "2024-01-05") == 0
     assert [inception for _, _, inception in ranges] == ["2024-01-04", "2024-01-02"]
+
+
+def backfill_of(home: Path, *options: str) -> int:
+    return status_of(["backfill", *options, "--home", str(home)])
+
+
+def test_a_home_that_is_not_there_is_not_made_by_a_back_fill(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backfill_of(tmp_path / "typo", "--from", "2024-01-03", "--to", "2024-01-04") == 1
+    assert "there is no home at" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_back_fill_of_no_sessions_is_refused(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert backfill_of(made) == 2
+    assert capsys.readouterr().err.startswith("error: which sessions?")
+
+
+@pytest.mark.parametrize(
+    ("options", "made_range"),
+    [
+        (("--from", "2024-01-04"), ("2024-01-04", "2024-01-05")),
+        (("--from", "2024-01-09"), ("2024-01-08", "2024-01-09")),  # with the gap between
+        (("--rebuild",), ("2024-01-02", "2024-01-05")),
+    ],
+)
+def test_a_back_fill_without_an_end_ends_with_the_home(
+    options: tuple[str, ...],
+    made_range: tuple[str, str],
+    made: Path,
+    ranges: list[tuple[str, str, str | None]],
+) -> None:
+    assert backfill_of(made, *options) == 0
+    assert ranges == [(*made_range, "2024-01-02")]
+
+
+@pytest.mark.parametrize("select", ["nonsense", "", "and and", "nonsense+"])
+def test_a_selection_of_nothing_is_refused_before_anything_is_touched(
+    select: str, made: Path, ranges: list[tuple[str, str, str | None]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(made)
+
+    assert backfill_of(made, "--from", "2024-01-04", "--select", select) == 2
+
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: --select {select!r} ")
+    assert said.count("\n") == 1
+    assert contents(made) == before
+    assert ranges == []
