@@ -26,6 +26,7 @@ def training_asset(plan: Plan, specs: Iterable[ModelSpec]) -> dg.AssetsDefinitio
         group_name="training",
         owners=[RESEARCH],
         kinds={"python", "mlflow", "pytorch"},
+        backfill_policy=dg.BackfillPolicy.single_run(),  # `dagster asset materialize` wants it of every asset
         description="Each model gets a version at each quarter's end, trained on what was known by then: a challenger "
         "for one quarter, champion in the next. Versions that exist are never trained again, unless everything is "
         "made again from the inception and code, settings or weights have changed since.",

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import dagster as dg
 import pandas as pd
 
-import trading.errors
 from pipelines import environment
+from pipelines.causes import cause_of
 from pipelines.definitions import definitions_of
 from pipelines.jobs import LINE
 from pipelines.partitions import range_tags
 from pipelines.run_logs import RUN_CONFIG
 from pipelines.wiring import Workshop
-from trading.errors import DataError, FablineError, UsageError
+from trading.errors import UsageError
 from trading.line import Progress
 
 
@@ -71,45 +68,3 @@ def selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
         names = ", ".join(sorted(key.to_user_string() for key in graph.get_all_asset_keys()))
         raise UsageError(f"--select {select!r} matches no asset; the assets are {names}")
     return sorted(keys)
-
-
-def cause_of(events: Sequence[dg.DagsterEvent]) -> FablineError:
-    """The first failure of a run, as the error that the stage raised."""
-    for event in events:
-        if event.is_step_failure:
-            return _of_step(event.step_failure_data)
-        if event.event_type_value == "RESOURCE_INIT_FAILURE":
-            return _of_trace(event.engine_event_data.error)
-    failed = [
-        event.asset_check_evaluation_data
-        for event in events
-        if event.event_type_value == "ASSET_CHECK_EVALUATION" and not event.asset_check_evaluation_data.passed
-    ]
-    if failed:
-        names = ", ".join(f"{check.check_name} on {check.asset_key.to_user_string()}" for check in failed)
-        return DataError(
-            f"the run stopped because a check failed: {names}; the Dagster UI shows what it found"
-        )
-    return FablineError("the run failed; its log in the Dagster UI says why")
-
-
-def _of_step(data: Any) -> FablineError:
-    user = data.user_failure_data
-    if user is None or "error" not in user.metadata:
-        return _of_trace(data.error)
-    return _named(str(user.metadata["error"].value), user.description)
-
-
-def _of_trace(trace: Any) -> FablineError:
-    """The innermost cause of a serialised trace; its message begins with the name of its class."""
-    while trace is not None and trace.cause is not None:
-        trace = trace.cause
-    if trace is None:
-        return FablineError("the run failed without saying why; its log in the Dagster UI may")
-    name, _, message = " ".join(trace.message.split()).partition(": ")
-    return _named(name.rpartition(".")[2], message or name)
-
-
-def _named(name: str, message: str) -> FablineError:
-    kind = getattr(trading.errors, name, None)
-    return FablineError(f"{name}: {message}") if kind is None else kind(message)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import dagster as dg
 import pandas as pd
 
+from pipelines.causes import cause_in
 from pipelines.jobs import LINE
 from pipelines.partitions import key_of, range_tags
 from resources.notifier import Notifier
@@ -58,7 +59,7 @@ def failure_sensor(notifier: Notifier) -> dg.SensorDefinition:
             "run_failed",
             run_id=context.dagster_run.run_id,
             job=context.dagster_run.job_name,
-            cause=context.failure_event.message or "",
+            cause=str(cause_in(context.instance, context.dagster_run.run_id)),
         )
 
     return run_failures

@@ -1,0 +1,73 @@
+"""Why a run failed, from its events: as the error that the failing stage raised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+import trading.errors
+from trading.errors import DataError, FablineError
+
+TELLING = (
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.RESOURCE_INIT_FAILURE,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+)
+
+
+def cause_in(instance: dg.DagsterInstance, run_id: str) -> FablineError:
+    """The cause of a failed run that `instance` has recorded."""
+    logged = instance.all_logs(run_id, of_type=set(TELLING))
+    return cause_of([entry.get_dagster_event() for entry in logged])
+
+
+def cause_of(events: Sequence[dg.DagsterEvent]) -> FablineError:
+    """The first failure of a run, as the error that the stage raised."""
+    for event in events:
+        if event.is_step_failure:
+            return of_step(event.step_failure_data)
+        if event.event_type_value == "RESOURCE_INIT_FAILURE":
+            return _of_trace(event.engine_event_data.error)
+    failed = [
+        event.asset_check_evaluation_data
+        for event in events
+        if event.event_type_value == "ASSET_CHECK_EVALUATION" and not event.asset_check_evaluation_data.passed
+    ]
+    if failed:
+        names = ", ".join(f"{check.check_name} on {check.asset_key.to_user_string()}" for check in failed)
+        return DataError(
+            f"the run stopped because a check failed: {names}; the Dagster UI shows what it found"
+        )
+    return FablineError("the run failed; its log in the Dagster UI says why")
+
+
+def of_step(data: Any) -> FablineError:
+    """Why a step failed, from what Dagster keeps of it."""
+    user = data.user_failure_data
+    if user is None or "error" not in user.metadata:
+        return _of_trace(data.error)
+    return _named(str(user.metadata["error"].value), user.description)
+
+
+def _of_trace(trace: Any) -> FablineError:
+    """The error of ours in a serialised trace, or its innermost cause; a message begins with the name of its class."""
+    chain = []
+    while trace is not None:
+        chain.append(trace)
+        trace = trace.cause
+    if not chain:
+        return FablineError("the run failed without saying why; its log in the Dagster UI may")
+    told = [_named(*_named_message(link.message)) for link in chain]
+    return next((error for error in told if type(error) is not FablineError), told[-1])
+
+
+def _named_message(text: str) -> tuple[str, str]:
+    name, _, message = " ".join(text.split()).partition(": ")
+    return name.rpartition(".")[2], message or name
+
+
+def _named(name: str, message: str) -> FablineError:
+    kind = getattr(trading.errors, name, None)
+    return FablineError(f"{name}: {message}") if kind is None else kind(message)
