@@ -24,6 +24,7 @@ from resources.version_folder import Logged, VersionFolder
 from trading import calendar
 from trading.digest import generator
 from trading.frames import QUANTILES
+from trading.stages.training import TRAINED_FROM
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -200,7 +201,8 @@ def _ranges(logged: Logged) -> dict[str, str]:
         "retired": version.retired,
         "data_through": version.data_through,
     }
-    return {name: f"{day:%Y-%m-%d}" for name, day in days.items() if day is not None}
+    begins = {name: version.facts[name] for name in (TRAINED_FROM,) if name in version.facts}
+    return begins | {name: f"{day:%Y-%m-%d}" for name, day in days.items() if day is not None}
 
 
 def _log_model(logged: Logged) -> Any:

@@ -31,6 +31,7 @@ CHAMPION_AGE_SESSIONS = 128
 # Features carry no price scale, so a window of them is the same on every adjusted basis.
 SCALE_FREE = "scale_free"
 MINIMUM_TRAINING_RETURNS = 63
+TRAINED_FROM = "trained_from"
 # Under this name a version's facts hold what `made_of` said when it was trained.
 MADE_OF = "made_of"
 
@@ -182,12 +183,17 @@ def train_version(spec: Trainable, due: Due, window: Window | None) -> Trained:
         champion_from=due.champion_from,
         retired=due.retired,
         data_through=spec.data_through,
-        facts={"code_version": spec.code_version, "seed": str(spec.seed), MADE_OF: made},
+        facts={"code_version": spec.code_version, "seed": str(spec.seed), MADE_OF: made, **_begins(window)},
     )
     prototype = spec.prototype()
     if window is None:
         return Trained(version, prototype, {})
     return Trained(version, prototype.fit(window), _training_metrics(window))
+
+
+def _begins(window: Window | None) -> dict[str, str]:
+    """The first session that training saw; zero-shot has none."""
+    return {} if window is None else {TRAINED_FROM: f"{pd.Timestamp(window.sessions[0]):%Y-%m-%d}"}
 
 
 def made_of(spec: Trainable) -> str:
