@@ -72,10 +72,19 @@ def open_store(path: Path) -> HomeStore:
     Raises
     ------
     HomeError
-        If there is no home, or it has no tables yet.
+        If there is no home, it has no tables yet, or its database is gone.
     """
     home = Home.open(path)
-    return store_at(home.tables, database_of(home), create=False, home=home.facts.id)
+    database = database_of(home)
+    if isinstance(database, Path) and home.inception is not None and not _is_filled(database):
+        raise HomeError(
+            f"the home {home.path} has lost its database {database.name}; restore the home from a copy"
+        )
+    return store_at(home.tables, database, create=False, home=home.facts.id)
+
+
+def _is_filled(database: Path) -> bool:
+    return database.exists() and database.stat().st_size > 0
 
 
 def market_line(path: Path) -> str:

@@ -7,7 +7,8 @@ after, never a mixture; a killed writer leaves at most a file that no version me
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from resources.arrow_frames import from_arrow, to_arrow
 from trading import frames
-from trading.errors import HomeError, SourceUnavailableError, UsageError
+from trading.errors import FablineError, HomeError, SourceUnavailableError, UsageError
 from trading.revisions import as_known, checked
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 COMPACT_AT_FILES = 20
 ATTEMPTS = 8
 FIRST_PAUSE_SECONDS = 0.05
+_QUOTED = 200  # characters of the engine's own words
+_UNWRITABLE = ("No space left", "File too large", "quota exceeded", "Permission denied", "Read-only file")
 _Result = TypeVar("_Result")
 
 
@@ -58,12 +61,14 @@ class DeltaStore:
         UsageError
             If the table has no such version.
         HomeError
-            If a `version` is asked of a table that is not there.
+            If a `version` is asked of a table that is not there, or files of the table are damaged.
         """
         opened = self._open(table, version)
         if opened is None:
             return frames.empty(table)
-        frame = from_arrow(table, _select(opened, table, first, last))
+        with self._spoken(table):
+            rows = _select(opened, table, first, last)
+        frame = from_arrow(table, rows)
         return as_known(table, frame, as_of, revisions=revisions)
 
     def write(
@@ -108,10 +113,11 @@ class DeltaStore:
             raise self._gone(table)
         if opened is None or opened.version() == version:
             return
-        if version is None:
-            opened.delete()
-        else:
-            opened.restore(version)
+        with self._spoken(table):
+            if version is None:
+                opened.delete()
+            else:
+                opened.restore(version)
 
     def history(self, table: str) -> list[dict[str, object]]:
         """Commits of a table with their metadata, the newest first."""
@@ -161,12 +167,35 @@ class DeltaStore:
             if version is not None:
                 raise self._gone(table) from None
             return None
-        except DeltaError as error:
-            if version is not None:
+        except (DeltaError, OSError) as error:
+            if version is not None and self._open(table) is not None:
                 raise UsageError(
                     f"table {table} has no version {version}; `fabline show` lists the versions"
                 ) from error
-            raise SourceUnavailableError(f"table {table} at {self._uri(table)}: {error}") from error
+            raise self._complaint(table, error) from error
+
+    @contextmanager
+    def _spoken(self, table: str) -> Iterator[None]:
+        """What the engine says, in our words; that somebody else has committed is for the caller."""
+        from deltalake.exceptions import CommitFailedError
+
+        try:
+            yield
+        except (FablineError, CommitFailedError):
+            raise
+        except Exception as error:  # it raises bare exceptions for files that it cannot read
+            raise self._complaint(table, error) from error
+
+    def _complaint(self, table: str, error: Exception) -> FablineError:
+        text = " ".join(str(error).split())[:_QUOTED]
+        where = f"table {table} at {self._uri(table)}"
+        if any(word in text for word in _UNWRITABLE):
+            return SourceUnavailableError(
+                f"{where} cannot be written: {text}; free disk space, or check permissions"
+            )
+        if "://" in self.root:
+            return SourceUnavailableError(f"{where}: {text}; is the object store reachable?")
+        return HomeError(f"{where} is damaged: {text}; restore the home from a copy")
 
     def _gone(self, table: str) -> HomeError:
         return HomeError(
@@ -192,13 +221,14 @@ class DeltaStore:
     def _overwrite(self, table: str, rows: pa.Table, where: str, properties: CommitProperties) -> None:
         from deltalake import DeltaTable, write_deltalake
 
-        opened = self._open(table) or DeltaTable.create(
-            self._uri(table), schema=rows.schema, mode="ignore", storage_options=self._options
-        )
-        if rows.num_rows:
-            write_deltalake(opened, rows, mode="overwrite", predicate=where, commit_properties=properties)
-        else:
-            opened.delete(where, commit_properties=properties)
+        with self._spoken(table):
+            opened = self._open(table) or DeltaTable.create(
+                self._uri(table), schema=rows.schema, mode="ignore", storage_options=self._options
+            )
+            if rows.num_rows:
+                write_deltalake(opened, rows, mode="overwrite", predicate=where, commit_properties=properties)
+            else:
+                opened.delete(where, commit_properties=properties)
 
     def _compacted(self, table: str) -> int:
         """The newest version after joining small files, where there are many."""

@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -335,10 +335,16 @@ class Home:
 
     def _check_format(self) -> None:
         raw = _loaded(self.path / "home.json")
-        if int(raw.get("format", 0)) > FORMAT:
+        if raw["format"] > FORMAT:
             raise HomeError(
                 f"the home {self.path} was written by a newer Fabline ({raw.get('created_by') or 'unknown'}, "
                 f"format {raw['format']}, this one knows {FORMAT}); install that version or use another home"
+            )
+        unknown = sorted(raw.keys() - {known.name for known in fields(HomeFacts)})
+        if unknown:
+            raise HomeError(
+                f"{self.path / 'home.json'} names {', '.join(unknown)}, which a home does not have; "
+                f"restore it from a copy of the home"
             )
 
 
@@ -359,7 +365,9 @@ def _loaded(path: Path) -> dict[str, Any]:
         raise HomeError(f"there is no home at {path.parent}; `fabline run` makes one") from None
     except ValueError:
         raise HomeError(f"{path} is not JSON; restore it from a copy of the home") from None
-    return dict(raw)
+    if not isinstance(raw, dict) or not isinstance(raw.get("format"), int):
+        raise HomeError(f"{path} does not describe a home; restore it from a copy of the home")
+    return raw
 
 
 def _json(facts: HomeFacts) -> str:

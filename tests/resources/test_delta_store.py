@@ -1,6 +1,7 @@
 """What is particular to Delta: versions, commits, compaction, competing writers."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from resources import delta_store
 from resources.delta_store import COMPACT_AT_FILES, DeltaStore
 from trading import frames
 from trading.calendar import sessions_between
-from trading.errors import SourceUnavailableError, UsageError
+from trading.errors import HomeError, SourceUnavailableError, UsageError
 from trading.testing.example_rows import example
 
 FIRST, LAST = pd.Timestamp("2024-02-26"), pd.Timestamp("2024-03-28")
@@ -113,3 +114,30 @@ def test_a_file_address_lists_the_same_tables_as_its_path(store: DeltaStore, tmp
     addressed = DeltaStore(f"file://{tmp_path}")
     pd.testing.assert_frame_equal(addressed.tables(), store.tables())
     pd.testing.assert_frame_equal(addressed.read("regimes"), store.read("regimes"))
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("damage", [truncated, Path.unlink])
+def test_a_damaged_file_is_told_of_when_it_is_read_or_written_over(
+    store: DeltaStore, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    put(store, FIRST, LAST)
+    for path in (tmp_path / "regimes").glob("*.parquet"):
+        damage(path)
+
+    with pytest.raises(HomeError, match=r"table regimes at .* is damaged: .*; restore the home from a copy"):
+        store.read("regimes")
+    with pytest.raises(HomeError, match="restore the home from a copy"):
+        put(store, DAYS[2], DAYS[4])
+
+
+def test_a_damaged_log_is_no_missing_version(store: DeltaStore, tmp_path: Path) -> None:
+    version = put(store, FIRST, LAST)
+    for path in (tmp_path / "regimes" / "_delta_log").glob("*.json"):
+        path.write_text("no log")
+
+    with pytest.raises(HomeError, match="is damaged"):
+        store.read("regimes", version=version)

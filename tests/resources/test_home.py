@@ -59,6 +59,13 @@ def test_a_place_where_no_home_can_be_made_is_named(tmp_path: Path) -> None:
         Home.open_or_create(tmp_path / "file" / "home")
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": "x"}', '{"format": 1, "colour": "red"}'])
+def test_a_description_that_is_none_is_refused(home: Home, text: str) -> None:
+    (home.path / "home.json").write_text(text)
+    with pytest.raises(HomeError, match="restore it from a copy of the home"):
+        Home.open(home.path)
+
+
 def test_a_home_of_a_newer_fabline_is_refused(home: Home) -> None:
     facts = {"format": FORMAT + 1, "created_by": "9.0.0"}
     (home.path / "home.json").write_text(json.dumps(facts))
