@@ -59,7 +59,10 @@ def selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
     """Asset keys of a selection in Dagster's own syntax (`features+`, `group:market`, ...), stages whole."""
     graph = definitions.resolve_asset_graph()
     try:
-        keys = dg.AssetSelection.from_string(select).required_multi_asset_neighbors().resolve(graph)
+        wanted = dg.AssetSelection.from_string(select)
+        keys = wanted.required_multi_asset_neighbors().resolve(graph)
+    except dg.DagsterInvalidSubsetError:  # it names an asset that is not there
+        keys = set()
     except (dg.DagsterError, ValueError) as error:
         raise UsageError(
             f"--select {select!r} is no asset selection: {' '.join(str(error).split())}"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from models.ensembles.softmax import SoftmaxWeighting
-from models.forecasters.catalogue import default_models
+from models.forecasters.catalogue import default_models, model_specs
 from models.intervals.adaptive import AdaptiveConformal
 from models.regimes.gaussian_hmm import GaussianRegimes
 from trading.bounds import NOT_NEGATIVE, check_bounds
@@ -42,9 +42,9 @@ ORDERED = (
 class SourceSettings:
     """Where bars come from: `name`, the folder of `files`, and what the simulated market is made of."""
 
-    name: str = "simulated"
+    name: Literal["simulated", "files", "yahoo", "alpaca"] = "simulated"
     data: str = ""
-    basis: str = "fully_adjusted"
+    basis: Literal["fully_adjusted", "raw"] = "fully_adjusted"
     seed: int = 7
     edge: Literal["none", "planted"] = "none"
 
@@ -75,6 +75,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_bounds(self, burn_in_sessions=NOT_NEGATIVE)
+        model_specs(self.models)
         if self.intervals.target != MISCOVERAGE:
             raise UsageError(
                 f"intervals.target must be {MISCOVERAGE}, not {self.intervals.target}: every table holds the "

@@ -17,7 +17,7 @@ from resources import clock as wall
 from resources.home import Home
 from resources.open_home import source_facts
 from trading.errors import HomeError
-from trading.ingest import require_history
+from trading.ingest import ALL_SYMBOLS, require_history
 from trading.line import refuse_future
 
 
@@ -89,6 +89,7 @@ def checked_range(wanted: Settings, asked: Asked, reach: Reach) -> tuple[pd.Time
     inception = reach.inception or first
     needed = plan.sessions("bars", inception, first, last)
     require_history(source, needed[0], needed[-1], plan.lead("bars"))
+    source.bars(ALL_SYMBOLS, needed[-1], needed[-1])  # a symbol or a column may be missing: say so now
     return first, last
 
 

@@ -120,7 +120,10 @@ class FilesSource:
     def _panel(self) -> pd.DataFrame:
         """Daily rows of every symbol: those of the panel, and the VIX without volume."""
         if self._daily is None:
-            panel = parquet.read(self.folder / PANELS[self.basis], parquet.PANEL)
+            path = self.folder / PANELS[self.basis]
+            panel = parquet.read(path, parquet.PANEL)
+            if panel.empty:
+                raise MissingBarsError(f"{path} holds no rows")
             vix = parquet.read(self.folder / VIX, parquet.INDEX).assign(volume=0.0)
             inside = vix["session"].between(panel["session"].min(), panel["session"].max())
             self._daily = pd.concat([panel, vix[inside]], ignore_index=True)
