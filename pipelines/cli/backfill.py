@@ -5,11 +5,14 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
+import pandas as pd
+
 from pipelines import settings
 from pipelines.cli.run import check_source, checked_range, make, reach_of
 from pipelines.definitions import definitions_of
 from pipelines.ranges import Asked, Reach
 from pipelines.runs import selected
+from pipelines.settings import Settings
 from pipelines.wiring import Workshop
 from resources.home import Home
 from trading import calendar
@@ -37,26 +40,40 @@ def backfill(
         raise UsageError("which sessions? name them with --from and --to, or make all again with --rebuild")
     wanted = settings.load(path).settings
     check_source(path, wanted)
-    reach = reach_of(path)
-    changed = reach.inception is not None and home.needs_rebuild(wanted.digest())
-    if rebuild:
-        _check_selection(select, changed=changed)
-        asked, reach = _rebuilt(asked, reach, changed=changed)
-    elif reach.inception is not None and first and calendar.session_of(first) < reach.inception:
-        raise UsageError(
-            f"this home begins at {reach.inception:%Y-%m-%d}; to begin at {first}, run again with --rebuild"
-        )
-    begin, end = checked_range(wanted, _to_the_head(asked, reach), reach)
+    begin, end, inception = _range_of(home, wanted, asked, select, rebuild=rebuild)
     workshop = Workshop.of(home, wanted)
     if select is not None:
         selected(definitions_of(workshop), select)
     command = f"fabline backfill --from {begin:%Y-%m-%d} --to {end:%Y-%m-%d}"
-    bound = home.rebuilding(wanted.digest()) if rebuild and changed else nullcontext()
-    with home.writing(command, wait=wait), bound:
-        home.fix_settings(wanted.digest())
-        if rebuild and reach.inception is not None:
-            home.move_inception(reach.inception)
-        make(workshop, begin, end, select)
+    with home.writing(command, wait=wait):
+        if wait:  # another run may have moved the head meanwhile
+            begin, end, inception = _range_of(home, wanted, asked, select, rebuild=rebuild)
+        changed = rebuild and _is_changed(home, wanted)
+        with home.rebuilding(wanted.digest()) if changed else nullcontext():
+            home.fix_settings(wanted.digest())
+            if rebuild and inception is not None:
+                home.move_inception(inception)
+            make(workshop, begin, end, select)
+
+
+def _range_of(
+    home: Home, wanted: Settings, asked: Asked, select: str | None, *, rebuild: bool
+) -> tuple[pd.Timestamp, pd.Timestamp, pd.Timestamp | None]:
+    """First and last session to make, and the inception that the home then has."""
+    reach, changed = reach_of(home.path), _is_changed(home, wanted)
+    if rebuild:
+        _check_selection(select, changed=changed)
+        asked, reach = _rebuilt(asked, reach, changed=changed)
+    elif reach.inception is not None and (first := asked.dates()[0]) and first < reach.inception:
+        raise UsageError(
+            f"this home begins at {reach.inception:%Y-%m-%d}; to begin at {first:%Y-%m-%d}, run again with --rebuild"
+        )
+    begin, end = checked_range(wanted, _to_the_head(asked, reach), reach)
+    return begin, end, reach.inception
+
+
+def _is_changed(home: Home, wanted: Settings) -> bool:
+    return home.inception is not None and home.needs_rebuild(wanted.digest())
 
 
 def _to_the_head(asked: Asked, reach: Reach) -> Asked:

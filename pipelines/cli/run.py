@@ -43,6 +43,8 @@ def run(
     begin, end = checked_range(wanted, asked, reach_of(path))
     home = environment.open_or_create(path)
     with home.writing(f"fabline run --from {begin:%Y-%m-%d} --to {end:%Y-%m-%d}", wait=wait):
+        if wait:  # another run may have moved the head meanwhile
+            begin, end = checked_range(wanted, asked, reach_of(path))
         home.fix_settings(wanted.digest())
         settings.set_values(path, overrides)
         make(Workshop.of(home, wanted), begin, end)

@@ -1,19 +1,22 @@
 """`fabline backfill` refuses what would mix two systems in one home, before it touches anything."""
 
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from pipelines import settings
-from pipelines.cli import backfill
+from pipelines import environment, settings
+from pipelines.cli import backfill, run
 from pipelines.cli.main import status_of
 from pipelines.settings import Settings
 from pipelines.wiring import Workshop, source_of
 from resources.home import Home
 from resources.open_home import source_facts
 from trading.errors import DataError
+from trading.testing.example_rows import example
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -190,3 +193,32 @@ def test_a_selection_of_nothing_is_refused_before_anything_is_touched(
     assert said.count("\n") == 1
     assert contents(made) == before
     assert ranges == []
+
+
+@pytest.mark.parametrize("command", ["run", "backfill"])
+def test_a_command_that_waited_looks_again_how_far_the_home_is(
+    command: str, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_ranges: list[tuple[str, str]] = []
+    module = {"run": run, "backfill": backfill}[command]
+    monkeypatch.setattr(
+        module, "make", lambda _, first, last, *__: made_ranges.append((str(first.date()), str(last.date())))
+    )
+    begun, first, last = threading.Event(), pd.Timestamp("2024-01-08"), pd.Timestamp("2024-01-10")
+
+    def go_on() -> None:
+        with Home.open(made).writing("fabline run"):
+            begun.set()
+            time.sleep(0.5)  # the other command asks for the lock meanwhile; if late, it looks only once
+            store = environment.open_store(made)
+            store.write({"performance": example("performance", first, last)}, first, last, commit={})
+            store.close()
+
+    writer = threading.Thread(target=go_on)
+    writer.start()
+    begun.wait()
+    status = status_of([command, "--from", "2024-01-04", "--to", "2024-01-05", "--wait", "--home", str(made)])
+    writer.join()
+
+    assert status == 0
+    assert made_ranges == [("2024-01-04", "2024-01-10")]
