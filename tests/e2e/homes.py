@@ -1,11 +1,13 @@
 """Small homes of a SIMULATED market that the whole graph has made, and how to compare them."""
 
+import shutil
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
+from pipelines import environment, settings
 from pipelines.runs import run_range
 from pipelines.settings import Settings
 from pipelines.wiring import Workshop
@@ -49,3 +51,16 @@ def same_bytes(one: pa.Table, other: pa.Table) -> bool:
 def _buffers(column: pa.ChunkedArray) -> list[bytes | None]:
     arrays = [pa.concat_arrays(column.chunks)] if column.num_chunks else []
     return [None if buffer is None else buffer.to_pybytes() for array in arrays for buffer in array.buffers()]
+
+
+def copied(made: Workshop, path: Path) -> Path:
+    """A copy of a small home, for the command line: with its settings and its dagster.yaml."""
+    shutil.copytree(made.home.path, path)
+    environment.open_or_create(path)
+    settings.set_values(path, SMALL_FILE)
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file with its bytes, and every folder."""
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}

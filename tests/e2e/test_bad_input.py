@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import environment, settings
+from pipelines import settings
 from pipelines.cli.main import DONE, FAILED, WRONG_USE, status_of
 from pipelines.wiring import Workshop, plan_of, source_of
-from tests.e2e.homes import FIRST, LAST, SMALL, SMALL_FILE
+from tests.e2e.homes import FIRST, LAST, SMALL, contents, copied
 from tests.e2e.vendors import written_files
 from trading.ingest import ALL_SYMBOLS
 
@@ -21,18 +21,6 @@ Said = pytest.CaptureFixture[str]
 Spoil = Callable[[Path], object]
 RUN = ["run", "--from", "2024-04-04", "--to", "2024-04-08"]
 BACKFILL = ["backfill", "--from", "2024-04-04", "--to", "2024-04-05"]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file with its bytes, and every folder."""
-    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
-
-
-def copied(made: Workshop, path: Path) -> Path:
-    shutil.copytree(made.home.path, path)
-    environment.open_or_create(path)  # with its dagster.yaml
-    settings.set_values(path, SMALL_FILE)
-    return path
 
 
 @pytest.fixture(scope="module")
