@@ -1,4 +1,4 @@
-"""Dagster's book-keeping: 500 pairs of events (planned, materialised), pooled beside stock.
+"""Dagster's book-keeping: 500 pairs of events (planned, materialised): stock, pooled, and in batches.
 
 `pytest benchmarks/test_bench_dagster_storage.py`. Each partition of each asset costs such a pair.
 """
@@ -52,6 +52,15 @@ def pair(run_id: str, number: int) -> tuple[EventLogEntry, EventLogEntry]:
     return entry(run_id, planned, 2 * number), entry(run_id, made, 2 * number + 1)
 
 
+def store_batches(storage: PooledSqliteEventLogStorage) -> PooledSqliteEventLogStorage:
+    """The same, as a run hands them over: all that it plans, then all that it made."""
+    run_id = make_new_run_id()
+    pairs = [pair(run_id, number) for number in range(PAIRS)]
+    for together in zip(*pairs, strict=True):
+        storage.store_event_batch(together)
+    return storage
+
+
 def store_pairs(storage: EventLogStorage) -> EventLogStorage:
     run_id = make_new_run_id()
     for number in range(PAIRS):
@@ -67,6 +76,15 @@ def store_pairs(storage: EventLogStorage) -> EventLogStorage:
 def test_event_pairs(benchmark: BenchmarkFixture, tmp_path: Path, kind: type[SqliteEventLogStorage]) -> None:
     storage = kind(str(tmp_path))
     benchmark.pedantic(store_pairs, args=(storage,), rounds=1)
+    benchmark.extra_info["pairs_a_second"] = round(PAIRS / benchmark.stats["min"], 1)
+    assert len(storage.get_materialized_partitions(KEY)) == PAIRS
+    storage.dispose()
+
+
+@pytest.mark.benchmark(group=f"{PAIRS} pairs of events")
+def test_event_pairs_in_batches(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    storage = PooledSqliteEventLogStorage(str(tmp_path))
+    benchmark.pedantic(store_batches, args=(storage,), rounds=1)
     benchmark.extra_info["pairs_a_second"] = round(PAIRS / benchmark.stats["min"], 1)
     assert len(storage.get_materialized_partitions(KEY)) == PAIRS
     storage.dispose()

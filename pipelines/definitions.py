@@ -22,6 +22,7 @@ from pipelines.run_logs import STRUCTURED, structured_logger
 from pipelines.schedules import after_close, quarterly_training
 from pipelines.sensors import failure_sensor, new_bars_sensor
 from pipelines.wiring import Workshop, band_of, faces_of, limits_of, specs_of
+from resources.dagster_storage import batch_events
 from resources.notifier import LogNotifier
 from resources.open_home import OpenHome
 from resources.sources import SimulatedSource
@@ -118,5 +119,6 @@ def heads_of(workshop: Workshop) -> dict[str, pd.Timestamp]:
 @dg.definitions
 def defs() -> dg.Definitions:
     """The definitions of the home that the environment names, made when Dagster asks for them."""
+    batch_events()  # for the run that this process may be about to execute
     home = environment.open_or_create(environment.home_path())
     return definitions_of(Workshop.of(home, settings.load(home.path).settings))

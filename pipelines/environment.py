@@ -54,7 +54,10 @@ def dagster_of(home: Home) -> DagsterInstance:
     """
     import dagster as dg
 
+    from resources.dagster_storage import batch_events
+
     os.environ["DAGSTER_HOME"] = str(home.dagster)
+    batch_events()
     address, given = database_of(home), os.environ.get(DATABASE)
     if isinstance(address, Path):
         return dg.DagsterInstance.get()
