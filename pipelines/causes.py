@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
 import trading.errors
-from trading.errors import DataError, FablineError
+from resources.home import Home
+from trading.errors import DataError, FablineError, HomeError, SourceUnavailableError
 
 TELLING = (
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.RESOURCE_INIT_FAILURE,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
 )
+
+
+@contextmanager
+def storage_of(home: Home) -> Iterator[None]:
+    """Say in our words that the storage in which Dagster keeps the home's runs fails.
+
+    Raises
+    ------
+    HomeError, SourceUnavailableError
+        If it is damaged, or cannot be reached or written.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except DBAPIError as error:
+        text = " ".join(str(error.orig).split())
+        if "not a database" in text or "malformed" in text:
+            raise HomeError(
+                f"Dagster's storage of the home {home.path} is damaged ({text}); move the folder {home.dagster} "
+                f"away: the history of runs goes with it, the tables stay"
+            ) from error
+        raise SourceUnavailableError(
+            f"Dagster's storage of the home {home.path} fails: {text}; free disk space, or see that its database answers"
+        ) from error
 
 
 def cause_in(instance: dg.DagsterInstance, run_id: str) -> FablineError:

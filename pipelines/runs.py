@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from pipelines import environment
-from pipelines.causes import cause_of
+from pipelines.causes import cause_of, storage_of
 from pipelines.definitions import definitions_of
 from pipelines.jobs import LINE
 from pipelines.partitions import range_tags
@@ -42,7 +42,7 @@ def run_range(
     definitions = definitions_of(workshop, progress=progress, wait=False)
     job = definitions.resolve_job_def(LINE)
     keys = None if select is None else selected(definitions, select)
-    with instance or instance_of(workshop) as opened:
+    with storage_of(workshop.home), instance or instance_of(workshop) as opened:
         result = job.execute_in_process(
             instance=opened,
             tags=range_tags(first, last),

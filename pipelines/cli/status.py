@@ -164,9 +164,11 @@ def last_failure(home: Home, *, busy: bool) -> Failure | None:
     """The failure of the newest run that Dagster knows of, None if it went well or there was none."""
     import dagster as dg
 
+    from pipelines.causes import storage_of
+
     if not any(home.dagster.glob("**/*.db")) and isinstance(environment.database_of(home), Path):
         return None
-    with environment.dagster_of(home) as instance:
+    with storage_of(home), environment.dagster_of(home) as instance:
         records = instance.get_run_records(limit=1)
         if not records:
             return None
@@ -199,7 +201,7 @@ def _death_of(instance: DagsterInstance, run: DagsterRun) -> Failure:
     step = begun[-1].get_dagster_event().step_key if begun else None
     first, last = (run.tags.get(name) for name in RANGE_TAGS)
     remedy = f"fabline backfill --from {first} --to {last}" if first and last else None
-    cause = "the run was killed, or the machine went down"
+    cause = "the run never ended: it was killed, the machine went down, or the disk was full"
     return Failure(run.run_id[:8], step or "no step yet", cause, remedy)
 
 

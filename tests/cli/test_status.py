@@ -122,9 +122,8 @@ def test_a_run_whose_process_is_gone_was_killed_and_its_range_is_to_be_made(new_
 
     lines = status.report(home)
 
-    said = (
-        f"failed        no step yet in run {killed.run_id[:8]}: the run was killed, or the machine went down"
-    )
+    never = "the run never ended: it was killed, the machine went down, or the disk was full"
+    said = f"failed        no step yet in run {killed.run_id[:8]}: {never}"
     assert said in lines
     assert lines[-1] == "to do         fabline backfill --from 2024-01-02 --to 2024-01-04"
 

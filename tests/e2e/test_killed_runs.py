@@ -147,7 +147,7 @@ def test_status_says_that_the_run_was_killed_and_what_to_do(
     assert status_of(["status", "--home", str(kill.killed)]) == 0
     said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     begin = "2024-03-25" if kill.told["fresh"] else "2024-03-28"
-    assert "killed" in said["failed"]
+    assert "it was killed" in said["failed"]
     assert said["to"] == f"do         fabline backfill --from {begin} --to 2024-04-09"
 
 
