@@ -194,19 +194,22 @@ def _books(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
 
 
 def _explained(verdict: expectations.Verdict, home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
-    """A verdict as a finding, with its Data Docs; pages that cannot be written are no fault of the table."""
-    try:
-        page = expectations.write_data_docs(
-            [verdict], home.home.datadocs, run=span.name, simulated=home.source.simulated
-        )
-        documents: dict[str, dg.MetadataValue] = {
-            "data_docs": dg.MetadataValue.url(page.absolute().as_uri()),
-            "data_docs_path": dg.MetadataValue.path(str(page)),
-        }
-    except HomeError as error:
-        documents = {"data_docs": dg.MetadataValue.text(str(error))}
     bad = [_cell(session) for session in verdict.bad_sessions]
-    return _finding(verdict), {**documents, **_sessions(bad)}
+    return _finding(verdict), {"data_docs": _documents(verdict, home, span), **_sessions(bad)}
+
+
+def _documents(verdict: expectations.Verdict, home: OpenHome, span: Span) -> dg.MetadataValue:
+    """Where the Data Docs are; that they cannot be written is no fault of the table.
+
+    A single session in order adds no page: it would cost more than all that the session trades.
+    """
+    if verdict.success and span.first == span.last:
+        return dg.MetadataValue.text("no page for a single session in order; ranges and failures have one")
+    try:
+        page = expectations.write_data_docs([verdict], home.home.datadocs, run=span.name)
+    except HomeError as error:
+        return dg.MetadataValue.text(str(error))
+    return dg.MetadataValue.path(str(page.absolute()))
 
 
 def _finding(verdict: expectations.Verdict) -> Finding:

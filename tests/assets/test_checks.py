@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import dagster as dg
 import numpy as np
@@ -136,11 +135,18 @@ class TestBars:
         assert "one price basis" in str(said.metadata["first_failures"].value)
         assert said.metadata["rows"].value == 40
 
-    def test_the_data_docs_are_where_the_link_says(self, tmp_path: Path) -> None:
+    def test_the_data_docs_are_where_it_says(self, tmp_path: Path) -> None:
         said = evaluation(opened(tmp_path, bars=good_bars()), "bars", "expectations")
-        page = Path(unquote(urlparse(str(said.metadata["data_docs"].value)).path))
+        page = Path(str(said.metadata["data_docs"].value))
         assert page == tmp_path / "datadocs" / "index.html"
         assert "begin_2024-07-05" in page.read_text()
+
+    def test_a_single_session_has_a_page_only_if_something_is_wrong(self, tmp_path: Path) -> None:
+        home = opened(tmp_path, bars=without(good_bars(), "2024-07-03", *SYMBOLS[:7]))
+        assert evaluation(home, "bars", "expectations", ("2024-07-05", "2024-07-05")).passed
+        assert not list(home.home.datadocs.iterdir())
+        assert not evaluation(home, "bars", "expectations", ("2024-07-03", "2024-07-03")).passed
+        assert (home.home.datadocs / "index.html").exists()
 
     def test_only_the_sessions_of_the_run_count(self, tmp_path: Path) -> None:
         bars = without(good_bars(), "2024-07-03", "NVDA")
