@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from pipelines.wiring import Workshop
 from tests.e2e.homes import FIRST, LAST, materialise, same_bytes
@@ -18,6 +19,7 @@ def home_in_need_of_three_sessions(path: Path) -> Workshop:
     return workshop
 
 
+@pytest.mark.nightly  # once, on a crowded machine, the server could not be forked: no memory
 def test_a_back_fill_and_a_session_launched_in_the_ui_give_the_bytes_of_the_command_line(
     tmp_path: Path, tables_of_range: dict[str, pa.Table]
 ) -> None:
