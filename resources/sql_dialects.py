@@ -14,15 +14,22 @@ from trading.errors import FablineError, HomeError, SourceUnavailableError
 
 Connection = Any
 SESSION, MOMENT = "datetime64[us]", "datetime64[us, UTC]"
-_ONE_BATCH = str(1 << 30)
+_SPARE_ROWS = 4096  # of a batch, which costs its memory before a row has come
 
 
 class Dialect(Protocol):
-    """How one database is spoken to; `types` maps a column's pandas type to its SQL type."""
+    """How one database is spoken to.
+
+    Attributes
+    ----------
+    types : SQL type of each pandas type
+    suffix : what ends the definition of a table
+    guesses_types : whether the driver takes a column's type from the first batch of rows that it reads
+    """
 
     types: Mapping[str, str]
     suffix: str
-    read_options: Mapping[str, str]
+    guesses_types: bool
 
     def connect(self) -> Connection:
         """A connection that commits each statement, unless a transaction was begun."""
@@ -34,6 +41,10 @@ class Dialect(Protocol):
 
     def existing(self) -> str:
         """The statement that lists the names of existing tables."""
+        ...
+
+    def read_options(self, rows: int) -> Mapping[str, str]:
+        """Options of a statement that is expected to give `rows`."""
         ...
 
     def moment(self, moment: pd.Timestamp) -> str:
@@ -72,8 +83,7 @@ class SqliteDialect:
         "bool": "INTEGER",
     }
     suffix = " WITHOUT ROWID"  # clustered by key: a range of sessions is one contiguous read
-    # the driver guesses types from the first batch, and a column may begin with a thousand nulls
-    read_options: Mapping[str, str] = {"adbc.sqlite.query.batch_rows": _ONE_BATCH}
+    guesses_types = True
 
     def __init__(self, path: Path, *, create: bool = True, busy_seconds: float = 30.0) -> None:
         self.path = path
@@ -97,6 +107,10 @@ class SqliteDialect:
     def existing(self) -> str:
         """From SQLite's own catalogue."""
         return "SELECT name FROM sqlite_master WHERE type = 'table'"
+
+    def read_options(self, rows: int) -> Mapping[str, str]:
+        """One batch for all rows: the driver takes types from the first."""
+        return {"adbc.sqlite.query.batch_rows": str(rows + _SPARE_ROWS)}
 
     def moment(self, moment: pd.Timestamp) -> str:
         """Microseconds since 1970."""
@@ -147,7 +161,7 @@ class PostgresDialect:
         "bool": "BOOLEAN",
     }
     suffix = ""
-    read_options: Mapping[str, str] = {}
+    guesses_types = False
 
     def __init__(self, url: str, *, busy_seconds: int = 30) -> None:
         self.url = url
@@ -168,6 +182,10 @@ class PostgresDialect:
     def existing(self) -> str:
         """Of the connection's schema."""
         return "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = current_schema()"
+
+    def read_options(self, rows: int) -> Mapping[str, str]:  # noqa: ARG002 - as its protocol
+        """None: the driver knows every type."""
+        return {}
 
     def moment(self, moment: pd.Timestamp) -> str:
         """ISO, UTC."""

@@ -124,11 +124,12 @@ class SqlStore:
         written = self.query('SELECT DISTINCT "table" FROM commits')["table"].to_pylist()
         return listing([self._describe(name) for name in written if name in RECORDED])
 
-    def query(self, statement: str) -> pa.Table:
-        """The result of one statement of SQL."""
+    def query(self, statement: str, *, rows: int = 0) -> pa.Table:
+        """The result of one statement of SQL; `rows` tells about how many are to come, if they are many."""
         with self._spoken(), self._cursor() as cursor:
-            if self.dialect.read_options:
-                cursor.adbc_statement.set_options(**self.dialect.read_options)
+            options = self.dialect.read_options(rows)
+            if options:
+                cursor.adbc_statement.set_options(**options)
             cursor.execute(statement)
             return cursor.fetch_arrow_table()
 
@@ -145,12 +146,17 @@ class SqlStore:
         as_of: pd.Timestamp | None = None,
     ) -> str:
         """The statement that reads a range of sessions in the order of the key."""
+        order = ", ".join(f'"{name}"' for name in frames.table_of(table).key)
+        return f'SELECT {_names(table)} FROM "{table}"{self._where(first, last, as_of)} ORDER BY {order}'
+
+    def _where(
+        self, first: pd.Timestamp | None, last: pd.Timestamp | None, as_of: pd.Timestamp | None
+    ) -> str:
         bounds = [(f"session >= '{first:%Y-%m-%d}'" if first is not None else "")]
         bounds.append(f"session <= '{last:%Y-%m-%d}'" if last is not None else "")
         bounds.append(f"known_at <= {self.dialect.moment(as_of)}" if as_of is not None else "")
         where = " AND ".join(bound for bound in bounds if bound)
-        order = ", ".join(f'"{name}"' for name in frames.table_of(table).key)
-        return f'SELECT {_names(table)} FROM "{table}" {f"WHERE {where} " if where else ""}ORDER BY {order}'
+        return f" WHERE {where}" if where else ""
 
     def _rows(
         self,
@@ -159,7 +165,11 @@ class SqlStore:
         last: pd.Timestamp | None,
         as_of: pd.Timestamp | None,
     ) -> pd.DataFrame:
-        rows = self.query(self.select(table, first, last, as_of))
+        expected = 0
+        if self.dialect.guesses_types:  # a column may begin with thousands of nulls: one batch for all rows
+            counted = self.query(f'SELECT count(*) AS n FROM "{table}"{self._where(first, last, as_of)}')
+            expected = int(counted["n"][0].as_py())
+        rows = self.query(self.select(table, first, last, as_of), rows=expected)
         if not rows.num_rows:
             return frames.empty(table)
         return from_arrow(table, self.dialect.incoming(table, rows))

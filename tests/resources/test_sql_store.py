@@ -13,6 +13,7 @@ from trading.errors import HomeError, SourceUnavailableError
 from trading.testing.example_rows import example
 
 FIRST, LAST = pd.Timestamp("2024-02-26"), pd.Timestamp("2024-03-08")
+STATUS = Path("/proc/self/status")
 
 
 @pytest.fixture
@@ -25,6 +26,11 @@ def store(path: Path) -> Iterator[SqlStore]:
     opened = SqlStore(path)
     yield opened
     opened.close()
+
+
+def reserved_megabytes() -> float:
+    size = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmSize"))
+    return int(size.split()[1]) / 1024
 
 
 def plan(store: SqlStore, statement: str) -> str:
@@ -41,6 +47,27 @@ def test_a_range_of_sessions_is_one_search_of_the_key_without_sorting(store: Sql
 def test_one_symbols_history_is_a_search_of_the_symbols_index(store: SqlStore, table: str) -> None:
     said = plan(store, f"SELECT * FROM {table} WHERE symbol = 'NVDA' AND session >= '2024-01-01'")
     assert said == f"SEARCH {table} USING INDEX {table}_by_symbol (symbol=? AND session>?)"
+
+
+def test_a_column_that_begins_with_thousands_of_nulls_keeps_its_type(store: SqlStore) -> None:
+    sessions = pd.bdate_range("2000-01-03", periods=6000).astype("datetime64[us]")
+    row = example("risk", FIRST, FIRST).head(1)
+    rows = row.loc[row.index.repeat(len(sessions))].assign(session=sessions)
+    rows["realized_volatility"] = [None] * (len(rows) - 1) + [0.5]
+    store.write({"risk": rows}, sessions[0], sessions[-1], commit={})
+    found = store.read("risk")["realized_volatility"]
+    assert found.dtype == "float64"
+    assert found.iloc[-1] == 0.5
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="no /proc on this system")
+def test_reading_asks_for_no_more_memory_than_the_rows_need(store: SqlStore) -> None:
+    # a process that has reserved more than the machine has cannot start a program
+    store.write({"risk": example("risk", FIRST, LAST)}, FIRST, LAST, commit={})
+    before = reserved_megabytes()
+    tables = [store.read("risk") for _ in range(20)]
+    assert len(tables) == 20
+    assert reserved_megabytes() - before < 500
 
 
 def test_a_commit_says_which_run_wrote_what_and_when(path: Path) -> None:
