@@ -20,7 +20,7 @@ from trading.monitoring import table_rules
 from trading.monitoring.table_rules import BookLimits, CoverageBand, Finding
 from trading.universe import SYMBOLS
 
-SHOWN_ROWS, NAMED_SESSIONS = 20, 100
+SHOWN_ROWS, NAMED_SESSIONS, NAMED_EXPECTATIONS = 20, 100, 3
 _ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 _EXTRA_SESSIONS = 40  # beyond a coverage band's own: the last horizon matures late
 
@@ -155,11 +155,18 @@ def _cell(value: object) -> str:
 def _bars(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
     bars = home.store.read("bars", span.first, span.last)
     bad = home.store.read("quarantine", span.first, span.last)
-    of_stocks = (bad["table"] == "bars") & bad["symbol"].isin(SYMBOLS)
+    missing = _without_a_bar(bad[(bad["table"] == "bars") & bad["symbol"].isin(SYMBOLS)], bars)
     first = bars["session"].min() if span.first is None else span.first
     sessions = calendar.sessions_between(first, span.last) if len(bars) else None
-    verdict = expectations.validate_bars(bars, int(of_stocks.sum()), sessions=sessions)
+    verdict = expectations.validate_bars(bars, missing, sessions=sessions)
     return _explained(verdict, home, span)
+
+
+def _without_a_bar(bad: pd.DataFrame, bars: pd.DataFrame) -> int:
+    """How many bad rows left their symbol without a bar: one that the vendor has mended counts no more."""
+    key = ["session", "symbol"]
+    found = bad[key].merge(bars[key].drop_duplicates(), on=key, how="left", indicator=True)["_merge"]
+    return int((found == "left_only").sum())
 
 
 def _actions(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
@@ -225,9 +232,11 @@ def _finding(verdict: expectations.Verdict) -> Finding:
         for outcome in failed
     ]
     met = len(verdict.outcomes) - len(failed)
+    summary = f"{met} of {len(verdict.outcomes)} expectations of {verdict.table} met by {verdict.rows} rows"
+    broken = "; ".join(outcome.name for outcome in failed[:NAMED_EXPECTATIONS])
     return Finding(
         passed=verdict.success,
-        summary=f"{met} of {len(verdict.outcomes)} expectations of {verdict.table} met by {verdict.rows} rows",
+        summary=f"{summary}; not met: {broken}" if broken else summary,
         facts={"rows": verdict.rows, "expectations": len(verdict.outcomes), "not_met": len(failed)},
         failures=pd.DataFrame(rows),
     )

@@ -51,23 +51,31 @@ def cause_in(instance: dg.DagsterInstance, run_id: str) -> FablineError:
 
 
 def cause_of(events: Sequence[dg.DagsterEvent]) -> FablineError:
-    """The first failure of a run, as the error that the stage raised."""
+    """The first failure of a run, as the error that the stage raised, or what a check found."""
     for event in events:
-        if event.is_step_failure:
+        if event.is_step_failure and not _by_check(event.step_failure_data):
             return of_step(event.step_failure_data)
         if event.event_type_value == "RESOURCE_INIT_FAILURE":
             return _of_trace(event.engine_event_data.error)
-    failed = [
+    evaluated = [
         event.asset_check_evaluation_data
         for event in events
-        if event.event_type_value == "ASSET_CHECK_EVALUATION" and not event.asset_check_evaluation_data.passed
+        if event.event_type_value == "ASSET_CHECK_EVALUATION"
     ]
-    if failed:
-        names = ", ".join(f"{check.check_name} on {check.asset_key.to_user_string()}" for check in failed)
-        return DataError(
-            f"the run stopped because a check failed: {names}; the Dagster UI shows what it found"
+    failed = [check for check in evaluated if not check.passed]
+    stopping = [check for check in failed if check.blocking] or failed
+    if stopping:
+        found = ", ".join(
+            f"{check.check_name} on {check.asset_key.to_user_string()} ({check.description})"
+            for check in stopping
         )
+        return DataError(f"the run stopped because a check failed: {found}; see `fabline show quarantine`")
     return FablineError("the run failed; its log in the Dagster UI says why")
+
+
+def _by_check(data: Any) -> bool:
+    """Whether Dagster itself stopped the run because a blocking check had failed."""
+    return data.error is not None and data.error.cls_name == "DagsterAssetCheckFailedError"
 
 
 def of_step(data: Any) -> FablineError:

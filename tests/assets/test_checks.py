@@ -163,10 +163,19 @@ class TestBars:
     def test_quarantined_stocks_count_and_others_do_not(self, tmp_path: Path) -> None:
         bad = example("quarantine", LAST, LAST).head(6).assign(table="bars", symbol="VIX")
         bad["row"] = [f"row {number}" for number in range(len(bad))]
-        home = opened(tmp_path, bars=good_bars(), quarantine=bad)
+        bars = good_bars()
+        arrived = bars[~((bars["symbol"] == "NVDA") & (bars["session"] == LAST))]
+        home = opened(tmp_path, bars=arrived, quarantine=bad)
         assert evaluation(home, "bars", "expectations").passed
         home.store.write({"quarantine": bad.assign(symbol="NVDA")}, LAST, LAST, commit={})
-        assert not evaluation(home, "bars", "expectations").passed
+        said = evaluation(home, "bars", "expectations")
+        assert not said.passed
+        assert "not met: at most 5% of the stock rows, or one, are in quarantine" in said.description
+
+        home.store.write(
+            {"bars": bars[bars["session"] == LAST]}, LAST, LAST, commit={}
+        )  # the vendor has mended it
+        assert evaluation(home, "bars", "expectations").passed
 
     def test_pages_that_cannot_be_written_are_no_fault_of_the_bars(self, tmp_path: Path) -> None:
         home = opened(tmp_path, bars=good_bars())
