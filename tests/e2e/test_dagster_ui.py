@@ -19,7 +19,6 @@ def home_in_need_of_three_sessions(path: Path) -> Workshop:
     return workshop
 
 
-@pytest.mark.nightly  # once, on a crowded machine, the server could not be forked: no memory
 def test_a_back_fill_and_a_session_launched_in_the_ui_give_the_bytes_of_the_command_line(
     tmp_path: Path, tables_of_range: dict[str, pa.Table]
 ) -> None:
