@@ -29,6 +29,30 @@ _MARKET = {
     "table": "The table that the row was kept out of.",
     "row": "The row as it arrived, as JSON.",
 }
+_QUALITY = {
+    "rule": "Short name of the rule.",
+    "severity": "info, warning or error.",
+    "detail": "What was found, in words.",
+    "expected": "Bars that the calendar asks for.",
+    "present": "Bars that are there.",
+    "filled": "Bars that the forward-filled view would add.",
+    "quarantined": "Rows that were kept out.",
+    "duplicates": "Rows that came more than once.",
+    "revised": "Bars that were restated.",
+    "completeness": "Share of the expected bars that are there.",
+    "timeliness_seconds": "Median of the time from a bar's end until it was known, seconds.",
+    "accuracy": "Share of the compared values that agree; empty if none was compared.",
+    "field": "The compared column.",
+    "left": "The first source or timeframe.",
+    "right": "The second source or timeframe.",
+    "left_value": "Value on the left.",
+    "right_value": "Value on the right.",
+    "relative_difference": "Difference over the left value, a fraction.",
+    "agrees": "Whether the two values are the same within the tolerance.",
+    "id": "Digest of the quarantined row's key; `fabline quarantine` takes it.",
+    "decision": "released or rejected.",
+    "note": "What the person said about it.",
+}
 _FEATURES = {
     "log_return": "Log of close over the previous session's close.",
     "held_return": "Log return since the symbol's last bar, over a gap too: what a holder made.",
@@ -147,7 +171,7 @@ _DECISION = {
     "fallback": "Fallback that was used; empty if none.",
 }
 MEANINGS = {
-    **_KEYS, **_MARKET, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_SIGNALS, **_BOOK, **_DECISION,
+    **_KEYS, **_MARKET, **_QUALITY, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_SIGNALS, **_BOOK, **_DECISION,
     "status": "What became of it, in a word.",
     "reason": "Why.",
 }  # fmt: skip
@@ -165,6 +189,13 @@ _OF_TABLE = {
     ("ensemble_intervals", "status"): "calibrated, or warming_up while there are too few scores.",
     ("regimes", "status"): "filtered: all features known; partial: some; carried: none, the belief moved on.",
     ("quarantine", "reason"): "The rule that the row broke.",
+    ("findings", "table"): "The table of the row.",
+    (
+        "findings",
+        "ts",
+    ): "Start of the bar, or of the first bar of a gap (UTC); for an action the open of its session.",
+    ("quarantine_decisions", "session"): "Session of the quarantined row.",
+    ("quarantine_decisions", "known_at"): "Moment (UTC) of the decision.",
 }
 
 

@@ -15,7 +15,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 
 from trading.errors import SchemaError
-from trading.schemas import book, market, research
+from trading.schemas import book, market, quality, research
 from trading.schemas.quick import keeps
 from trading.schemas.table import (
     BASES,
@@ -46,6 +46,7 @@ __all__ = [
     "empty",
     "market",
     "names",
+    "quality",
     "research",
     "table_of",
     "validated",

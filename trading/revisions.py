@@ -15,7 +15,12 @@ from trading import frames
 from trading.errors import DataError, SchemaError
 from trading.interfaces import Clock
 
-APPEND_ONLY: frozenset[str] = frozenset({"bars", "corporate_actions", "quarantine"})
+APPEND_ONLY: frozenset[str] = frozenset(
+    {
+        *("bars", "corporate_actions", "quarantine", "quarantine_decisions"),
+        *("findings", "data_quality", "reconciliation"),
+    }
+)
 _TICK = pd.Timedelta(microseconds=1)
 _OLD = "_old"
 
