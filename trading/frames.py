@@ -15,7 +15,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 
 from trading.errors import SchemaError
-from trading.schemas import book, market, quality, research
+from trading.schemas import book, market, quality, reference, research
 from trading.schemas.quick import keeps
 from trading.schemas.table import (
     BASES,
@@ -47,6 +47,7 @@ __all__ = [
     "market",
     "names",
     "quality",
+    "reference",
     "research",
     "table_of",
     "validated",

@@ -39,7 +39,7 @@ class History:
         self.days: NDArray[np.int64] = np.asarray(values["session"], dtype="datetime64[us]").view(np.int64)
         self.known: NDArray[np.int64] = np.asarray(values["known_at"], dtype="datetime64[us]").view(np.int64)
         self._codes: dict[str, tuple[NDArray[np.int64], dict[Hashable, int]]] = {}
-        self.has_late_rows = table in ("bars", "corporate_actions") and self._needs_selection()
+        self.has_late_rows = "known_at" in frames.table_of(table).key and self._needs_selection()
 
     @classmethod
     def from_frame(cls, table: str, frame: pd.DataFrame) -> History:

@@ -7,6 +7,8 @@ from pandera.typing import Series
 
 from trading.schemas.table import BASES, TIMEFRAMES, Frame, Session, Stamp, table
 
+PHASES: tuple[str, ...] = ("pre", "post")
+
 
 @table("bars", key=("session", "timeframe", "ts", "symbol", "known_at"), storage="recorded")
 class Bars(Frame):
@@ -22,6 +24,18 @@ class Bars(Frame):
     volume: Series[float] = pandera.Field(ge=0)
     basis: Series[str] = pandera.Field(isin=BASES)
     source: Series[str]
+
+
+@table(
+    "extended_bars",
+    key=("session", "timeframe", "ts", "symbol", "known_at"),
+    storage="recorded",
+    sparse=True,
+)
+class ExtendedBars(Bars):
+    """Bars before the open (`pre`) and after the close (`post`): observed like bars, and never mixed with them."""
+
+    phase: Series[str] = pandera.Field(isin=PHASES)
 
 
 @table("corporate_actions", key=("session", "symbol", "kind", "known_at"), storage="recorded", sparse=True)

@@ -69,7 +69,10 @@ class DataQuality(Frame):
     sparse=True,
 )
 class Reconciliation(Frame):
-    """One value from two places: `left` and `right` name a source or a timeframe."""
+    """One value from two places, known as soon as both are: `left` and `right` name a source or a timeframe.
+
+    `relative_difference` is right / left - 1; `reason` says what the `tolerance` is made of.
+    """
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     symbol: Series[str]
@@ -79,7 +82,9 @@ class Reconciliation(Frame):
     left_value: Series[float] = pandera.Field(nullable=True)
     right_value: Series[float] = pandera.Field(nullable=True)
     relative_difference: Series[float] = pandera.Field(nullable=True)
+    tolerance: Series[float] = pandera.Field(ge=0)
     agrees: Series[bool]
+    reason: Series[str]
 
 
 @table("quarantine_decisions", key=("session", "id", "known_at"), storage="recorded", sparse=True)
