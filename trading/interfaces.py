@@ -7,7 +7,7 @@ Hyper-parameters are keywords of a frozen dataclass; learned state ends in `_`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self, runtime_checkable
 
@@ -220,7 +220,12 @@ class Mix:
 
 
 class Sizer(Protocol):
-    """Cap of each symbol's weight."""
+    """Cap of each symbol's weight; none is above `position_limit`."""
+
+    @property
+    def position_limit(self) -> float:
+        """Largest weight of one name."""
+        ...
 
     def caps(self, probability: Floats, expected: Floats, spread: Floats, correlation: Floats) -> Floats:
         """(s,) caps from direction probability (s,), mean (s,), standard deviation (s,) and correlation (s, s)."""
@@ -268,6 +273,54 @@ class MarketDataSource(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class LiveBar:
+    """A bar as a stream handed it over, not yet validated.
+
+    Attributes
+    ----------
+    symbol : as the vendor spells it; ts : start of the bar (UTC); minutes : how many it spans, 1 or 5
+    open, high, low, close : USD; volume : shares
+    received : moment (UTC) at which it came in
+    """
+
+    symbol: str
+    ts: pd.Timestamp
+    minutes: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    received: pd.Timestamp
+
+
+class LiveBars(Protocol):
+    """A market that goes on while one listens. `delay` is from a bar's end until it usually is there."""
+
+    name: str
+    basis: str
+    delay: pd.Timedelta
+    simulated: bool
+
+    def now(self) -> pd.Timestamp:
+        """The present of the market that is streamed (UTC): the wall clock, unless it is a replay."""
+        ...
+
+    def stream(self, symbols: Sequence[str], since: pd.Timestamp | None = None) -> AsyncIterator[LiveBar]:
+        """Bars as they come, those that began at or after `since` and ended already first.
+
+        A bar comes again when the vendor changes it, or when a lost connection was made anew: nothing
+        is left out, and a bar may come twice. Ends only when the market does; close it to stop.
+
+        Raises
+        ------
+        SourceUnavailableError
+            If the vendor refuses for good.
+        """
+        ...
+
+
 class Store(Protocol):
     """The one port through which data enters and leaves."""
 
@@ -279,10 +332,13 @@ class Store(Protocol):
         *,
         as_of: pd.Timestamp | None = None,
         revisions: bool = False,
+        timeframe: str | None = None,
+        symbol: str | None = None,
     ) -> pd.DataFrame:
         """Rows of `table` in a range of sessions, known at `as_of`, sorted by key.
 
-        Of several revisions of a key the last one known; all of them with `revisions`.
+        Of several revisions of a key the last one known; all of them with `revisions`. `timeframe` and
+        `symbol` narrow the tables that have such a column and mean nothing to the others.
         """
         ...
 
