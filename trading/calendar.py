@@ -70,6 +70,11 @@ def _opens() -> pd.DatetimeIndex:
     return pd.DatetimeIndex(xnys().opens).as_unit("us")
 
 
+def all_sessions() -> pd.DatetimeIndex:
+    """Every session of the calendar, as naive midnights."""
+    return _sessions()
+
+
 def session_of(value: str | dt.date | pd.Timestamp | np.datetime64) -> pd.Timestamp:
     """`value` as a session label.
 
