@@ -18,6 +18,7 @@ from trading import calendar
 from trading.errors import HomeError
 from trading.monitoring import table_rules
 from trading.monitoring.table_rules import BookLimits, CoverageBand, Finding
+from trading.stages.layout import DAILY
 from trading.universe import SYMBOLS
 
 SHOWN_ROWS, NAMED_SESSIONS, NAMED_EXPECTATIONS = 20, 100, 3
@@ -153,7 +154,7 @@ def _cell(value: object) -> str:
 
 
 def _bars(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
-    bars = home.store.read("bars", span.first, span.last)
+    bars = home.store.read("bars", span.first, span.last, timeframe=DAILY)
     bad = home.store.read("quarantine", span.first, span.last)
     missing = _without_a_bar(bad[(bad["table"] == "bars") & bad["symbol"].isin(SYMBOLS)], bars)
     first = bars["session"].min() if span.first is None else span.first
@@ -171,7 +172,7 @@ def _without_a_bar(bad: pd.DataFrame, bars: pd.DataFrame) -> int:
 
 def _actions(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
     actions = home.store.read("corporate_actions", span.first, span.last)
-    bars = home.store.read("bars", span.first, span.last)
+    bars = home.store.read("bars", span.first, span.last, timeframe=DAILY)
     closes = bars[(bars["timeframe"] == "1D").to_numpy()]
     return _explained(expectations.validate_actions(actions, closes), home, span)
 

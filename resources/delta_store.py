@@ -18,7 +18,7 @@ import pyarrow as pa
 from resources.arrow_frames import from_arrow, to_arrow
 from trading import frames
 from trading.errors import FablineError, HomeError, SourceUnavailableError, UsageError
-from trading.revisions import as_known, checked
+from trading.revisions import as_known, checked, narrowed
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
@@ -52,6 +52,8 @@ class DeltaStore:
         *,
         as_of: pd.Timestamp | None = None,
         revisions: bool = False,
+        timeframe: str | None = None,
+        symbol: str | None = None,
         version: int | None = None,
     ) -> pd.DataFrame:
         """Rows of a range of sessions, sorted by key; of the newest `version` unless one is given.
@@ -68,8 +70,8 @@ class DeltaStore:
             return frames.empty(table)
         with self._spoken(table):
             rows = _select(opened, table, first, last)
-        frame = from_arrow(table, rows)
-        return as_known(table, frame, as_of, revisions=revisions)
+        chosen = narrowed(from_arrow(table, rows), timeframe=timeframe, symbol=symbol)
+        return as_known(table, chosen, as_of, revisions=revisions)
 
     def write(
         self,

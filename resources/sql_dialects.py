@@ -40,7 +40,7 @@ class Dialect(Protocol):
         ...
 
     def existing(self) -> str:
-        """The statement that lists the names of existing tables."""
+        """The statement that lists the names of existing tables and indexes."""
         ...
 
     def read_options(self, rows: int) -> Mapping[str, str]:
@@ -106,7 +106,7 @@ class SqliteDialect:
 
     def existing(self) -> str:
         """From SQLite's own catalogue."""
-        return "SELECT name FROM sqlite_master WHERE type = 'table'"
+        return "SELECT name FROM sqlite_master WHERE type IN ('table', 'index')"
 
     def read_options(self, rows: int) -> Mapping[str, str]:
         """One batch for all rows: the driver takes types from the first."""
@@ -181,7 +181,10 @@ class PostgresDialect:
 
     def existing(self) -> str:
         """Of the connection's schema."""
-        return "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = current_schema()"
+        return (
+            "SELECT relname::text AS name FROM pg_class "
+            "WHERE relkind IN ('r', 'i') AND relnamespace = to_regnamespace(current_schema())"
+        )
 
     def read_options(self, rows: int) -> Mapping[str, str]:  # noqa: ARG002 - as its protocol
         """None: the driver knows every type."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,26 +20,15 @@ import pandas as pd
 import pyarrow as pa
 
 from resources import clock as wall
+from resources import sql_tables
 from resources.arrow_frames import from_arrow, to_arrow
 from resources.delta_store import listing
 from resources.sql_dialects import Connection, Dialect, dialect_of
+from resources.sql_tables import COMMIT_COLUMNS, FORMAT, RECORDED
 from trading import frames
 from trading.errors import HomeError
 from trading.interfaces import Clock
 from trading.revisions import APPEND_ONLY, additions, as_known, checked
-
-FORMAT = 1
-RECORDED = frames.names("recorded")
-_COMMIT_COLUMNS = {
-    "table": "str",
-    "version": "int64",
-    "first": "datetime64[us]",
-    "last": "datetime64[us]",
-    "rows": "int64",
-    "run_id": "str",
-    "written_at": "datetime64[us, UTC]",
-    "facts": "str",
-}
 
 
 class SqlStore:
@@ -71,10 +60,12 @@ class SqlStore:
         *,
         as_of: pd.Timestamp | None = None,
         revisions: bool = False,
+        timeframe: str | None = None,
+        symbol: str | None = None,
     ) -> pd.DataFrame:
         """Rows of a range of sessions known at `as_of`, sorted by key: the newest of each, or all `revisions`."""
-        frame = self._rows(table, first, last, as_of)
-        return as_known(table, frame, None, revisions=revisions)
+        where = self._where(table, first, last, as_of, timeframe=timeframe, symbol=symbol)
+        return as_known(table, self._rows(table, where), None, revisions=revisions)
 
     def write(
         self,
@@ -113,9 +104,9 @@ class SqlStore:
 
     def commits(self) -> pd.DataFrame:
         """Every write: table, version, first, last, rows, run_id, written_at, facts (JSON)."""
-        names = ", ".join(f'"{name}"' for name in _COMMIT_COLUMNS)
+        names = ", ".join(f'"{name}"' for name in COMMIT_COLUMNS)
         rows = self.query(f'SELECT {names} FROM commits ORDER BY written_at, "table"').to_pandas()
-        for column, dtype in _COMMIT_COLUMNS.items():
+        for column, dtype in COMMIT_COLUMNS.items():
             rows[column] = _moments(rows[column]) if dtype.endswith("UTC]") else rows[column].astype(dtype)
         return rows
 
@@ -144,32 +135,31 @@ class SqlStore:
         first: pd.Timestamp | None = None,
         last: pd.Timestamp | None = None,
         as_of: pd.Timestamp | None = None,
+        **values: str | None,
     ) -> str:
-        """The statement that reads a range of sessions in the order of the key."""
-        order = ", ".join(f'"{name}"' for name in frames.table_of(table).key)
-        return f'SELECT {_names(table)} FROM "{table}"{self._where(first, last, as_of)} ORDER BY {order}'
+        """The statement that reads a range of sessions, of rows with these `values`, in the order of the key."""
+        return _select(table, self._where(table, first, last, as_of, **values))
 
     def _where(
-        self, first: pd.Timestamp | None, last: pd.Timestamp | None, as_of: pd.Timestamp | None
-    ) -> str:
-        bounds = [(f"session >= '{first:%Y-%m-%d}'" if first is not None else "")]
-        bounds.append(f"session <= '{last:%Y-%m-%d}'" if last is not None else "")
-        bounds.append(f"known_at <= {self.dialect.moment(as_of)}" if as_of is not None else "")
-        where = " AND ".join(bound for bound in bounds if bound)
-        return f" WHERE {where}" if where else ""
-
-    def _rows(
         self,
         table: str,
         first: pd.Timestamp | None,
         last: pd.Timestamp | None,
-        as_of: pd.Timestamp | None,
-    ) -> pd.DataFrame:
+        as_of: pd.Timestamp | None = None,
+        **values: str | None,
+    ) -> str:
+        bounds = [f"session >= '{first:%Y-%m-%d}'"] if first is not None else []
+        bounds += [f"session <= '{last:%Y-%m-%d}'"] if last is not None else []
+        bounds += [f"known_at <= {self.dialect.moment(as_of)}"] if as_of is not None else []
+        bounds += sql_tables.narrowing(table, values)
+        return f" WHERE {' AND '.join(bounds)}" if bounds else ""
+
+    def _rows(self, table: str, where: str) -> pd.DataFrame:
         expected = 0
         if self.dialect.guesses_types:  # a column may begin with thousands of nulls: one batch for all rows
-            counted = self.query(f'SELECT count(*) AS n FROM "{table}"{self._where(first, last, as_of)}')
+            counted = self.query(f'SELECT count(*) AS n FROM "{table}"{where}')
             expected = int(counted["n"][0].as_py())
-        rows = self.query(self.select(table, first, last, as_of), rows=expected)
+        rows = self.query(_select(table, where), rows=expected)
         if not rows.num_rows:
             return frames.empty(table)
         return from_arrow(table, self.dialect.incoming(table, rows))
@@ -177,7 +167,7 @@ class SqlStore:
     def _put(self, table: str, frame: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> int:
         """Add or replace rows; returns how many were written."""
         if table in APPEND_ONLY:
-            frame = additions(table, self._rows(table, first, last, None), frame, self._clock)
+            frame = additions(table, self._rows(table, self._where(table, first, last)), frame, self._clock)
         else:
             self._execute(
                 f"DELETE FROM \"{table}\" WHERE session >= '{first:%Y-%m-%d}' AND session <= '{last:%Y-%m-%d}'"
@@ -228,9 +218,11 @@ class SqlStore:
             self._check_format(self.query("SELECT max(format) AS f FROM fabline")["f"][0].as_py())
         elif not self._create:
             raise HomeError("the database holds no tables of Fabline; `fabline run` makes them")
-        if not found.issuperset(RECORDED):
+        declared = sql_tables.definitions(self.dialect)
+        if not found.issuperset(declared if self._create else RECORDED):
             with self._transaction():
-                self._execute(*_definitions(self.dialect))
+                self._execute(*declared.values(), *sql_tables.outgrown())
+                self._execute(f"INSERT INTO fabline VALUES ({FORMAT}) ON CONFLICT DO NOTHING")
         if self._home:
             self._claim(found)
 
@@ -293,28 +285,10 @@ def _close(connection: Connection) -> None:
         connection.close()
 
 
-def _definitions(dialect: Dialect) -> list[str]:
-    """Statements that make every table and index that is not there yet."""
-    statements = ["CREATE TABLE IF NOT EXISTS fabline (format BIGINT PRIMARY KEY)"]
-    statements.append(f"INSERT INTO fabline VALUES ({FORMAT}) ON CONFLICT DO NOTHING")
-    statements.append(_definition(dialect, "commits", _COMMIT_COLUMNS, ("table", "version")))
-    for name in RECORDED:
-        declared = frames.table_of(name)
-        statements.append(_definition(dialect, name, declared.dtypes, declared.key))
-        if "symbol" in declared.dtypes:
-            columns = "symbol, session"
-            statements.append(f'CREATE INDEX IF NOT EXISTS "{name}_by_symbol" ON "{name}" ({columns})')
-    return statements
-
-
-def _definition(dialect: Dialect, name: str, dtypes: Mapping[str, str], key: Sequence[str]) -> str:
-    columns = ", ".join(f'"{column}" {dialect.types[dtype]}' for column, dtype in dtypes.items())
-    primary = ", ".join(f'"{column}"' for column in key)
-    return f'CREATE TABLE IF NOT EXISTS "{name}" ({columns}, PRIMARY KEY ({primary})){dialect.suffix}'
-
-
-def _names(table: str) -> str:
-    return ", ".join(f'"{name}"' for name in frames.columns(table))
+def _select(table: str, where: str) -> str:
+    columns = ", ".join(f'"{name}"' for name in frames.columns(table))
+    order = ", ".join(f'"{name}"' for name in frames.table_of(table).key)
+    return f'SELECT {columns} FROM "{table}"{where} ORDER BY {order}'
 
 
 def _day(value: Any) -> pd.Timestamp | None:

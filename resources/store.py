@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import pandas as pd
 
@@ -31,6 +32,15 @@ class ReadRecord:
     last: pd.Timestamp | None
     as_of: pd.Timestamp | None
     version: int | None
+    timeframe: str | None = None
+    symbol: str | None = None
+
+
+class Narrow(TypedDict):
+    """What narrows a read further than a range of sessions."""
+
+    timeframe: str | None
+    symbol: str | None
 
 
 class HomeStore:
@@ -58,6 +68,8 @@ class HomeStore:
         *,
         as_of: pd.Timestamp | None = None,
         revisions: bool = False,
+        timeframe: str | None = None,
+        symbol: str | None = None,
         version: int | None = None,
     ) -> pd.DataFrame:
         """Rows of a range of sessions known at `as_of`, sorted by key; a table not made yet is empty.
@@ -70,18 +82,19 @@ class HomeStore:
         HomeError
             If a computed table was written, but its folder is gone.
         """
-        if frames.table_of(table).storage == "recorded":
-            if version is not None:
-                raise UsageError(
-                    f"table {table} is recorded and keeps no versions; ask with an as_of instead"
-                )
-            self.reads.append(ReadRecord(table, first, last, as_of, None))
-            return self.sql.read(table, first, last, as_of=as_of, revisions=revisions)
-        published = self._published(table, version)
-        self.reads.append(ReadRecord(table, first, last, as_of, published))
+        recorded = frames.table_of(table).storage == "recorded"
+        if recorded and version is not None:
+            raise UsageError(f"table {table} is recorded and keeps no versions; ask with an as_of instead")
+        published = None if recorded else self._published(table, version)
+        self.reads.append(ReadRecord(table, first, last, as_of, published, timeframe, symbol))
+        narrow = Narrow(timeframe=timeframe, symbol=symbol)
+        if recorded:
+            return self.sql.read(table, first, last, as_of=as_of, revisions=revisions, **narrow)
         if published is None:
             return frames.empty(table)
-        return self.delta.read(table, first, last, as_of=as_of, revisions=revisions, version=published)
+        return self.delta.read(
+            table, first, last, as_of=as_of, revisions=revisions, **narrow, version=published
+        )
 
     def write(
         self,

@@ -85,7 +85,8 @@ def _history(
     """All rows of a table that any of `sessions` looks back on, without a hole after the table `begins`."""
     first = calendar.shift(sessions[0], -read.depth)
     last = calendar.shift(sessions[-1], -read.offset)
-    frame = store.read(read.table, first, last, as_of=calendar.as_of(sessions[-1]), revisions=True)
+    decided = calendar.as_of(sessions[-1])
+    frame = store.read(read.table, first, last, as_of=decided, revisions=True, timeframe=read.timeframe)
     if not frames.table_of(read.table).sparse:
         expected = calendar.sessions_between(max(first, begins), last)
         _refuse_holes(stage, read, expected.difference(pd.DatetimeIndex(frame["session"].unique())))
@@ -121,7 +122,8 @@ class _Kept:
 
 
 def _previous(store: Store, read: Read, session: pd.Timestamp) -> _Kept:
-    frame = store.read(read.table, calendar.shift(session, -read.depth), calendar.shift(session, -1))
+    first, last = calendar.shift(session, -read.depth), calendar.shift(session, -1)
+    frame = store.read(read.table, first, last, timeframe=read.timeframe)
     return _Kept(read, History.from_frame(read.table, frame).values)
 
 

@@ -50,6 +50,14 @@ def checked(table: str, frame: pd.DataFrame, first: pd.Timestamp, last: pd.Times
     return valid
 
 
+def narrowed(frame: pd.DataFrame, **values: str | None) -> pd.DataFrame:
+    """The rows with these values, of columns that `frame` has; None narrows nothing."""
+    for column, value in values.items():
+        if value is not None and column in frame:
+            frame = frame[(frame[column] == value).to_numpy()]
+    return frame
+
+
 def as_known(
     table: str, frame: pd.DataFrame, as_of: pd.Timestamp | None = None, *, revisions: bool = False
 ) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from resources.home import Home
 from resources.store import HomeStore
 from trading import calendar
 from trading.plan import SOURCES, Plan
+from trading.stages.layout import DAILY
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -95,7 +96,7 @@ def _of_tables(home: Home, store: HomeStore, failure: Failure | None, *, busy: b
     plan = plan_of(settings.load(home.path).settings)
     commits = store.commits()
     progress = progress_of(plan, commits)
-    stale = first_stale(store.read("bars", revisions=True), commits)
+    stale = first_stale(store.read("bars", revisions=True, timeframe=DAILY), commits)
     lines = [f"inception     {home.facts.inception}", f"last session  {_day(progress.last_good)}"]
     lines += [f"behind        {name}: {_day(head)}" for name, head in progress.behind.items()]
     if stale is not None:

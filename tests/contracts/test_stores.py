@@ -229,6 +229,23 @@ class TestRecordedBars:
         store.write({"bars": frames.empty("bars")}, FIRST, LAST, commit=COMMIT)
         assert closes(store) == [10.0, 11.0]
 
+    def test_a_read_of_one_timeframe_and_symbol_gives_their_rows_alone(self, store: Store) -> None:
+        daily = bar(FIRST, at(0), 10.0).assign(timeframe="1D")
+        fine = bar(FIRST, at(0), 11.0).assign(timeframe="5min")
+        other = bar(FIRST, at(0), 12.0, "AMD").assign(timeframe="1D")
+        record(store, daily, fine, other)
+        assert closes(store, timeframe="5min") == [11.0]
+        assert closes(store, timeframe="1D") == [12.0, 10.0]
+        assert closes(store, timeframe="1D", symbol="AMD") == [12.0]
+        assert closes(store, symbol="NVDA", first=FIRST, last=FIRST) == [10.0, 11.0]
+
+    def test_a_table_without_a_timeframe_is_read_whole_whatever_timeframe_is_asked(
+        self, store: Store
+    ) -> None:
+        frame = example("quarantine", FIRST, LAST)
+        store.write({"quarantine": frame}, FIRST, LAST, commit=COMMIT)
+        same(store.read("quarantine", timeframe="1D"), store.read("quarantine"))
+
     def test_the_same_bad_row_is_in_quarantine_once(self, store: Store) -> None:
         frame = example("quarantine", FIRST, LAST)
         store.write({"quarantine": frame.iloc[:7]}, FIRST, LAST, commit=COMMIT)

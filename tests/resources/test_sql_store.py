@@ -43,10 +43,26 @@ def test_a_range_of_sessions_is_one_search_of_the_key_without_sorting(store: Sql
     assert said == f"SEARCH {table} USING PRIMARY KEY (session>? AND session<?)"
 
 
-@pytest.mark.parametrize("table", ["bars", "fills", "positions"])
+@pytest.mark.parametrize("table", ["fills", "positions"])
 def test_one_symbols_history_is_a_search_of_the_symbols_index(store: SqlStore, table: str) -> None:
     said = plan(store, f"SELECT * FROM {table} WHERE symbol = 'NVDA' AND session >= '2024-01-01'")
     assert said == f"SEARCH {table} USING INDEX {table}_by_symbol (symbol=? AND session>?)"
+
+
+def test_daily_bars_are_one_search_of_an_index_that_holds_no_five_minute_bar(store: SqlStore) -> None:
+    said = plan(store, store.select("bars", FIRST, LAST, timeframe="1D"))
+    condition = "(timeframe=? AND session>? AND session<?)"
+    assert said == f"SEARCH bars USING INDEX bars_coarse_by_timeframe {condition}"
+
+
+def test_a_symbols_daily_bars_are_one_search_of_an_index(store: SqlStore) -> None:
+    said = plan(store, store.select("bars", FIRST, LAST, timeframe="1D", symbol="NVDA"))
+    assert "SEARCH bars USING INDEX bars_coarse_by_symbol (symbol=? AND timeframe=? AND session>?" in said
+
+
+def test_five_minute_bars_are_one_search_of_the_key(store: SqlStore) -> None:
+    said = plan(store, store.select("bars", FIRST, LAST, timeframe="5min", symbol="NVDA"))
+    assert said == "SEARCH bars USING PRIMARY KEY (session>? AND session<?)"
 
 
 def test_a_column_that_begins_with_thousands_of_nulls_keeps_its_type(store: SqlStore) -> None:

@@ -129,9 +129,10 @@ class _Chain:
     def decided(self) -> pd.Timestamp:
         return self.row["decision_session"]
 
-    def rows(self, table: str, session: pd.Timestamp, **where: object) -> pd.DataFrame:
+    def rows(self, table: str, session: pd.Timestamp, **where: Any) -> pd.DataFrame:
         """Rows of a session as they were known when it decided, of this strategy where there are several."""
-        found = self.store.read(table, session, session, as_of=calendar.as_of(session))
+        timeframe = where.get("timeframe")
+        found = self.store.read(table, session, session, as_of=calendar.as_of(session), timeframe=timeframe)
         if "strategy" in found:
             where = {"strategy": self.row["strategy"], **where}
         keep = np.ones(len(found), dtype=bool)

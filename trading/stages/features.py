@@ -18,7 +18,10 @@ def features_stage() -> Stage:
     lookback = WINDOW_SESSIONS - 1
     return Stage(
         name="features",
-        reads=(Read("bars", lookback=lookback), Read("corporate_actions", lookback=lookback)),
+        reads=(
+            Read("bars", lookback=lookback, timeframe=DAILY),
+            Read("corporate_actions", lookback=lookback),
+        ),
         makes=("features",),
         make=_make,
         starts="window",

@@ -21,11 +21,12 @@ Starts = Literal["window", "burn_in", "inception"]
 
 @dataclass(frozen=True)
 class Read:
-    """A look-back: the sessions [t - offset - lookback .. t - offset] of a table."""
+    """A look-back: the sessions [t - offset - lookback .. t - offset] of a table, of one `timeframe` or of all."""
 
     table: str
     lookback: int = 0
     offset: int = 0
+    timeframe: str | None = None
 
     @property
     def depth(self) -> int:

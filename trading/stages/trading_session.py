@@ -34,6 +34,7 @@ from trading.risk.overlay import (
     realized_volatility,
 )
 from trading.stages import trading_tables as tables
+from trading.stages.layout import DAILY
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.stages.trading_market import Beliefs, Market, read_market
 from trading.stages.trading_rules import TradingRules
@@ -67,7 +68,7 @@ def trading_session_stage(rules: TradingRules | None = None) -> Stage:
     return Stage(
         name="trading_session",
         reads=(
-            Read("bars", lookback=1),
+            Read("bars", lookback=1, timeframe=DAILY),
             Read("corporate_actions", lookback=LATE_ACTION_SESSIONS),
             Read("features", lookback=RETURNS_LOOKBACK_SESSIONS),
             Read("signals"),

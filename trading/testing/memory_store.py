@@ -8,7 +8,7 @@ import pandas as pd
 
 from trading import frames
 from trading.interfaces import Clock
-from trading.revisions import APPEND_ONLY, additions, as_known, checked
+from trading.revisions import APPEND_ONLY, additions, as_known, checked, narrowed
 
 
 class MemoryStore:
@@ -27,10 +27,13 @@ class MemoryStore:
         *,
         as_of: pd.Timestamp | None = None,
         revisions: bool = False,
+        timeframe: str | None = None,
+        symbol: str | None = None,
     ) -> pd.DataFrame:
         """Rows of a range of sessions known at `as_of`, sorted by key."""
         frame = self._frames.get(table, frames.empty(table))
-        return as_known(table, frame[_inside(frame, first, last)], as_of, revisions=revisions)
+        chosen = narrowed(frame[_inside(frame, first, last)], timeframe=timeframe, symbol=symbol)
+        return as_known(table, chosen, as_of, revisions=revisions)
 
     def write(
         self,

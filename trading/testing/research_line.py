@@ -49,7 +49,7 @@ def features_stage() -> Stage:
         columns |= {name: np.full(len(SYMBOLS), 50.0) for name in ("rsi_14", "adx_14")}
         return {"features": grid(symbol=SYMBOLS) | columns | same(len(SYMBOLS), timeframe=DAILY)}
 
-    return Stage("features", (Read("bars"),), ("features",), make, starts="window")
+    return Stage("features", (Read("bars", timeframe="1D"),), ("features",), make, starts="window")
 
 
 _FEATURES = tuple(n for n, dtype in frames.table_of("features").dtypes.items() if dtype == "float64")
