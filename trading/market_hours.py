@@ -59,7 +59,7 @@ def hours() -> Hours:
     sessions = calendar.all_sessions()
     opens, closes = (_naive(bound) for bound in (calendar.open_each(sessions), _closes(sessions)))
     pre, post = (_at(sessions, part) for part in (PRE_OPENS, POST_CLOSES))
-    monday = (sessions - pd.to_timedelta(sessions.dayofweek, unit="D")).to_numpy()
+    monday = (sessions - pd.to_timedelta(sessions.day_of_week, unit="D")).to_numpy()
     first = np.searchsorted(monday, monday, side="left")
     last = np.searchsorted(monday, monday, side="right") - 1
     labels = sessions.to_numpy()
@@ -147,16 +147,16 @@ def by_phase(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     five = rows["timeframe"].eq("5min").to_numpy()
     phases = np.full(len(rows), "", dtype=object)
-    phases[five] = phase_of(rows.loc[five, "session"], _readable(rows.loc[five, "ts"]))
+    phases[five] = phase_of(_readable(rows.loc[five, "session"]), _readable(rows.loc[five, "ts"]))
     outside = (phases == "pre") | (phases == "post")
     return rows[~outside], rows[outside].assign(phase=pd.Series(phases[outside], dtype="str").to_numpy())
 
 
-def _readable(moments: pd.Series) -> pd.Series:
-    """Moments as a vendor writes them, in UTC; NaT where one is no moment at all."""
-    if isinstance(moments.dtype, pd.DatetimeTZDtype):
-        return moments
-    return pd.to_datetime(moments, utc=True, errors="coerce")
+def _readable(values: pd.Series) -> pd.Series:
+    """Dates or moments as a vendor writes them, read as UTC; NaT where a cell holds anything else."""
+    if values.dtype.kind == "M":
+        return values
+    return pd.to_datetime(values, utc=True, errors="coerce", format="mixed", cache=False)
 
 
 def _places(sessions: Labels) -> tuple[Bools, NDArray[np.int64]]:

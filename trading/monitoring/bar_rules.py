@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from trading import calendar, frames
+from trading import calendar, frames, market_hours
 from trading.monitoring.separation import Arrivals, Separation, first_reasons, mark_repeated, separated
 from trading.universe import BENCHMARKS, STOCKS
 
-__all__ = ["Separation", "separate_actions", "separate_bars"]
+__all__ = ["Separation", "separate_actions", "separate_bars", "separate_extended_bars"]
 
 Rules = Iterator[tuple[str, pd.Series]]
 
@@ -40,10 +40,17 @@ def separate_bars(rows: pd.DataFrame, *, basis: str | None = None) -> Separation
     SchemaError
         If a column is missing, or a column of numbers or moments holds something else.
     """
-    arrivals = Arrivals.of("bars", rows)
-    reasons = first_reasons(arrivals.unmarked(), _bar_rules(arrivals, basis))
-    key = list(frames.table_of("bars").key)
-    return separated(arrivals, mark_repeated(arrivals, reasons, key, trust_first=False))
+    return _separate_bars(Arrivals.of("bars", rows), basis)
+
+
+def separate_extended_bars(rows: pd.DataFrame, *, basis: str | None = None) -> Separation:
+    """The same for bars before the open and after the close, as `market_hours.by_phase` sets them apart.
+
+    Parameters
+    ----------
+    rows : columns of `extended_bars`
+    """
+    return _separate_bars(Arrivals.of("extended_bars", rows), basis)
 
 
 def separate_actions(rows: pd.DataFrame, known: pd.DataFrame | None = None) -> Separation:
@@ -71,6 +78,12 @@ def separate_actions(rows: pd.DataFrame, known: pd.DataFrame | None = None) -> S
     return separated(arrivals, first_reasons(reasons, [(_REPEATED, repeated.reindex(reasons.index))]))
 
 
+def _separate_bars(arrivals: Arrivals, basis: str | None) -> Separation:
+    reasons = first_reasons(arrivals.unmarked(), _bar_rules(arrivals, basis))
+    key = list(frames.table_of(arrivals.table).key)
+    return separated(arrivals, mark_repeated(arrivals, reasons, key, trust_first=False))
+
+
 def _bar_rules(arrivals: Arrivals, basis: str | None) -> Rules:
     """Reason and broken rows of every rule about a single bar, the most basic first."""
     rows = arrivals.typed
@@ -93,13 +106,23 @@ def _bar_rules(arrivals: Arrivals, basis: str | None) -> Rules:
 def _clock_rules(rows: pd.DataFrame) -> Rules:
     """When a bar begins, and when it can have been known."""
     opened, closed = _hours(rows["session"])
-    daily, five = rows["timeframe"].eq("1D"), rows["timeframe"].eq("5min")
+    frame = rows["timeframe"]
+    daily, five, weekly = frame.eq("1D"), frame.eq("5min"), frame.eq("1W")
     yield "a daily bar does not begin at the open", daily & (rows["ts"] != opened)
-    inside = (rows["ts"] >= opened) & (rows["ts"] < closed)
-    yield "outside the trading hours", five & ~inside
-    yield "not on the five-minute grid", five & ((rows["ts"] - opened) % FIVE_MINUTES != pd.Timedelta(0))
+    yield "a weekly bar does not span its week", weekly & ~_spans_its_week(rows)
+    phase = rows.get("phase", "regular")
+    yield "outside the trading hours", five & (market_hours.phase_of(rows["session"], rows["ts"]) != phase)
+    yield "not on the five-minute grid", five & ~market_hours.is_on_grid(rows["session"], rows["ts"])
     end = closed.where(~five, rows["ts"] + FIVE_MINUTES)
     yield "known before it ended", rows["known_at"] < end
+
+
+def _spans_its_week(rows: pd.DataFrame) -> pd.Series:
+    """Whether a weekly bar begins at the open of its week's first session, and is labelled by the last one."""
+    starts = market_hours.bar_starts(rows["session"], "1W")
+    return (rows["ts"] == pd.Series(starts, index=rows.index)) & (
+        rows["session"] == market_hours.week_of(rows["session"])
+    )
 
 
 def _action_rules(arrivals: Arrivals) -> Rules:
