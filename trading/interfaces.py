@@ -7,7 +7,7 @@ Hyper-parameters are keywords of a frozen dataclass; learned state ends in `_`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self, runtime_checkable
 
@@ -307,7 +307,9 @@ class LiveBars(Protocol):
         """The present of the market that is streamed (UTC): the wall clock, unless it is a replay."""
         ...
 
-    def stream(self, symbols: Sequence[str], since: pd.Timestamp | None = None) -> AsyncIterator[LiveBar]:
+    def stream(
+        self, symbols: Sequence[str], since: pd.Timestamp | None = None
+    ) -> AsyncGenerator[LiveBar, None]:
         """Bars as they come, those that began at or after `since` and ended already first.
 
         A bar comes again when the vendor changes it, or when a lost connection was made anew: nothing

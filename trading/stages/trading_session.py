@@ -3,7 +3,7 @@
 It walks forward: each session starts from its own rows of the session before, and from nothing else
 of its past. In order: corporate actions before the open; fills at the open; the book at the close and
 what it is worth; what the drawdown allows; the target, optimised in the first session of each ISO
-week and otherwise kept; orders for the next open.
+week and otherwise carried on as prices move it; orders for the next open.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from trading.execution.simulator import execute_open
 from trading.interfaces import Bools, Floats
 from trading.portfolio.alpha import expected_returns
 from trading.portfolio.covariance import CovarianceEstimate
+from trading.portfolio.drift import drifted
 from trading.portfolio.optimizer import GRID
 from trading.risk.overlay import (
     DrawdownVerdict,
@@ -202,12 +203,12 @@ def _target(
     verdict: DrawdownVerdict,
     rules: TradingRules,
 ) -> _Target:
-    """The mix, new or kept, scaled once by what volatility, loss, regime and drawdown allow."""
+    """The mix, new or carried on, scaled once by what volatility, loss, regime and drawdown allow."""
     estimate = rules.covariance.estimate(market.log_returns)
     if state is None or _is_week_start(session):
-        mix = _optimized(session, state, market.beliefs, estimate, rules)
+        mix = _optimized(session, state, market, estimate, rules)
     else:
-        mix = state.mix
+        mix = _carried(state, market, rules)
     allowed = exposure(
         portfolio_volatility(mix.weights, estimate.covariance),
         historical_value_at_risk(mix.weights, market.log_returns),
@@ -218,6 +219,17 @@ def _target(
     return _Target(mix, held, np.floor(mix.weights * held / GRID) * GRID)
 
 
+def _carried(state: State, market: Market, rules: TradingRules) -> KeptMix:
+    """The mix a session on: between two optimisations prices move it, and only the overlay trades."""
+    weights = drifted(
+        state.mix.weights,
+        market.log_returns[-1],
+        exposure=state.exposure,
+        ceiling=rules.sizer.position_limit,
+    )
+    return replace(state.mix, weights=weights)
+
+
 def _is_week_start(session: pd.Timestamp) -> bool:
     """Whether `session` is the first of its ISO week: a fact of the calendar, never of the range."""
     return calendar.shift(session, -1).isocalendar()[:2] != session.isocalendar()[:2]
@@ -226,29 +238,51 @@ def _is_week_start(session: pd.Timestamp) -> bool:
 def _optimized(
     session: pd.Timestamp,
     state: State | None,
-    beliefs: Beliefs,
+    market: Market,
     estimate: CovarianceEstimate,
     rules: TradingRules,
 ) -> KeptMix:
-    """The mix solved today: alpha from beliefs, caps from the sizer, weights from the optimiser."""
+    """The mix solved today: alpha from beliefs, caps from the sizer, weights from the optimiser.
+
+    A holding that cannot be traded today keeps its weight, and the others share what that leaves.
+    """
+    beliefs, stuck = market.beliefs, _stuck(state, market)
     eligible = _eligible(beliefs, estimate, rules)
     covariance = estimate.covariance
     alpha = expected_returns(covariance, beliefs.alpha, beliefs.horizon, eligible, rules.risk_aversion)
     spread = np.where(np.isfinite(beliefs.spread), beliefs.spread, estimate.volatility)
     probability = np.where(eligible, beliefs.probability, np.nan)
-    caps = rules.sizer.caps(probability, alpha, spread, estimate.correlation)
+    caps = np.where(stuck > 0, 0.0, rules.sizer.caps(probability, alpha, spread, estimate.correlation))
     previous = state.mix.weights if state else np.zeros(len(SYMBOLS))
     mix = rules.optimizer.solve(alpha, covariance, caps, previous, _GROUPS)
+    halted = [f"halted:{symbol}" for symbol, weight in zip(SYMBOLS, stuck, strict=True) if weight > 0]
     return KeptMix(
         caps=caps,
-        weights=mix.weights,
+        weights=_beside(stuck, mix.weights),
         optimized_session=session,
         status=mix.status,
         objective=mix.objective,
         gap=mix.gap,
-        binding=", ".join(mix.binding),
+        binding=", ".join([*mix.binding, *halted]),
         fallback=mix.fallback,
     )
+
+
+def _beside(stuck: Floats, weights: Floats) -> Floats:
+    """(s,) stuck weights as they are, and the others in what they leave, on the grid."""
+    if not stuck.any():
+        return weights
+    units = round(1 / GRID)
+    return np.where(stuck > 0, stuck, np.floor(weights * (1.0 - stuck.sum()) * units) / units)
+
+
+def _stuck(state: State | None, market: Market) -> Floats:
+    """(s,) weights in the mix of holdings that cannot be traded today: no bar, or a halt."""
+    if state is None:
+        return np.zeros(len(SYMBOLS))
+    tradable = {symbol for symbol, quote in market.quotes.items() if not quote.halted}
+    kept = [state.book.shares.get(symbol, 0) != 0 and symbol not in tradable for symbol in SYMBOLS]
+    return np.where(kept, state.mix.weights, 0.0)
 
 
 def _eligible(beliefs: Beliefs, estimate: CovarianceEstimate, rules: TradingRules) -> Bools:

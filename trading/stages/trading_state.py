@@ -49,6 +49,7 @@ class State:
     ----------
     equities : in cents, of the last sessions within the look-back, oldest first
     log_returns : (n,) of the same sessions, without the first of the home, which has none
+    exposure : the part of the mix that was to be held
     """
 
     book: Book
@@ -58,6 +59,7 @@ class State:
     log_returns: Floats
     drawdown_state: DrawdownState
     mix: KeptMix
+    exposure: float
 
 
 def read_state(moment: Moment, inputs: Inputs, strategy: str) -> State | None:
@@ -87,6 +89,7 @@ def read_state(moment: Moment, inputs: Inputs, strategy: str) -> State | None:
         log_returns=np.array([row["log_return"] for row in past if row["session"] != moment.inception]),
         drawdown_state=kept["risk"][0]["drawdown_state"],
         mix=_mix(kept["target_portfolio"]),
+        exposure=kept["target_portfolio"][0]["exposure"],
     )
 
 
@@ -140,5 +143,5 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "orders": ("symbol", *(name for name in Order.__dataclass_fields__ if name != "symbol")),
     "performance": ("session", *SessionPerformance.__dataclass_fields__),
     "risk": ("session", "drawdown_state"),
-    "target_portfolio": ("symbol", "cap", "mix_weight", *_PROOF),
+    "target_portfolio": ("symbol", "cap", "mix_weight", "exposure", *_PROOF),
 }

@@ -266,6 +266,20 @@ def test_a_position_without_a_bar_keeps_its_last_close_and_counts_its_age() -> N
     assert {position["close"] for position in held} == {100.0}
 
 
+def test_a_holding_that_is_halted_when_the_mix_is_solved_keeps_its_weight_and_others_share_the_rest() -> None:
+    next_monday = "2024-06-10"
+    market = without(tiny_market(THURSDAY, 3), "bars", "NVDA", next_monday)
+
+    store = trade(market, THURSDAY, [next_monday], rules(NVDA=0.6, AMD=0.4))
+
+    before = row(store, "target_portfolio", FRIDAY, "NVDA")["mix_weight"]
+    halted, other = (row(store, "target_portfolio", next_monday, symbol) for symbol in ("NVDA", "AMD"))
+    assert halted["optimized_session"] == pd.Timestamp(next_monday)
+    assert halted["mix_weight"] == before
+    assert other["mix_weight"] == pytest.approx(0.4 * (1 - before), abs=1e-6)
+    assert halted["binding"] == "halted:NVDA"
+
+
 def test_the_last_session_leaves_orders_that_a_later_run_fills_without_touching_it() -> None:
     market = tiny_market(MONDAY, 3)
     earlier, later = (
@@ -310,9 +324,30 @@ def test_between_weeks_the_overlay_alone_moves_the_target() -> None:
     monday, tuesday = (
         frame[frame["session"] == pd.Timestamp(day)].set_index("symbol") for day in (MONDAY, TUESDAY)
     )
-    assert monday["mix_weight"].equals(tuesday["mix_weight"])
+    features = market["features"].set_index(["session", "symbol"])["log_return"]
+    moved = np.exp(features.loc[pd.Timestamp(TUESDAY)]) * monday["mix_weight"]
+    book = 1 + monday["exposure"] * (moved - monday["mix_weight"]).sum()  # of one that holds that part of it
+    assert moved.std() > 0
+    assert np.allclose(tuesday["mix_weight"], moved / book, rtol=0, atol=1e-6)  # the grid
     assert tuesday["exposure"].iloc[0] < monday["exposure"].iloc[0]
     assert (tuesday["target_weight"] <= tuesday["mix_weight"] * tuesday["exposure"] + 1e-12).all()
+
+
+def test_prices_that_move_apart_make_no_orders_between_weeks() -> None:
+    market = tiny_market(MONDAY, 3)
+    traded_sessions = market["features"]["session"] >= pd.Timestamp(MONDAY)
+    market["features"].loc[traded_sessions, ["log_return", "held_return"]] = 0.0
+    market = edited(market, "bars", "NVDA", WEDNESDAY, open=120.0, high=121.0, low=119.0, close=120.0)
+    market = edited(market, "features", "NVDA", WEDNESDAY, log_return=np.log(1.2), held_return=np.log(1.2))
+
+    store = traded(market, WEDNESDAY, rules(NVDA=0.1, AMD=0.1))
+
+    assert row(store, "target_portfolio", TUESDAY, "NVDA")["mix_weight"] == 0.1
+    assert row(store, "target_portfolio", WEDNESDAY, "NVDA")["mix_weight"] == pytest.approx(
+        0.12 / 1.02, abs=1e-6
+    )
+    assert rows(store, "fills", TUESDAY) != []
+    assert rows(store, "orders", WEDNESDAY) == []
 
 
 def test_a_crash_flattens_the_book_and_says_why() -> None:
