@@ -1,0 +1,208 @@
+"""A local server that speaks Alpaca's websocket protocol: welcome, auth, subscribe, bars, errors; with faults.
+
+It plays minute bars to whoever has subscribed. What was played is history (`history`), whatever became
+of the messages: a connection that is dropped, a message that is cut, and bars that come late, twice, in
+another order or wrong at first and corrected by an update must all end in the same table.
+"""
+
+import asyncio
+import itertools
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import msgpack
+import pandas as pd
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from tests.peers.minutes import Bar
+
+KEY, SECRET = "PKTESTKEY0123456789", "test-secret-that-must-never-show"
+FAULTS = ("drop", "duplicate", "reorder", "revise", "truncate", "split", "slow")
+
+
+@dataclass
+class Seen:
+    """What the server was asked, for the test to look at."""
+
+    connections: int = 0
+    refused: int = 0
+    subscriptions: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+class AlpacaStreamPeer:
+    """The server, in a thread of its own; `with AlpacaStreamPeer() as peer: ...`.
+
+    Parameters
+    ----------
+    share : probability that a message suffers one of `faults`; seed : of that chance
+    refuse : error (code, words) for everybody who authenticates, instead of success
+    """
+
+    def __init__(
+        self,
+        *,
+        share: float = 0.0,
+        faults: Sequence[str] = FAULTS,
+        seed: int = 7,
+        refuse: tuple[int, str] | None = None,
+    ) -> None:
+        self.seen = Seen()
+        self.history: dict[tuple[str, pd.Timestamp], Bar] = {}
+        self._share, self._faults, self._refuse = share, tuple(faults), refuse
+        self._chance = random.Random(seed)
+        self._listening: set[ServerConnection] = set()
+        self._heard = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._server: Server | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._server = self._call(self._serve())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self._call(self._server.wait_closed())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v2/iex"
+
+    def play(self, bars: Sequence[Bar], *, pause: float = 0.0) -> None:
+        """Send the bars minute by minute, `pause` seconds apart; returns when all were sent."""
+        self._call(self._play(bars, pause))
+
+    def update(self, bar: Bar) -> None:
+        """Correct a bar that was played."""
+        self._call(self._update(bar))
+
+    def drop(self) -> None:
+        """Close every connection, as a network does."""
+        self._call(self._drop())
+
+    def wait_for_listeners(self, seconds: float = 5.0) -> None:
+        self._call(self._until_listening(seconds))
+
+    def _call(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
+
+    async def _serve(self) -> Server:
+        return await serve(self._meet, "127.0.0.1", 0)
+
+    async def _meet(self, connection: ServerConnection) -> None:
+        self.seen.connections += 1
+        try:
+            await _send(connection, {"T": "success", "msg": "connected"})
+            asked = msgpack.unpackb(await connection.recv())
+            if (asked["key"], asked["secret"]) != (KEY, SECRET):
+                await self._turn_away(connection, 402, "auth failed")
+            elif self._refuse is not None:
+                await self._turn_away(connection, *self._refuse)
+            else:
+                await _send(connection, {"T": "success", "msg": "authenticated"})
+                await self._listen(connection)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._listening.discard(connection)
+
+    async def _turn_away(self, connection: ServerConnection, code: int, words: str) -> None:
+        self.seen.refused += 1
+        await _send(connection, {"T": "error", "code": code, "msg": words})
+
+    async def _listen(self, connection: ServerConnection) -> None:
+        async for message in connection:
+            asked = msgpack.unpackb(message)
+            self.seen.subscriptions.append(asked)
+            await _send(connection, {"T": "subscription", "trades": [], **asked})
+            self._listening.add(connection)
+            self._heard.set()
+
+    async def _until_listening(self, seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            await self._heard.wait()
+
+    async def _play(self, bars: Sequence[Bar], pause: float) -> None:
+        corrections: list[Bar] = []
+        for _, minute in itertools.groupby(bars, key=lambda bar: bar["t"]):
+            batch = list(minute)
+            self.history |= {(bar["S"], bar["t"]): bar for bar in batch}
+            for bar in corrections:
+                await self._send_all([bar], "u")
+            corrections = await self._send_with_faults(batch)
+            await asyncio.sleep(pause)
+        for bar in corrections:
+            await self._send_all([bar], "u")
+
+    async def _send_with_faults(self, batch: list[Bar]) -> list[Bar]:
+        """Send a minute of all symbols; returns what has to be corrected later."""
+        fault = self._chance.choice(self._faults) if self._chance.random() < self._share else ""
+        if fault:
+            self.seen.faults.append(fault)
+        match fault:
+            case "drop":
+                await self._drop()
+            case "duplicate":
+                await self._send_all([*batch, *batch])
+            case "reorder":
+                await self._send_all(self._chance.sample(batch, len(batch)))
+            case "revise":
+                await self._send_all([{**bar, "c": bar["l"], "v": 1} for bar in batch])
+                return batch
+            case "truncate":
+                await self._send_bytes(lambda payload: [payload[: len(payload) // 2]], batch)
+            case "split":
+                await self._send_bytes(lambda payload: [payload[:7], payload[7:40], payload[40:]], batch)
+            case "slow":
+                await asyncio.sleep(0.02)
+                await self._send_all(batch)
+            case _:
+                await self._send_all(batch)
+        return []
+
+    async def _update(self, bar: Bar) -> None:
+        self.history[bar["S"], bar["t"]] = bar
+        await self._send_all([bar], "u")
+
+    async def _send_all(self, bars: Sequence[Bar], kind: str = "b") -> None:
+        await self._send_bytes(lambda payload: payload, bars, kind)
+
+    async def _send_bytes(self, cut: Any, bars: Sequence[Bar], kind: str = "b") -> None:
+        payload = cut(_packed([{"T": kind, **bar} for bar in bars]))
+        for connection in list(self._listening):
+            try:
+                await connection.send(payload)
+            except ConnectionClosed:
+                self._listening.discard(connection)
+
+    async def _drop(self) -> None:
+        for connection in list(self._listening):
+            connection.transport.abort()
+        self._listening.clear()
+        self._heard.clear()
+
+
+def _packed(messages: list[Bar]) -> bytes:
+    """Messages as Alpaca packs them: moments are timestamps of msgpack."""
+    timed = [
+        {**one, "t": msgpack.Timestamp.from_unix_nano(pd.Timestamp(one["t"]).as_unit("ns").value)}
+        if "t" in one
+        else one
+        for one in messages
+    ]
+    return bytes(msgpack.packb(timed))
+
+
+async def _send(connection: ServerConnection, message: dict[str, Any]) -> None:
+    await connection.send(bytes(msgpack.packb([message])))
