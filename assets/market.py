@@ -7,19 +7,15 @@ from assets.face import DATA, Face
 from assets.factory import commit_of, request_of, show_sessions, tell_made
 from assets.failures import translated
 from assets.tables import columns_of, facts
+from resources import arrivals
+from resources.arrivals import check_same_basis, dated
 from resources.open_home import OpenHome
 from trading import calendar
-from trading.ingest import (
-    ALL_SYMBOLS,
-    OVERLAP_SESSIONS,
-    dated_by_arrival,
-    require_history,
-    require_same_basis,
-    require_sessions,
-)
+from trading.ingest import ALL_SYMBOLS, Load, require_history, require_sessions
 from trading.line import Request
 from trading.monitoring.bar_rules import Separation, separate_actions, separate_bars
 from trading.plan import Plan
+from trading.stages.layout import DAILY
 
 NEIGHBOURS = 10  # sessions before a range whose dividends may be listed a second time in it
 
@@ -85,7 +81,7 @@ def arrived_bars(plan: Plan, home: OpenHome, request: Request) -> Separation:
     """
     sessions = plan.sessions("bars", request.inception, request.first, request.last)
     require_history(home.source, sessions[0], sessions[-1], plan.lead("bars"))
-    _require_same_basis(home, sessions[0])
+    check_same_basis(home.source, home.store, ALL_SYMBOLS, sessions[0])
     offered = home.source.bars(ALL_SYMBOLS, sessions[0], sessions[-1])
     separated = separate_bars(offered, basis=home.source.basis)
     require_sessions(separated.accepted, sessions, home.source.name)
@@ -101,42 +97,23 @@ def arrived_actions(plan: Plan, home: OpenHome, request: Request) -> Separation:
     return _dated("corporate_actions", separated, home, sessions)
 
 
-def _require_same_basis(home: OpenHome, first: pd.Timestamp) -> None:
-    """Adjusted bars change backwards with every split and dividend, raw ones only by revisions."""
-    source = home.source
-    if source.basis == "raw":
-        return
-    last, begin = calendar.shift(first, -1), calendar.shift(first, -OVERLAP_SESSIONS)
-    stored = home.store.read("bars", begin, last)
-    if len(stored):
-        offered = source.bars(ALL_SYMBOLS, stored["session"].min(), last)
-        require_same_basis(stored, offered, source.name, source.basis)
-
-
 def _dated(table: str, separated: Separation, home: OpenHome, sessions: pd.DatetimeIndex) -> Separation:
     """The accepted rows, those that come in after the first load of their session known from now on."""
-    commits = home.store.commits()
-    ingested = commits[(commits["table"] == table).to_numpy()]
-    stored = home.store.read(table, sessions[0], sessions[-1])
-    accepted = dated_by_arrival(table, separated.accepted, stored, ingested, home.clock())
-    return Separation(accepted, separated.quarantined)
+    load = _load(table, home, sessions)
+    return Separation(dated(load, separated.accepted, home.store, home.clock()), separated.quarantined)
 
 
 def record(
     table: str, separated: Separation, home: OpenHome, sessions: pd.DatetimeIndex, commit: dict[str, str]
 ) -> None:
-    """Good and bad rows of the loaded sessions in one transaction, even if there are none: it says what was loaded.
+    """Good and bad rows of the loaded sessions in one transaction, even if there are none: it says what was loaded."""
+    load = _load(table, home, sessions)
+    arrivals.record(load, {table: separated.accepted}, separated.quarantined, home.store, commit)
 
-    Bad rows of other dates, which may be no sessions at all, go before, so that they stretch no range.
-    """
-    bad = separated.quarantined
-    inside = bad["session"].between(sessions[0], sessions[-1]).to_numpy()
-    if not inside.all():
-        stray = bad[~inside]
-        days = stray["session"]
-        home.store.write({"quarantine": stray}, days.min(), days.max(), commit=commit)
-    tables = {table: separated.accepted, "quarantine": bad[inside]}
-    home.store.write(tables, sessions[0], sessions[-1], commit=commit)
+
+def _load(table: str, home: OpenHome, sessions: pd.DatetimeIndex) -> Load:
+    timeframe = DAILY if table == "bars" else ""
+    return Load(table, timeframe, ALL_SYMBOLS, sessions[0], sessions[-1], home.source.name)
 
 
 def _shown(table: str, partitions: dg.PartitionsDefinition[str]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trading import calendar, frames
 from trading.history import History
-from trading.ingest import dated_by_arrival
+from trading.ingest import ANY, dated_by_arrival
 from trading.revisions import additions, as_known
 from trading.testing.market_frames import actions_frame, bars_frame
 
@@ -22,7 +22,9 @@ SPLIT = actions_frame(("2024-06-03", "NVDA", "split", 10.0))
 
 
 def ranges(*pairs: tuple[pd.Timestamp, pd.Timestamp]) -> pd.DataFrame:
-    return pd.DataFrame(pairs, columns=["first", "last"]).astype("datetime64[us]")
+    """Loads of daily bars of all symbols."""
+    at = pd.DataFrame(pairs, columns=["first", "last"]).astype("datetime64[us]")
+    return at.assign(timeframe="1D", symbol=ANY, written_at=NIGHT)
 
 
 LOADED = ranges((MONDAY, MONDAY))

@@ -1,0 +1,1 @@
+"""Loading market data into a home: what is missing, fetched by producers, stored by one consumer."""

@@ -1,0 +1,87 @@
+"""What a source answered, on its way into the store: each row dated by its arrival, good and bad in one write.
+
+The assets of the line and `fabline ingest` both go through here, so a home is the same whichever filled it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from resources.store import HomeStore
+from trading import calendar
+from trading.ingest import (
+    OVERLAP_SESSIONS,
+    Load,
+    dated_by_arrival,
+    held_again,
+    loads_of,
+    require_same_basis,
+)
+from trading.interfaces import MarketDataSource
+from trading.stages.layout import DAILY
+
+
+def dated(
+    load: Load,
+    accepted: pd.DataFrame,
+    store: HomeStore,
+    now: pd.Timestamp,
+    *,
+    loads: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """The accepted rows, those that come in after the first load of their session known from `now` on.
+
+    Parameters
+    ----------
+    loads : what was loaded before; by default the commits are asked
+    """
+    if loads is None:
+        loads = loads_of(load.table, store.commits(), load.first, load.last)
+    if not held_again(accepted, loads).any():
+        return accepted
+    stored = store.read(load.table, load.first, load.last, timeframe=load.timeframe or None)
+    return dated_by_arrival(load.table, accepted, stored, loads, now)
+
+
+def record(
+    load: Load,
+    accepted: Mapping[str, pd.DataFrame],
+    bad: pd.DataFrame,
+    store: HomeStore,
+    commit: Mapping[str, str],
+) -> None:
+    """Good and bad rows of the loaded sessions in one transaction, even if there are none: it says what was loaded.
+
+    Bad rows of other dates, which may be no sessions at all, go before, so that they stretch no range.
+    """
+    told = {**commit, **load.facts()}
+    inside = bad["session"].between(load.first, load.last).to_numpy()
+    if not inside.all():
+        stray = bad[~inside]
+        days = stray["session"]
+        store.write({"quarantine": stray}, days.min(), days.max(), commit=told)
+    store.write({**accepted, "quarantine": bad[inside]}, load.first, load.last, commit=told)
+
+
+def check_same_basis(
+    source: MarketDataSource, store: HomeStore, symbols: tuple[str, ...], first: pd.Timestamp
+) -> None:
+    """Refuse to go on from stored daily bars whose source has adjusted its past anew since.
+
+    Adjusted bars change backwards with every split and dividend, raw ones only by revisions.
+
+    Raises
+    ------
+    DataError
+        If a close before `first` is offered otherwise than it is stored.
+    """
+    if source.basis == "raw":
+        return
+    last, begin = calendar.shift(first, -1), calendar.shift(first, -OVERLAP_SESSIONS)
+    stored = store.read("bars", begin, last, timeframe=DAILY)
+    stored = stored[stored["symbol"].isin(symbols)]
+    if len(stored):
+        offered = source.bars(symbols, stored["session"].min(), last)
+        require_same_basis(stored, offered, source.name, source.basis)
