@@ -1,56 +1,131 @@
 """What a bar and a corporate action must be; rows that are not go to quarantine, each with its reason.
 
 Rules are tried in order and the first that a row breaks is its reason. No row is changed, and none
-disappears: accepted and quarantined rows together are the rows that came.
+disappears: accepted and quarantined rows together are the rows that came. `SLUGS` names each reason for
+machines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import pandas as pd
 
 from trading import calendar, frames, market_hours
 from trading.monitoring.separation import Arrivals, Separation, first_reasons, mark_repeated, separated
+from trading.schemas import market
 from trading.universe import BENCHMARKS, STOCKS
 
-__all__ = ["Separation", "separate_actions", "separate_bars", "separate_extended_bars"]
+__all__ = ["SLUGS", "Separation", "separate_actions", "separate_bars", "separate_extended_bars", "slug_of"]
 
 Rules = Iterator[tuple[str, pd.Series]]
 
 ROUNDING = 1e-6  # relative; vendors' adjusted prices are off by about 1e-7
-FIVE_MINUTES = pd.Timedelta(minutes=5)
+FIVE_MINUTES = market_hours.FIVE_MINUTES
 DIVIDENDS_APART_SESSIONS = 5
+LARGEST_PRICE, LARGEST_VOLUME = 1e7, 1e12  # beyond them a number is a mistake
 _REPEATED = "repeats a dividend of a few sessions before"
+_OTHER_BASIS = "another price basis than the bars beside it"
 _PRICES = ["open", "high", "low", "close"]
 _LISTED = {i.symbol: pd.Timestamp(i.listed) for i in (*STOCKS, *BENCHMARKS)}
 
+SLUGS: dict[str, str] = {
+    "a value cannot be read": "unreadable",
+    "a moment has no time zone": "naive_time",
+    "a value is missing": "missing_value",
+    "a value is infinite": "infinite_value",
+    "unknown timeframe": "unknown_timeframe",
+    "unknown symbol": "unknown_symbol",
+    "not a session of XNYS": "not_a_session",
+    "a daily bar does not begin at the open": "off_grid",
+    "a weekly bar does not span its week": "off_grid",
+    "not on the five-minute grid": "off_grid",
+    "unknown phase": "unknown_phase",
+    "outside the trading hours": "outside_hours",
+    "known before it ended": "known_too_early",
+    "from the future": "from_the_future",
+    "before the listing": "before_listing",
+    "a price is not positive": "price_not_positive",
+    "a number is beyond all sense": "senseless_number",
+    "high is below low": "high_below_low",
+    "open or close lies outside low to high": "outside_range",
+    "negative volume": "negative_volume",
+    "unknown price basis": "unknown_basis",
+    _OTHER_BASIS: "mixed_basis",
+    "exact duplicate": "exact_duplicate",
+    "contradicts another row of the same key": "contradiction",
+    "unknown kind": "unknown_kind",
+    "paid outside the sessions of XNYS": "pay_not_a_session",
+    "paid before it is due": "paid_too_early",
+    "the ratio of a split is not positive": "bad_ratio",
+    "the amount of a dividend is not positive": "bad_amount",
+    "a split and a dividend in one row": "split_and_dividend",
+    _REPEATED: "repeated_dividend",
+}
 
-def separate_bars(rows: pd.DataFrame, *, basis: str | None = None) -> Separation:
+
+def slug_of(reason: str) -> str:
+    """The short name of a reason; of one that is not declared here, its own words joined.
+
+    >>> slug_of("high is below low")
+    'high_below_low'
+    """
+    return SLUGS.get(reason) or "_".join(reason.lower().split())
+
+
+def separate_bars(
+    rows: pd.DataFrame,
+    *,
+    basis: str | None = None,
+    symbols: Collection[str] | None = None,
+    now: pd.Timestamp | None = None,
+) -> Separation:
     """Raw bars as accepted and quarantined rows.
+
+    What cannot be read as the type of its column is a bad value of its row, not a reason to refuse the
+    load.
 
     Parameters
     ----------
     rows : columns of `bars`, in any order, types as the vendor gives them
-    basis : the only price basis that fits; by default that of the first bar of each symbol and timeframe
+    basis : the only price basis that fits; by default that of the first good bar of each symbol and timeframe
+    symbols : those that may come; by default the universe
+    now : the present, after which no bar can have been known; not asked if absent
 
     Raises
     ------
     SchemaError
-        If a column is missing, or a column of numbers or moments holds something else.
+        If a column is missing.
     """
-    return _separate_bars(Arrivals.of("bars", rows), basis)
+    return _separate(Arrivals.of("bars", rows), basis, symbols, now)
 
 
-def separate_extended_bars(rows: pd.DataFrame, *, basis: str | None = None) -> Separation:
+def separate_extended_bars(
+    rows: pd.DataFrame,
+    *,
+    basis: str | None = None,
+    symbols: Collection[str] | None = None,
+    now: pd.Timestamp | None = None,
+) -> Separation:
     """The same for bars before the open and after the close, as `market_hours.by_phase` sets them apart.
 
     Parameters
     ----------
     rows : columns of `extended_bars`
     """
-    return _separate_bars(Arrivals.of("extended_bars", rows), basis)
+    return _separate(Arrivals.of("extended_bars", rows), basis, symbols, now)
+
+
+def _separate(
+    arrivals: Arrivals, basis: str | None, symbols: Collection[str] | None, now: pd.Timestamp | None
+) -> Separation:
+    allowed = _LISTED if symbols is None else symbols
+    reasons = first_reasons(arrivals.unmarked(), _bar_rules(arrivals, allowed, now))
+    mixed = _has_other_basis(arrivals.typed[reasons == ""], basis)
+    reasons = first_reasons(reasons, [(_OTHER_BASIS, mixed.reindex(reasons.index, fill_value=False))])
+    key = list(frames.table_of(arrivals.table).key)
+    return separated(arrivals, mark_repeated(arrivals, reasons, key, trust_first=False))
 
 
 def separate_actions(rows: pd.DataFrame, known: pd.DataFrame | None = None) -> Separation:
@@ -68,70 +143,77 @@ def separate_actions(rows: pd.DataFrame, known: pd.DataFrame | None = None) -> S
     Raises
     ------
     SchemaError
-        If a column is missing or of another type.
+        If a column is missing.
     """
-    ordered = rows.sort_values(["session", "symbol", "kind"], kind="stable") if "session" in rows else rows
-    arrivals = Arrivals.of("corporate_actions", ordered)
+    key = ["session", "symbol", "kind"]
+    arrivals = Arrivals.of("corporate_actions", rows).sorted_by(key)
     reasons = first_reasons(arrivals.unmarked(), _action_rules(arrivals))
-    reasons = mark_repeated(arrivals, reasons, ["session", "symbol", "kind"], trust_first=True)
+    reasons = mark_repeated(arrivals, reasons, key, trust_first=True)
     repeated = _close_dividends(arrivals.typed[reasons == ""], known)
     return separated(arrivals, first_reasons(reasons, [(_REPEATED, repeated.reindex(reasons.index))]))
 
 
-def _separate_bars(arrivals: Arrivals, basis: str | None) -> Separation:
-    reasons = first_reasons(arrivals.unmarked(), _bar_rules(arrivals, basis))
-    key = list(frames.table_of(arrivals.table).key)
-    return separated(arrivals, mark_repeated(arrivals, reasons, key, trust_first=False))
-
-
-def _bar_rules(arrivals: Arrivals, basis: str | None) -> Rules:
+def _bar_rules(arrivals: Arrivals, symbols: Collection[str], now: pd.Timestamp | None) -> Rules:
     """Reason and broken rows of every rule about a single bar, the most basic first."""
     rows = arrivals.typed
-    yield "a moment has no time zone", arrivals.naive
-    yield "a value is missing", rows.drop(columns="source").isna().any(axis=1)
+    yield from _reading_rules(arrivals)
     yield "a value is infinite", np.isinf(rows[[*_PRICES, "volume"]]).any(axis=1)
     yield "unknown timeframe", ~rows["timeframe"].isin(frames.TIMEFRAMES)
+    yield "unknown symbol", ~rows["symbol"].isin(list(symbols))
     yield "not a session of XNYS", ~_is_session(rows["session"])
     yield from _clock_rules(rows)
+    if now is not None:
+        yield "from the future", rows["known_at"] > now
     yield "before the listing", _is_unlisted(rows)
     yield "a price is not positive", (rows[_PRICES] <= 0).any(axis=1)
+    too_large = (rows[_PRICES] > LARGEST_PRICE).any(axis=1) | (rows["volume"] > LARGEST_VOLUME)
+    yield "a number is beyond all sense", too_large
     yield "high is below low", rows["high"] < rows["low"] * (1 - ROUNDING)
     yield "open or close lies outside low to high", _is_outside(rows)
     yield "negative volume", rows["volume"] < 0
     yield "unknown price basis", ~rows["basis"].isin(frames.BASES)
-    first = rows.groupby(["symbol", "timeframe"])["basis"].transform("first")
-    yield "another price basis than the bars beside it", rows["basis"] != (basis or first)
+
+
+def _reading_rules(arrivals: Arrivals) -> Rules:
+    """What keeps a row from being understood at all."""
+    yield "a value cannot be read", arrivals.unreadable
+    yield "a moment has no time zone", arrivals.naive
+    yield "a value is missing", arrivals.typed.isna().any(axis=1)
+
+
+def _has_other_basis(good: pd.DataFrame, basis: str | None) -> pd.Series:
+    first = good.groupby(["symbol", "timeframe"])["basis"].transform("first")
+    return good["basis"] != (basis or first)
 
 
 def _clock_rules(rows: pd.DataFrame) -> Rules:
     """When a bar begins, and when it can have been known."""
-    opened, closed = _hours(rows["session"])
-    frame = rows["timeframe"]
-    daily, five, weekly = frame.eq("1D"), frame.eq("5min"), frame.eq("1W")
-    yield "a daily bar does not begin at the open", daily & (rows["ts"] != opened)
-    yield "a weekly bar does not span its week", weekly & ~_spans_its_week(rows)
+    sessions, starts = rows["session"], rows["ts"]
+    five, daily, weekly = (rows["timeframe"].eq(name) for name in frames.TIMEFRAMES)
+    yield "a daily bar does not begin at the open", daily & ~_begins(rows, "1D")
+    last = market_hours.week_of(sessions) == sessions
+    yield "a weekly bar does not span its week", weekly & ~(last & _begins(rows, "1W"))
+    if "phase" in rows:
+        yield "unknown phase", ~rows["phase"].isin(market.PHASES) | ~five
     phase = rows.get("phase", "regular")
-    yield "outside the trading hours", five & (market_hours.phase_of(rows["session"], rows["ts"]) != phase)
-    yield "not on the five-minute grid", five & ~market_hours.is_on_grid(rows["session"], rows["ts"])
-    end = closed.where(~five, rows["ts"] + FIVE_MINUTES)
-    yield "known before it ended", rows["known_at"] < end
+    yield "outside the trading hours", five & (market_hours.phase_of(sessions, starts) != phase)
+    yield "not on the five-minute grid", five & ~market_hours.is_on_grid(sessions, starts)
+    for name, mine in zip(frames.TIMEFRAMES, (five, daily, weekly), strict=True):
+        early = rows["known_at"] < market_hours.bar_ends(sessions, starts, name)
+        yield "known before it ended", mine & early
 
 
-def _spans_its_week(rows: pd.DataFrame) -> pd.Series:
-    """Whether a weekly bar begins at the open of its week's first session, and is labelled by the last one."""
-    starts = market_hours.bar_starts(rows["session"], "1W")
-    return (rows["ts"] == pd.Series(starts, index=rows.index)) & (
-        rows["session"] == market_hours.week_of(rows["session"])
-    )
+def _begins(rows: pd.DataFrame, timeframe: str) -> pd.Series:
+    return rows["ts"] == market_hours.bar_starts(rows["session"], timeframe)
 
 
 def _action_rules(arrivals: Arrivals) -> Rules:
     """The same for a single split or dividend."""
     rows = arrivals.typed
     split, dividend = rows["kind"].eq("split"), rows["kind"].eq("dividend")
-    yield "a moment has no time zone", arrivals.naive
-    yield "a value is missing", rows.drop(columns="source").isna().any(axis=1)
+    yield from _reading_rules(arrivals)
     yield "unknown kind", ~(split | dividend)
+    yield "unknown symbol", ~rows["symbol"].isin(list(_LISTED))
     yield "not a session of XNYS", ~_is_session(rows["session"])
     yield "paid outside the sessions of XNYS", ~_is_session(rows["pay_session"])
     yield "paid before it is due", rows["pay_session"] < rows["session"]
@@ -157,17 +239,6 @@ def _is_session(labels: pd.Series) -> pd.Series:
     each = pd.DatetimeIndex(labels.dropna().unique())
     trading = {label for label in each if calendar.is_session(label)}
     return labels.isin(list(trading))
-
-
-def _hours(labels: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Open and close (UTC) of each row's session, NaT where it is none."""
-    trading = _is_session(labels)
-    sessions = pd.DatetimeIndex(labels[trading])
-    empty = pd.Series(pd.NaT, index=labels.index, dtype="datetime64[us, UTC]")
-    opened, closed = empty.copy(), empty.copy()
-    opened[trading] = calendar.open_each(sessions)
-    closed[trading] = calendar.as_of_each(sessions, pd.Timedelta(0))
-    return opened, closed
 
 
 def _close_dividends(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.Series:

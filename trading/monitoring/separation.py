@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from trading import frames
 from trading.errors import SchemaError
+from trading.monitoring.readable import column_of, is_missing
 
 _NO_SESSION = pd.Timestamp(1970, 1, 1)
+_OLDEST, _NEWEST = pd.Timestamp(1900, 1, 1), pd.Timestamp(2200, 1, 1)  # every database stores these
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,14 @@ class Arrivals:
     ----------
     original : the rows as they came; typed : the same rows with the table's types
     naive : True where a moment came without a time zone (typed as if it were UTC)
+    unreadable : True where a value cannot be read as the type of its column (typed as missing)
     """
 
     table: str
     original: pd.DataFrame
     typed: pd.DataFrame
     naive: pd.Series
+    unreadable: pd.Series
 
     @classmethod
     def of(cls, table: str, rows: pd.DataFrame) -> Arrivals:
@@ -46,28 +50,45 @@ class Arrivals:
         Raises
         ------
         SchemaError
-            If a column is missing, or cannot be read as the type of its table.
+            If a column is missing, or there twice.
         """
         dtypes = frames.table_of(table).dtypes
         missing = [name for name in dtypes if name not in rows]
         if missing:
             raise SchemaError(f"rows for table {table}: the columns {missing} are missing")
+        if not rows.columns.is_unique:
+            repeated = sorted(set(rows.columns[rows.columns.duplicated()]))
+            raise SchemaError(f"rows for table {table}: the columns {repeated} are there twice")
         original = rows[list(dtypes)].reset_index(drop=True)
-        typed, naive = {}, pd.Series(data=False, index=original.index)
-        for name, kind in dtypes.items():
-            typed[name], lacks_zone = _typed(table, original[name], kind)
-            naive |= lacks_zone
-        return cls(table, original, pd.DataFrame(typed), naive)
+        columns = {name: column_of(original[name], kind) for name, kind in dtypes.items()}
+        typed = pd.DataFrame({name: column.values for name, column in columns.items()})
+        naive = pd.Series(data=False, index=original.index)
+        unreadable = naive.copy()
+        for column in columns.values():
+            naive |= column.naive
+            unreadable |= column.unreadable
+        return cls(table, original, typed, naive, unreadable)
+
+    def sorted_by(self, key: list[str]) -> Arrivals:
+        """The same arrivals in the order of `key`, those of one key as they came."""
+        order = self.typed.sort_values(key, kind="stable").index
+        parts = {name: getattr(self, name).loc[order].reset_index(drop=True) for name in _ALIGNED}
+        return replace(self, **parts)
 
     def unmarked(self) -> pd.Series:
         """A reason for each row: none so far."""
         return pd.Series("", index=self.typed.index, dtype=object)
 
 
+_ALIGNED = ("original", "typed", "naive", "unreadable")
+
+
 def first_reasons(reasons: pd.Series, rules: Iterable[tuple[str, pd.Series]]) -> pd.Series:
     """The first broken rule of each row that has no reason yet, empty where all are kept."""
     for reason, broken in rules:
-        reasons = reasons.mask((reasons == "") & broken.fillna(value=False).astype(bool), reason)
+        broken = broken.fillna(value=False).astype(bool)  # noqa: PLW2901 - the same rows, without gaps
+        if broken.any():
+            reasons = reasons.mask((reasons == "") & broken, reason)
     return reasons
 
 
@@ -77,10 +98,13 @@ def mark_repeated(arrivals: Arrivals, reasons: pd.Series, key: list[str], *, tru
     Of rows that contradict each other none is kept, or only the first with `trust_first`.
     """
     good = arrivals.typed[reasons == ""]
-    same = good.duplicated(keep="first")
-    torn = good[~same].duplicated(subset=key, keep="first" if trust_first else False)
+    shared = good[good.duplicated(subset=key, keep=False)]  # few: the rest need not be compared
+    same = shared.duplicated(keep="first")
+    torn = shared[~same].duplicated(subset=key, keep="first" if trust_first else False)
     rules = (("exact duplicate", same), ("contradicts another row of the same key", torn))
-    return first_reasons(reasons, [(reason, broken.reindex(reasons.index)) for reason, broken in rules])
+    return first_reasons(
+        reasons, [(reason, broken.reindex(reasons.index, fill_value=False)) for reason, broken in rules]
+    )
 
 
 def separated(arrivals: Arrivals, reasons: pd.Series) -> Separation:
@@ -94,11 +118,11 @@ def _quarantine(arrivals: Arrivals, reasons: pd.Series) -> pd.DataFrame:
     if not len(reasons):
         return frames.empty("quarantine")
     rows = arrivals.typed.loc[reasons.index]
-    sessions = rows["session"].fillna(_NO_SESSION).dt.normalize()
+    sessions = _storable(rows["session"]).fillna(_NO_SESSION).dt.normalize()
     frame = pd.DataFrame(
         {
             "session": sessions,
-            "known_at": rows["known_at"].fillna(sessions.dt.tz_localize("UTC")),
+            "known_at": _storable(rows["known_at"]).fillna(sessions.dt.tz_localize("UTC")),
             "table": arrivals.table,
             "symbol": rows["symbol"].fillna(""),
             "reason": reasons,
@@ -107,6 +131,12 @@ def _quarantine(arrivals: Arrivals, reasons: pd.Series) -> pd.DataFrame:
         }
     )
     return frames.validated("quarantine", frame.astype(frames.table_of("quarantine").dtypes))
+
+
+def _storable(moments: pd.Series) -> pd.Series:
+    """NaT in the place of a moment that some database could not hold; the original row keeps it."""
+    zone = getattr(moments.dtype, "tz", None)
+    return moments.where(moments.between(_OLDEST.tz_localize(zone), _NEWEST.tz_localize(zone)))
 
 
 def _written(rows: pd.DataFrame) -> list[str]:
@@ -121,25 +151,5 @@ def _written(rows: pd.DataFrame) -> list[str]:
 
 
 def _json(record: Mapping[Hashable, Any]) -> str:
-    return json.dumps(
-        {str(name): None if pd.isna(value) else value for name, value in record.items()}, default=str
-    )
-
-
-def _typed(table: str, values: pd.Series, kind: str) -> tuple[pd.Series, pd.Series]:
-    """Values with the type of their column, and where a moment lacks its zone."""
-    lacks = pd.Series(data=False, index=values.index)
-    try:
-        if kind == "datetime64[us, UTC]":
-            return pd.to_datetime(values, utc=True).astype(kind), _lacks_zone(values)
-        return values.astype(kind), lacks
-    except (TypeError, ValueError) as error:
-        raise SchemaError(f"rows for table {table}: column {values.name} is not {kind}: {error}") from None
-
-
-def _lacks_zone(values: pd.Series) -> pd.Series:
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return pd.Series(data=False, index=values.index)
-    return values.map(lambda moment: pd.notna(moment) and getattr(moment, "tzinfo", None) is None).astype(
-        bool
-    )
+    values = {str(name): None if is_missing(value) else value for name, value in record.items()}
+    return json.dumps(values, default=str, skipkeys=True)

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from trading import calendar, frames
 from trading.errors import SchemaError
-from trading.monitoring.bar_rules import DIVIDENDS_APART_SESSIONS, separate_actions, separate_bars
+from trading.monitoring.bar_rules import (
+    DIVIDENDS_APART_SESSIONS,
+    SLUGS,
+    separate_actions,
+    separate_bars,
+    separate_extended_bars,
+    slug_of,
+)
 from trading.testing.market import ALL_SYMBOLS, SimulatedMarket
 from trading.testing.market_frames import actions_frame
 
@@ -44,6 +51,8 @@ DAILY_FAULTS: dict[str, dict[str, object]] = {
     "high is below low": {"high": 1.0},
     "open or close lies outside low to high": {"close": 1e6},
     "negative volume": {"volume": -1.0},
+    "unknown symbol": {"symbol": "NVDIA"},
+    "a number is beyond all sense": {"volume": 1e13},
     "unknown price basis": {"basis": "guessed"},
     "another price basis than the bars beside it": {"basis": "fully_adjusted"},
 }
@@ -176,11 +185,124 @@ def test_a_row_without_session_or_symbol_is_still_quarantined() -> None:
     assert result.quarantined["symbol"].tolist() == [""]
 
 
-def test_a_missing_column_or_a_column_of_words_is_a_schema_error() -> None:
-    with pytest.raises(SchemaError, match=r"bars.*volume"):
+def test_a_missing_column_or_one_that_is_there_twice_is_a_schema_error() -> None:
+    with pytest.raises(SchemaError, match=r"bars.*volume.*missing"):
         separate_bars(bars().drop(columns="volume"))
-    with pytest.raises(SchemaError, match="close is not float64"):
-        separate_bars(bars().assign(close="much"))
+    with pytest.raises(SchemaError, match=r"bars.*close.*twice"):
+        separate_bars(pd.concat([bars(), bars()[["close"]]], axis=1))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("close", "much"),
+        ("close", [1.0]),
+        ("close", True),
+        ("volume", b"5"),
+        ("symbol", 5),
+        ("symbol", "NV\0DA"),
+        ("source", "\ud800"),
+        ("ts", 1718026200),
+        ("ts", "yesterday"),
+        ("known_at", "2024-13-45"),
+        ("session", pd.Timestamp("2024-06-07", tz="UTC")),
+    ],
+)
+def test_one_value_that_cannot_be_read_costs_its_row_and_no_other(column: str, value: object) -> None:
+    rows = bars().astype({column: object})
+    rows[column] = pd.Series([value, *rows[column].iloc[1:]], dtype=object)
+
+    result = separate_bars(rows)
+
+    assert result.quarantined["reason"].tolist() == ["a value cannot be read"]
+    pd.testing.assert_frame_equal(result.accepted, frames.validated("bars", bars().iloc[1:]))
+
+
+def test_numbers_and_moments_that_came_as_text_are_read() -> None:
+    rows = bars().astype({"close": object, "ts": object, "session": object})
+    rows["close"] = rows["close"].map(str)
+    rows["ts"] = [ts.tz_convert("Asia/Tokyo").isoformat() for ts in rows["ts"]]
+    rows["session"] = [f"{session:%Y-%m-%d}" for session in rows["session"]]
+
+    result = separate_bars(rows)
+
+    pd.testing.assert_frame_equal(result.accepted, frames.validated("bars", bars()))
+
+
+def week(**values: object) -> pd.DataFrame:
+    """The bar of the week of Juneteenth 2024, whose Wednesday has no session."""
+    row = {
+        "session": "2024-06-21",
+        "timeframe": "1W",
+        "ts": "2024-06-17 13:30Z",
+        "known_at": "2024-06-21 20:10Z",
+    }
+    return bars().iloc[:1].assign(**(row | values))
+
+
+@pytest.mark.parametrize(
+    ("values", "reasons"),
+    [
+        ({}, []),
+        ({"ts": "2024-06-18 13:30Z"}, ["a weekly bar does not span its week"]),
+        ({"session": "2024-06-20"}, ["a weekly bar does not span its week"]),
+        ({"known_at": "2024-06-21 19:59Z"}, ["known before it ended"]),
+    ],
+)
+def test_a_weekly_bar_begins_with_its_week_and_belongs_to_its_last_session(
+    values: dict[str, object], reasons: list[str]
+) -> None:
+    assert separate_bars(week(**values)).quarantined["reason"].tolist() == reasons
+
+
+@pytest.mark.parametrize(
+    ("phase", "moment", "reasons"),
+    [
+        ("pre", "2024-06-10 08:00Z", []),
+        ("post", "2024-06-10 23:55Z", []),
+        ("lunch", "2024-06-10 08:00Z", ["unknown phase"]),
+        ("pre", "2024-06-10 13:30Z", ["outside the trading hours"]),
+        ("post", "2024-06-11 00:00Z", ["outside the trading hours"]),
+        ("pre", "2024-06-10 08:01Z", ["not on the five-minute grid"]),
+    ],
+)
+def test_a_bar_outside_the_session_belongs_to_its_phase(phase: str, moment: str, reasons: list[str]) -> None:
+    rows = MARKET.bars(("NVDA",), SESSION, SESSION, "5min").iloc[:1]
+    rows = rows.assign(phase=phase, ts=moment, known_at="2024-06-12 00:00Z")
+
+    result = separate_extended_bars(rows)
+
+    assert result.quarantined["reason"].tolist() == reasons
+    assert len(result.accepted) == 1 - len(reasons)
+
+
+def test_symbols_outside_the_universe_are_kept_out_unless_they_are_named() -> None:
+    rows = bars().assign(symbol="NVDIA").iloc[:1]
+
+    assert separate_bars(rows).quarantined["reason"].tolist() == ["unknown symbol"]
+    assert len(separate_bars(rows, symbols=["NVDIA"]).accepted) == 1
+
+
+def test_a_bar_that_claims_to_be_known_after_the_present_is_kept_out() -> None:
+    rows = bars()
+    now = rows["known_at"].min()
+
+    result = separate_bars(rows, now=now)
+
+    assert set(result.quarantined["reason"]) == {"from the future"}
+    assert set(result.accepted["known_at"]) == {now}
+
+
+def test_a_bad_first_bar_does_not_decide_on_the_basis_of_the_others() -> None:
+    rows = spoiled(bars(), basis="split_adjusted", close=np.nan)
+
+    assert len(separate_bars(rows).accepted) == len(rows) - 1
+
+
+def test_every_reason_has_a_slug_and_an_undeclared_one_is_joined_from_its_words() -> None:
+    assert {*DAILY_FAULTS, *ACTION_FAULTS} <= set(SLUGS)
+    assert slug_of("high is below low") == "high_below_low"
+    assert slug_of("Smells odd") == "smells_odd"
 
 
 @settings(max_examples=12, deadline=None)
@@ -212,6 +334,8 @@ def test_no_row_is_ever_lost(faults: list[tuple[int, str, float]], copies: list[
 ACTION_FAULTS: dict[str, dict[str, object]] = {
     "a value is missing": {"amount": np.nan},
     "unknown kind": {"kind": "merger"},
+    "unknown symbol": {"symbol": "NVDIA"},
+    "a value cannot be read": {"amount": "a lot"},
     "not a session of XNYS": {"session": pd.Timestamp("2024-06-08").as_unit("us")},
     "paid outside the sessions of XNYS": {"pay_session": pd.Timestamp("2024-07-04").as_unit("us")},
     "paid before it is due": {"pay_session": pd.Timestamp("2024-06-07").as_unit("us")},
