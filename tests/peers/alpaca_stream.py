@@ -7,6 +7,7 @@ another order or wrong at first and corrected by an update must all end in the s
 
 import asyncio
 import itertools
+import logging
 import random
 import threading
 from collections.abc import Sequence
@@ -98,7 +99,9 @@ class AlpacaStreamPeer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
 
     async def _serve(self) -> Server:
-        return await serve(self._meet, "127.0.0.1", 0)
+        quiet = logging.getLogger("peer.frames")
+        quiet.setLevel(logging.WARNING)  # it would print the secret that it receives
+        return await serve(self._meet, "127.0.0.1", 0, logger=quiet)
 
     async def _meet(self, connection: ServerConnection) -> None:
         self.seen.connections += 1

@@ -146,7 +146,7 @@ def test_credentials_never_show(caplog: pytest.LogCaptureFixture) -> None:
     assert KEY not in shown
     assert SECRET not in shown
     assert caplog.text, "nothing was logged at all, so nothing was shown"
-    assert SECRET.encode().hex(" ")[:30] not in caplog.text
+    assert SECRET.encode()[-8:].hex(" ") not in caplog.text, "the end of a frame, as websockets prints it"
     with pytest.raises(TypeError, match="not written down"):
         pickle.dumps(keys)
 
