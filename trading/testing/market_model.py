@@ -116,12 +116,13 @@ _FACTS: dict[str, tuple[float, ...]] = {
     "QQQ": (1.12, 0.05, 0.03, 65.0, 0.007, 40e6, 4.0, 150.0),
     "SMH": (1.15, 0.15, 0.03, 56.0, 0.009, 6e6, 4.0, 150.0),
 }
+_OTHER = (1.20, 0.15, 0.22, 80.0, 0.010, 10e6, 4.0, 150.0)  # any name that the universe gains
 MARKET_VOLATILITY, _GROUP_VOLATILITY = 0.16, 0.14
 
 
 def instruments() -> Instruments:
     """The constants of all traded instruments."""
-    facts = np.array([_FACTS[symbol] for symbol in TRADED])
+    facts = np.array([_FACTS.get(symbol, _OTHER) for symbol in TRADED])
     loadings = np.zeros((SOURCES_OF_RISK, len(TRADED)))
     loadings[MARKET] = facts[:, 0] * MARKET_VOLATILITY
     loadings[SECTOR] = facts[:, 1]
