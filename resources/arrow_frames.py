@@ -34,6 +34,9 @@ def from_arrow(table: str, rows: pa.Table) -> pd.DataFrame:
 
 
 def _array(values: pd.Series[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind):
+        held = pa.array(values.array)  # as pandas keeps them: no Python string is made
+        return (held.combine_chunks() if isinstance(held, pa.ChunkedArray) else held).cast(kind)
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         values = values.dt.tz_convert(None)
     return pa.array(values.to_numpy(), type=kind, from_pandas=not pa.types.is_floating(kind))

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
 from trading.errors import SchemaError
 from trading.schemas import book, market, quality, reference, research
+from trading.schemas.ordering import places
 from trading.schemas.quick import keeps
 from trading.schemas.table import (
     BASES,
@@ -120,12 +122,7 @@ def validated(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     chosen = frame[columns(name)]
     if _rises(chosen, declared.key):
         return chosen.reset_index(drop=True)
-    ordered = chosen.sort_values(list(declared.key), kind="stable", ignore_index=True)
-    repeated = ordered.duplicated(subset=list(declared.key))
-    if repeated.any():
-        row = ordered.loc[repeated, list(declared.key)].iloc[0].to_dict()
-        raise SchemaError(f"table {name}: {int(repeated.sum())} rows repeat a key, the first is {row}")
-    return ordered
+    return _sorted(declared, chosen)
 
 
 def _rises(frame: pd.DataFrame, key: tuple[str, ...]) -> bool:
@@ -134,6 +131,24 @@ def _rises(frame: pd.DataFrame, key: tuple[str, ...]) -> bool:
         return False
     keys = list(zip(*(frame[column].tolist() for column in key), strict=True))
     return all(one < other for one, other in itertools.pairwise(keys))
+
+
+def _sorted(declared: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    key = list(declared.key)
+    place = places(frame, key)
+    if place is None:
+        ordered = frame.sort_values(key, kind="stable", ignore_index=True)
+        repeated = ordered.duplicated(subset=key).to_numpy()
+    else:
+        order = np.argsort(place, kind="stable")
+        ordered = frame.take(order).reset_index(drop=True)
+        repeated = np.diff(place[order], prepend=-1) == 0
+    if repeated.any():
+        row = ordered.loc[repeated, key].iloc[0].to_dict()
+        raise SchemaError(
+            f"table {declared.name}: {int(repeated.sum())} rows repeat a key, the first is {row}"
+        )
+    return ordered
 
 
 def _check_types(declared: Table, frame: pd.DataFrame) -> None:
