@@ -8,6 +8,8 @@ auctions at the open and at the close are outside, and volume is 0.2 to 0.9 of t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from trading.universe import INSTRUMENTS
 FINER: dict[str, tuple[str, ...]] = {"1D": ("5min",), "1W": ("1D", "5min")}
 _LISTED = {i.symbol: pd.Timestamp(i.listed) for i in INSTRUMENTS}
 _ALWAYS = pd.Timestamp(1900, 1, 1)  # of a symbol that is not in the universe
-EXTRA: tuple[str, ...] = ("parts", "expected", "complete")
+EXTRA: tuple[str, ...] = ("parts", "expected", "complete", "has_open", "has_close")
 
 
 def aggregated(bars: pd.DataFrame, timeframe: str) -> pd.DataFrame:
@@ -34,7 +36,8 @@ def aggregated(bars: pd.DataFrame, timeframe: str) -> pd.DataFrame:
     Returns
     -------
     Columns of `bars` and `parts` (bars present), `expected` (bars that the calendar has from the
-    symbol's listing on) and `complete`, one row a symbol and session or week that has any, by key.
+    symbol's listing on), `complete`, `has_open` and `has_close` (whether the first and the last of the
+    parts are there), one row a symbol and session or week that has any, by key.
 
     Raises
     ------
@@ -52,10 +55,7 @@ def aggregated(bars: pd.DataFrame, timeframe: str) -> pd.DataFrame:
     made = _values(rows, begins)
     made["session"] = labels[begins]
     made["ts"] = market_hours.bar_starts(pd.DatetimeIndex(labels[begins]), timeframe)
-    whole = rows["complete"].to_numpy(dtype=bool) if "complete" in rows else np.ones(len(rows), dtype=bool)
-    made["parts"] = np.add.reduceat(whole.astype(np.int64), begins) if len(begins) else begins
-    made["expected"] = _expected(made["session"], made["symbol"], timeframe, finer)
-    made["complete"] = made["parts"] == made["expected"]
+    made = made.assign(**_parts(rows, begins, made, timeframe, finer))
     frame = made.assign(timeframe=timeframe).astype(frames.table_of("bars").dtypes)
     frame = frame[[*frames.columns("bars"), *EXTRA]]
     return frame.sort_values(list(frames.table_of("bars").key), kind="stable", ignore_index=True)
@@ -91,9 +91,30 @@ def _refuse_mixed(rows: pd.DataFrame, joins: Bools) -> None:
         )
 
 
+def _parts(
+    rows: pd.DataFrame, begins: NDArray[np.int64], made: pd.DataFrame, timeframe: str, finer: str
+) -> dict[str, NDArray[Any]]:
+    """Of how many of its parts each bar is made, and whether the first and the last are among them."""
+    whole = rows["complete"].to_numpy(dtype=bool) if "complete" in rows else np.ones(len(rows), dtype=bool)
+    parts = np.add.reduceat(whole.astype(np.int64), begins) if len(begins) else begins
+    expected = _expected(made["session"], made["symbol"], timeframe, finer)
+    first, last = rows.iloc[begins], rows.iloc[_ends(begins, len(rows))]
+    has_open = first["ts"].to_numpy() == made["ts"].to_numpy()
+    ended = market_hours.bar_ends(last["session"], last["ts"], finer)
+    has_close = np.asarray(ended == market_hours.bar_ends(made["session"], made["ts"], timeframe))
+    complete = parts == expected
+    edges = {"has_open": has_open | complete, "has_close": has_close}
+    return {"parts": parts, "expected": expected, "complete": complete, **edges}
+
+
+def _ends(begins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Place of the last row of each bar."""
+    return np.append(begins[1:], count)[: len(begins)] - 1
+
+
 def _values(rows: pd.DataFrame, begins: NDArray[np.int64]) -> pd.DataFrame:
     """Values of each bar from those of its rows, which begin at `begins` and end before the next."""
-    first, last = rows.iloc[begins], rows.iloc[np.append(begins[1:], len(rows))[: len(begins)] - 1]
+    first, last = rows.iloc[begins], rows.iloc[_ends(begins, len(rows))]
     known = rows["known_at"].dt.tz_localize(None).to_numpy().view(np.int64)
     reduced = {
         name: reduce.reduceat(values, begins) if len(begins) else values
