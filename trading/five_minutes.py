@@ -14,8 +14,8 @@ import pandas as pd
 
 from trading import calendar, frames
 from trading.interfaces import LiveBar
+from trading.market_hours import FIVE_MINUTES
 
-FIVE_MINUTES = pd.Timedelta(minutes=5)
 PATIENCE = pd.Timedelta(seconds=60)  # vendors correct a minute about half a minute after its end
 LINGER = pd.Timedelta(seconds=2)  # what changes one bar comes in a burst: one revision, not five
 _WHOLE = 5
