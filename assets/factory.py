@@ -13,6 +13,7 @@ from assets.tables import columns_of, facts, facts_by_session, table_type
 from resources.open_home import OpenHome
 from trading import calendar, frames
 from trading.line import Request, make_and_write, make_range, refuse_future
+from trading.monitoring.staleness import READ_AT
 from trading.plan import Plan
 from trading.stages.stage import Stage
 
@@ -49,12 +50,13 @@ def _single(
     )
     def compute(context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]) -> dg.Output[Any]:
         with translated():
-            made = make_range(stage, plan, home.store, through_head(request_of(context, home), stage, home))[
-                table
-            ]
+            read_at = home.clock()
+            request = through_head(request_of(context, home), stage, home)
+            made = make_range(stage, plan, home.store, request)[table]
         tell_made(context, home, stage.name, {table: made})
         show_sessions(context, home, table, made, face)
-        return dg.Output(made, metadata=facts(made, simulated=home.source.simulated))
+        shown = facts(made, simulated=home.source.simulated)
+        return dg.Output(made, metadata={**shown, READ_AT: dg.MetadataValue.text(read_at.isoformat())})
 
     return compute
 
@@ -72,8 +74,9 @@ def _together(
         context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with translated():
+            commit = {**commit_of(context, home), READ_AT: home.clock().isoformat()}
             request = through_head(request_of(context, home), stage, home)
-            made = make_and_write(stage, plan, home.store, request, commit_of(context, home))
+            made = make_and_write(stage, plan, home.store, request, commit)
             home.after_write(made)
         tell_made(context, home, stage.name, made)
         for table, frame in made.items():

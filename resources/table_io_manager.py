@@ -9,6 +9,7 @@ import pandas as pd
 
 from trading import calendar
 from trading.interfaces import Store
+from trading.monitoring.staleness import READ_AT
 
 LOOK_BACK = "lookback_sessions"
 MadeFrom = Callable[[str, pd.Timestamp], pd.Timestamp]
@@ -37,6 +38,9 @@ class TableIOManager(dg.IOManager):
         first = self._made_from(table, calendar.session_of(keys[0]))
         last = max(calendar.session_of(keys[-1]), obj["session"].max())
         commit = {"run_id": context.run_id, "settings": self._settings_digest}
+        read_at = (context.output_metadata or {}).get(READ_AT)
+        if read_at is not None:
+            commit[READ_AT] = str(read_at.value)
         self._store.write({table: obj}, first, last, commit=commit)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
