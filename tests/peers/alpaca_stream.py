@@ -8,7 +8,6 @@ another order or wrong at first and corrected by an update must all end in the s
 import asyncio
 import itertools
 import logging
-import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,10 +18,11 @@ import pandas as pd
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from tests.peers.faults import FaultEngine, reshaped
 from tests.peers.minutes import Bar
 
 KEY, SECRET = "PKTESTKEY0123456789", "test-secret-that-must-never-show"
-FAULTS = ("drop", "duplicate", "reorder", "revise", "truncate", "split", "slow")
+KINDS = ("reset", "duplicated", "reordered", "revised", "truncated", "split", "slow")
 
 
 @dataclass
@@ -32,7 +32,6 @@ class Seen:
     connections: int = 0
     refused: int = 0
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
 
 
 class AlpacaStreamPeer:
@@ -40,22 +39,19 @@ class AlpacaStreamPeer:
 
     Parameters
     ----------
-    share : probability that a message suffers one of `faults`; seed : of that chance
+    faults : what befalls a message, of `KINDS`; a split one arrives in pieces
     refuse : error (code, words) for everybody who authenticates, instead of success
     """
 
     def __init__(
         self,
         *,
-        share: float = 0.0,
-        faults: Sequence[str] = FAULTS,
-        seed: int = 7,
+        faults: FaultEngine | None = None,
         refuse: tuple[int, str] | None = None,
     ) -> None:
         self.seen = Seen()
         self.history: dict[tuple[str, pd.Timestamp], Bar] = {}
-        self._share, self._faults, self._refuse = share, tuple(faults), refuse
-        self._chance = random.Random(seed)
+        self._faults, self._refuse = faults or FaultEngine(), refuse
         self._listening: set[ServerConnection] = set()
         self._heard = asyncio.Event()
         self._loop = asyncio.new_event_loop()
@@ -150,29 +146,21 @@ class AlpacaStreamPeer:
 
     async def _send_with_faults(self, batch: list[Bar]) -> list[Bar]:
         """Send a minute of all symbols; returns what has to be corrected later."""
-        fault = self._chance.choice(self._faults) if self._chance.random() < self._share else ""
-        if fault:
-            self.seen.faults.append(fault)
-        match fault:
-            case "drop":
+        fault = self._faults.draw(KINDS)
+        rows = reshaped(batch, fault, lambda bar, _: {**bar, "c": bar["l"], "v": 1})
+        match fault and fault.kind:
+            case "reset":
                 await self._drop()
-            case "duplicate":
-                await self._send_all([*batch, *batch])
-            case "reorder":
-                await self._send_all(self._chance.sample(batch, len(batch)))
-            case "revise":
-                await self._send_all([{**bar, "c": bar["l"], "v": 1} for bar in batch])
-                return batch
-            case "truncate":
-                await self._send_bytes(lambda payload: [payload[: len(payload) // 2]], batch)
+            case "truncated":
+                await self._send_bytes(lambda payload: payload[: len(payload) // 2], rows)
             case "split":
-                await self._send_bytes(lambda payload: [payload[:7], payload[7:40], payload[40:]], batch)
-            case "slow":
-                await asyncio.sleep(0.02)
-                await self._send_all(batch)
+                await self._send_bytes(lambda payload: [payload[:7], payload[7:40], payload[40:]], rows)
+            case "slow" if fault:
+                await asyncio.sleep(fault.seconds)
+                await self._send_all(rows)
             case _:
-                await self._send_all(batch)
-        return []
+                await self._send_all(rows)
+        return [] if fault is None or fault.kind != "revised" else [b for b in batch if b not in rows]
 
     async def _update(self, bar: Bar) -> None:
         self.history[bar["S"], bar["t"]] = bar

@@ -12,7 +12,8 @@ import pytest
 
 from resources.sources.alpaca_keys import AlpacaKeys
 from resources.sources.alpaca_stream import AlpacaLiveBars, bar_of
-from tests.peers.alpaca_stream import KEY, SECRET, AlpacaStreamPeer
+from tests.peers.alpaca_stream import KEY, KINDS, SECRET, AlpacaStreamPeer
+from tests.peers.faults import FaultEngine
 from tests.peers.minutes import Bar, five_minute_truth, minute_bars
 from trading import calendar
 from trading.errors import SourceUnavailableError
@@ -63,21 +64,21 @@ def heard(peer: AlpacaStreamPeer, bars: Sequence[Bar], **options: int) -> dict[o
     return {(b.symbol, b.ts): (b.open, b.high, b.low, b.close, b.volume) for b in taken}
 
 
-@pytest.mark.parametrize("fault", ["drop", "duplicate", "reorder", "revise", "truncate", "split", "slow"])
+@pytest.mark.parametrize("fault", KINDS)
 def test_a_bad_line_loses_nothing(fault: str) -> None:
-    bars = minute_bars(SYMBOLS, SESSION, 60)
-    with AlpacaStreamPeer(share=0.2, faults=[fault]) as peer:
+    bars, engine = minute_bars(SYMBOLS, SESSION, 60), FaultEngine({fault: 0.2})
+    with AlpacaStreamPeer(faults=engine) as peer:
         found = heard(peer, bars)
 
-        assert len(peer.seen.faults) > 3
-        assert (peer.seen.connections > 1) == (fault in ("drop", "truncate"))
+        assert engine.drawn[fault] > 3
+        assert (peer.seen.connections > 1) == (fault in ("reset", "truncated"))
     assert found == five_minute_truth(bars)
 
 
 def test_history_that_is_away_after_a_drop_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resources.sources.alpaca_stream.SECONDS_BEFORE_HISTORY", 0.02)
     bars = minute_bars(SYMBOLS, SESSION, 60)
-    with AlpacaStreamPeer(share=0.2, faults=["drop"]) as peer:
+    with AlpacaStreamPeer(faults=FaultEngine({"reset": 0.2})) as peer:
         assert heard(peer, bars, failing=5) == five_minute_truth(bars)
 
 
