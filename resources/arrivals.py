@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from resources.store import HomeStore
-from trading import calendar
+from trading import calendar, frames
 from trading.ingest import (
     OVERLAP_SESSIONS,
     Load,
@@ -23,26 +23,26 @@ from trading.interfaces import MarketDataSource
 from trading.stages.layout import DAILY
 
 
-def dated(
-    load: Load,
-    accepted: pd.DataFrame,
-    store: HomeStore,
-    now: pd.Timestamp,
-    *,
-    loads: pd.DataFrame | None = None,
+def dated(load: Load, accepted: pd.DataFrame, store: HomeStore, now: pd.Timestamp) -> pd.DataFrame:
+    """The accepted rows, those that come in after the first load of their session known from `now` on."""
+    loads = loads_of(load.table, store.commits(), load.first, load.last)
+    stored = stored_before(load, load.table, accepted, store, loads)
+    return dated_by_arrival(load.table, accepted, stored, loads, now)
+
+
+def stored_before(
+    load: Load, table: str, accepted: pd.DataFrame, store: HomeStore, loads: pd.DataFrame
 ) -> pd.DataFrame:
-    """The accepted rows, those that come in after the first load of their session known from `now` on.
+    """The newest revision of each key that is held of the loaded sessions; nothing is read where all is new.
 
     Parameters
     ----------
-    loads : what was loaded before; by default the commits are asked
+    loads : what was loaded of `table` before, from `trading.ingest.loads_of`
     """
-    if loads is None:
-        loads = loads_of(load.table, store.commits(), load.first, load.last)
     if not held_again(accepted, loads).any():
-        return accepted
-    stored = store.read(load.table, load.first, load.last, timeframe=load.timeframe or None)
-    return dated_by_arrival(load.table, accepted, stored, loads, now)
+        return frames.empty(table)
+    symbol = load.symbols[0] if len(load.symbols) == 1 else None
+    return store.read(table, load.first, load.last, timeframe=load.timeframe or None, symbol=symbol)
 
 
 def record(
@@ -83,5 +83,5 @@ def check_same_basis(
     stored = store.read("bars", begin, last, timeframe=DAILY)
     stored = stored[stored["symbol"].isin(symbols)]
     if len(stored):
-        offered = source.bars(symbols, stored["session"].min(), last)
+        offered = source.bars(symbols, stored["session"].min(), stored["session"].max())
         require_same_basis(stored, offered, source.name, source.basis)

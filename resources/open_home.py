@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from resources.home import Home
 from resources.notifier import Notifier
 from resources.registry import MlflowRegistry, MovedAlias
-from resources.sources import FilesSource, SimulatedSource
+from resources.sources import FilesSource, MappedSource, SimulatedSource
 from resources.store import HomeStore
 from trading.interfaces import Clock, MarketDataSource, ModelRegistry
 from trading.line import Progress, silent
@@ -105,6 +105,6 @@ def source_facts(source: MarketDataSource) -> dict[str, str]:
     facts = {"name": source.name, "basis": source.basis, "simulated": str(source.simulated).lower()}
     if isinstance(source, SimulatedSource):
         facts |= {"seed": str(source.market.options.seed), "edge": source.market.options.edge}
-    if isinstance(source, FilesSource):
+    if isinstance(source, (FilesSource, MappedSource)):
         facts |= {"folder": str(source.folder.resolve())}
     return facts

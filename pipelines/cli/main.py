@@ -37,6 +37,7 @@ From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First 
 To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last session, YYYY-MM-DD.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run holds the home.")]
 Source = Literal["simulated", "files", "yahoo", "alpaca"]
+Timeframe = Literal["5min", "1D", "1W"]
 Format = Literal["table", "csv", "json", "parquet"]
 
 
@@ -76,6 +77,31 @@ def run(
     command.run(
         home, source=source, data=data, sessions=sessions, first=first, last=last, seed=seed, wait=wait
     )
+
+
+@app.command()
+def ingest(
+    *,
+    source: Annotated[Source | None, typer.Option(help="Where bars come from.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder that the source `files` reads.")
+    ] = None,
+    timeframe: Annotated[Timeframe, typer.Option(help="Of the bars.")] = "1D",
+    first: From = None,
+    last: To = None,
+    symbols: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these; all that there are if absent.")
+    ] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Look again at what was loaded before.")] = False,
+    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    wait: Wait = False,
+    home: HomeOption = HOME,
+) -> None:
+    """Load market data and say what became of every row."""
+    from pipelines.cli import ingest as command
+
+    options = command.Options(timeframe, first, last, symbols, refresh)
+    command.ingest(home, options, source=source, data=data, format_=format_, wait=wait)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from pipelines.wiring import Workshop, plan_of, source_of
 from resources import clock as wall
 from resources.home import Home
 from resources.open_home import source_facts
+from resources.store import store_at
 from trading.errors import HomeError
 from trading.ingest import ALL_SYMBOLS, require_history
 from trading.line import refuse_future
@@ -72,8 +73,22 @@ def overrides_of(source: str | None, data: Path | None, seed: int | None) -> dic
 
 def check_source(path: Path, wanted: Settings) -> None:
     """HomeError if the home at `path` holds another market than the settings name."""
-    if (path / "home.json").exists() and Home.open(path).inception is not None:
+    if (path / "home.json").exists() and _holds_rows(Home.open(path)):
         Home.open(path).check_source(source_facts(source_of(wanted)))
+
+
+def _holds_rows(home: Home) -> bool:
+    """Whether a run has begun the home, or bars were loaded into it before any run."""
+    if home.inception is not None or not home.facts.source:
+        return home.inception is not None
+    database = environment.database_of(home)
+    if isinstance(database, Path) and not database.exists():
+        return False
+    store = store_at(home.tables, database, home=home.facts.id)
+    try:
+        return len(store.commits()) > 0
+    finally:
+        store.close()
 
 
 def checked_range(wanted: Settings, asked: Asked, reach: Reach) -> tuple[pd.Timestamp, pd.Timestamp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
@@ -19,7 +20,7 @@ from trading.monitoring.minute_rules import quarantined
 
 TABLES = ("bars", "extended_bars")
 CLOCKS_APART = pd.Timedelta(minutes=1)  # how far the vendor's clock may be ahead of ours
-Held = dict[tuple[str, pd.Timestamp], pd.Series]
+BadKey = tuple[str, str, str, str]
 
 
 class LiveTables:
@@ -43,7 +44,7 @@ class LiveTables:
         self._home, self._source, self._symbols = home, source, tuple(symbols)
         self._stored: dict[tuple[str, pd.Timestamp], pd.DataFrame] = {}
         self._tallies: list[Tally] = []
-        self._repeated_bad: set[tuple[str, ...]] = set()
+        self._known_bad: set[BadKey] = set()
         self.newest: dict[str, pd.Timestamp] = {}
 
     def tallies(self, repeated: int = 0) -> list[Tally]:
@@ -96,6 +97,8 @@ class LiveTables:
             rows = self._home.store.read(table, session, session, timeframe="5min")
             self._stored[table, session] = rows.set_index(["symbol", "ts"])
             self._remember(table, rows)
+            bad = self._home.store.read("quarantine", session, session)
+            self._known_bad.update(_bad_keys(bad))
         return self._stored[table, session]
 
     def _count(
@@ -121,14 +124,24 @@ class LiveTables:
                 self.newest[str(symbol)] = max(start, self.newest.get(str(symbol), start))
 
     def _unseen(self, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
-        """Bad rows that this process has not quarantined before."""
-        bad = pd.concat(parts, ignore_index=True)
-        if not len(bad):
+        """Bad rows that are not in quarantine yet, whenever they came."""
+        filled = [part for part in parts if len(part)]
+        if not filled:
             return frames.empty("quarantine")
-        keys = list(bad[["table", "symbol", "reason", "row"]].itertuples(index=False, name=None))
-        fresh = [key not in self._repeated_bad for key in keys]
-        self._repeated_bad.update(keys)
+        bad = pd.concat(filled, ignore_index=True)
+        keys = _bad_keys(bad)
+        fresh = [key not in self._known_bad for key in keys]
+        self._known_bad.update(keys)
         return bad[fresh]
 
 
 _VALUES = ["open", "high", "low", "close", "volume"]
+
+
+def _bad_keys(bad: pd.DataFrame) -> list[BadKey]:
+    """What makes a bad row the same when it comes again: all of it but the moment."""
+    keys = []
+    for table, symbol, reason, row in bad[["table", "symbol", "reason", "row"]].itertuples(index=False):
+        said = {name: value for name, value in json.loads(row).items() if name != "known_at"}
+        keys.append((table, symbol, reason, json.dumps(said, sort_keys=True)))
+    return keys

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from resources.sources.files import FilesSource
+from resources.sources.mapped import MappedSource
+from resources.sources.mapping import FILE_NAME
 from resources.sources.simulated import SimulatedSource
 from trading.errors import UsageError
 from trading.interfaces import MarketDataSource
 from trading.testing.market import MarketOptions
 
-__all__ = ["PLANNED", "SOURCES", "FilesSource", "SimulatedSource", "open_source"]
+__all__ = ["PLANNED", "SOURCES", "FilesSource", "MappedSource", "SimulatedSource", "open_source"]
 
 SOURCES: tuple[str, ...] = ("simulated", "files")
 PLANNED: tuple[str, ...] = ("yahoo", "alpaca")
@@ -45,7 +47,7 @@ def open_source(
     if name == "files":
         if data is None:
             raise UsageError("the source files reads a folder: name it with --data DIR")
-        return FilesSource(data, basis=basis)
+        return MappedSource(data) if (data / FILE_NAME).is_file() else FilesSource(data, basis=basis)
     known = f"the sources are {', '.join(SOURCES)}"
     if name in PLANNED:
         raise UsageError(f"the source {name} is planned, but not in this version yet; {known}")

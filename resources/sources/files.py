@@ -4,6 +4,7 @@ daily/panel_adjusted.parquet      fully adjusted bars of stocks and funds   basi
 daily/raw_with_actions.parquet    raw bars, `div_cash`, `split_factor`      basis raw
 daily/vix.parquet                 the VIX, which needs no adjustment        either basis
 intraday/bars_5min_*.parquet      raw five-minute bars (optional)
+bars_5min_*.parquet               the same in a folder that holds nothing else
 events/earnings_*.parquet         announcements (optional)
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from resources.sources import parquet
+from resources.sources.weekly import weekly_bars
 from trading import calendar, frames
 from trading.errors import MissingBarsError, SourceUnavailableError, UsageError
 
@@ -59,6 +61,7 @@ class FilesSource:
             raise SourceUnavailableError(f"there is no folder {folder}; name it with --data DIR")
         self.folder, self.basis = folder, basis
         self._daily: pd.DataFrame | None = None
+        self._intraday: pd.DataFrame | None = None
 
     def first_session(self) -> pd.Timestamp:
         """The first session of the daily panel (of any symbol)."""
@@ -84,7 +87,20 @@ class FilesSource:
             return self._daily_bars(symbols, first, last)
         if timeframe == "5min":
             return self._five_minute_bars(symbols, first, last)
-        raise UsageError(f"the source files has bars of 1D and 5min, not {timeframe!r}")
+        if timeframe == "1W":
+            return weekly_bars(self._daily_bars, symbols, first, last, begins=self.first_session())
+        raise UsageError(f"the source files has bars of 5min, 1D and 1W, not {timeframe!r}")
+
+    def held(self, timeframe: str) -> dict[str, tuple[pd.Timestamp, pd.Timestamp]]:
+        """First and last session of each symbol that the folder holds bars of; empty if it holds none."""
+        if timeframe == "5min":
+            rows = self._intraday_rows() if self._intraday_files() else None
+        else:
+            rows = self._panel() if (self.folder / PANELS[self.basis]).is_file() else None
+        if rows is None:
+            return {}
+        spans = rows.groupby("symbol")["session"].agg(["min", "max"])
+        return {str(symbol): (first, last) for symbol, first, last in spans.itertuples()}
 
     def actions(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
         """Splits and dividends of raw bars as listed, repeated ones too; none with adjusted bars."""
@@ -140,16 +156,26 @@ class FilesSource:
     def _five_minute_bars(
         self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp
     ) -> pd.DataFrame:
-        paths = sorted(self.folder.glob(INTRADAY))
-        if not paths:
-            raise SourceUnavailableError(f"there is no file {self.folder / INTRADAY}")
-        rows = pd.concat([parquet.read(path, parquet.INTRADAY) for path in paths], ignore_index=True)
-        local = rows["ts"].dt.tz_convert(calendar.TIMEZONE).dt.tz_localize(None)
-        rows["session"] = local.dt.normalize().astype("datetime64[us]")
+        rows = self._intraday_rows()
         self._check(rows, symbols, first, last)
         rows = rows[rows["symbol"].isin(list(symbols)) & rows["session"].between(first, last)]
         known = rows["ts"] + (FIVE_MINUTES + self.delay)
         return self._bars(rows.assign(known_at=known, timeframe="5min", basis="raw"))
+
+    def _intraday_files(self) -> list[Path]:
+        folder = self.folder if (self.folder / "intraday").is_dir() else None
+        return sorted(self.folder.glob(INTRADAY if folder else INTRADAY.partition("/")[2]))
+
+    def _intraday_rows(self) -> pd.DataFrame:
+        """Every five-minute row, with the date in New York as its session."""
+        if self._intraday is None:
+            paths = self._intraday_files()
+            if not paths:
+                raise SourceUnavailableError(f"there is no file {self.folder / INTRADAY}")
+            rows = pd.concat([parquet.read(path, parquet.INTRADAY) for path in paths], ignore_index=True)
+            local = rows["ts"].dt.tz_convert(calendar.TIMEZONE).dt.tz_localize(None)
+            self._intraday = rows.assign(session=local.dt.normalize().astype("datetime64[us]"))
+        return self._intraday
 
     def _check(
         self, rows: pd.DataFrame, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp

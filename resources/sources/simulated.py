@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from resources.sources.weekly import weekly_bars
 from trading.testing.market import MarketOptions, SimulatedMarket
 
 
@@ -36,7 +37,9 @@ class SimulatedSource:
     def bars(
         self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, timeframe: str = "1D"
     ) -> pd.DataFrame:
-        """Raw bars of `1D` or `5min`; a symbol has none before its listing."""
+        """Raw bars of `5min`, `1D` or `1W`; a symbol has none before its listing."""
+        if timeframe == "1W":
+            return weekly_bars(self.market.bars, symbols, first, last, begins=self.first_session())
         return self.market.bars(symbols, first, last, timeframe)
 
     def actions(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:

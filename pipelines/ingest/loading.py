@@ -1,0 +1,210 @@
+"""Load what is missing: plan it, let producers fetch it and one consumer store it, and say what became of it.
+
+A history of years, the sessions since the last evening and a second look at what is there are the same
+load with other ranges. Each chunk is stored whole or not at all, and its commit says what it was; so a
+load that was interrupted, however it was, goes on where it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from pipelines.ingest import chunks
+from pipelines.ingest.chunks import Wanted
+from pipelines.ingest.desk import TABLES, Desk
+from pipelines.ingest.flow import Arrived, Limits, Producers
+from pipelines.ingest.tally import Tally, summed
+from resources.arrivals import check_same_basis
+from resources.sources import SimulatedSource
+from resources.sources.holdings import held_by
+from trading import calendar
+from trading.errors import FablineError, MissingBarsError, SourceUnavailableError, UsageError
+from trading.ingest import ALL_SYMBOLS, OVERLAP_SESSIONS, UNSETTLED_SESSIONS, Load, unloaded
+from trading.stages.layout import DAILY
+from trading.universe import SYMBOLS, instrument
+
+ROUNDS = 2  # what failed for a reason that passes is tried once more after all the rest
+Tell = Callable[[int, int, int], None]
+
+
+def silent(_done: int, _total: int, _rows: int) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A chunk that did not come, and why."""
+
+    load: Load
+    error: FablineError
+
+    def __str__(self) -> str:
+        return f"{told(self.load)}: {self.error}"
+
+
+@dataclass
+class Outcome:
+    """What a load came to.
+
+    Attributes
+    ----------
+    tallies : one a table, of what was stored
+    failures : chunks that did not come; everything else is stored
+    absent : chunks of which the source says that it has nothing, and why
+    """
+
+    tallies: list[Tally] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    absent: list[Failure] = field(default_factory=list)
+
+
+def told(load: Load) -> str:
+    """A load in words: what of whom, from when to when."""
+    what = f"{load.timeframe} bars" if load.table == "bars" else load.table.replace("_", " ")
+    return f"{what} of {', '.join(load.symbols)}, {load.first:%Y-%m-%d} to {load.last:%Y-%m-%d}"
+
+
+def ingest(desk: Desk, wanted: Wanted, tell: Tell = silent, limits: Limits | None = None) -> Outcome:
+    """Load what is missing of `wanted`, or all of it with `refresh`.
+
+    Parameters
+    ----------
+    tell : called after each chunk with chunks done, chunks in all, and rows that came
+
+    Raises
+    ------
+    FablineError
+        If the store cannot be written: then nothing more is fetched, and what is stored stays.
+    """
+    loads = planned(desk, wanted)
+    run = _Run(desk, tell, len(loads))
+    for attempt in range(ROUNDS):
+        last = attempt == ROUNDS - 1
+        loads = run.through(loads, limits, give_up=last)
+        if not loads:
+            break
+    run.outcome.tallies = summed(run.outcome.tallies, TABLES)
+    return run.outcome
+
+
+def planned(desk: Desk, wanted: Wanted) -> list[Load]:
+    """Every chunk to fetch, oldest first: bars, then corporate actions, then earnings."""
+    together = isinstance(desk.source, SimulatedSource)
+    loads = []
+    for table, holders in (("bars", None), ("corporate_actions", _pays), ("earnings", _reports)):
+        spans = {s: span for s, span in wanted.spans.items() if holders is None or holders(s)}
+        narrowed = Wanted(wanted.timeframe, spans, wanted.last, wanted.refresh)
+        tail = _tail(desk, narrowed) if table == "bars" else {}
+        asked = chunks.missing(narrowed, table, desk.before[table], tail, desk.source.delay)
+        loads += chunks.cut(asked, table, wanted.timeframe, desk.source.name, together=together)
+    return loads
+
+
+def _tail(desk: Desk, wanted: Wanted) -> dict[str, pd.Timestamp]:
+    """The newest session with a bar of each symbol, of the last few sessions."""
+    if desk.before["bars"].empty or not wanted.spans:
+        return {}
+    first = calendar.shift(wanted.last, 1 - UNSETTLED_SESSIONS)
+    bars = desk.store.read("bars", first, wanted.last, timeframe=wanted.timeframe)
+    return {str(symbol): newest for symbol, newest in bars.groupby("symbol")["session"].max().items()}
+
+
+def _pays(symbol: str) -> bool:
+    return symbol not in ALL_SYMBOLS or instrument(symbol).role != "index"
+
+
+def _reports(symbol: str) -> bool:
+    return symbol not in ALL_SYMBOLS or symbol in SYMBOLS
+
+
+class _Run:
+    """One load under way: what was done, what became of it."""
+
+    def __init__(self, desk: Desk, tell: Tell, total: int) -> None:
+        self.desk = desk
+        self.outcome = Outcome()
+        self._tell, self._total, self._done, self._rows = tell, total, 0, 0
+
+    def through(self, loads: Sequence[Load], limits: Limits | None, *, give_up: bool) -> list[Load]:
+        """Fetch and store every chunk; those that may come when asked again are returned unless we `give_up`."""
+        again = []
+        with Producers(loads, self._fetch, limits) as arriving:
+            for arrived in arriving:
+                if self._settled(arrived, give_up=give_up):
+                    self._done += 1
+                    self._tell(self._done, self._total, self._rows)
+                else:
+                    again.append(arrived.chunk)
+        return again
+
+    def _settled(self, arrived: Arrived[Load, pd.DataFrame], *, give_up: bool) -> bool:
+        """Store what came, or note why nothing did; False if the chunk is to be asked for again."""
+        load, rows, error = arrived.chunk, arrived.answer, arrived.error
+        try:
+            if rows is None:
+                raise error or MissingBarsError("the source gave no answer")
+            taken = self.desk.take_apart(load, rows)
+        except MissingBarsError as nothing:
+            self.outcome.absent.append(Failure(load, nothing))
+            return True
+        except FablineError as failure:
+            if failure.transient and not give_up:
+                return False
+            self.outcome.failures.append(Failure(load, failure))
+            return True
+        self._rows += len(rows)
+        self.outcome.tallies += self.desk.store_all(taken)
+        return True
+
+    def _fetch(self, load: Load) -> pd.DataFrame:
+        source = self.desk.source
+        if load.table == "corporate_actions":
+            return source.actions(load.symbols, load.first, load.last)
+        if load.table == "earnings":
+            return source.earnings(load.symbols, load.first, load.last)
+        for edge in self._edges(load):
+            check_same_basis(source, self.desk.store, load.symbols, edge)
+        first, last = self._days(load)
+        return source.bars(load.symbols, first, last, load.timeframe)
+
+    def _days(self, load: Load) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """First and last day to ask for: files may hold rows of days that are no sessions, and none is to be lost."""
+        held = held_by(self.desk.source, load.timeframe)
+        if not held:
+            return load.first, load.last
+        begins, ends = min(first for first, _ in held.values()), max(last for _, last in held.values())
+        first = max(begins, calendar.shift(load.first, -1) + pd.Timedelta(days=1))
+        return first, ends if calendar.shift(load.last, 1) > ends else load.last
+
+    def _edges(self, load: Load) -> Iterator[pd.Timestamp]:
+        """The sessions after those stored earlier beside a load of adjusted daily bars, on either side."""
+        if load.timeframe != DAILY or self.desk.source.basis == "raw":
+            return
+        for neighbour, edge in (
+            (calendar.shift(load.first, -1), load.first),
+            (calendar.shift(load.last, 1), calendar.shift(load.last, 1 + OVERLAP_SESSIONS)),
+        ):
+            one = pd.DatetimeIndex([neighbour])
+            before = self.desk.before["bars"]
+            if any(not len(unloaded(before, DAILY, s, one, self.desk.source.delay)) for s in load.symbols):
+                yield edge
+
+
+def complaint(outcome: Outcome) -> SourceUnavailableError | None:
+    """What to say of the chunks that failed, None if none did."""
+    if not outcome.failures:
+        return None
+    return SourceUnavailableError(
+        f"{len(outcome.failures)} chunks did not come (named above); everything else is stored: run the same "
+        f"command again, and it asks only for what is missing"
+    )
+
+
+def check_timeframe(timeframe: str) -> None:
+    """UsageError if no chunk of the timeframe can be made."""
+    if timeframe not in chunks.SESSIONS_A_CHUNK:
+        known = ", ".join(chunks.SESSIONS_A_CHUNK)
+        raise UsageError(f"the timeframes are {known}, not {timeframe!r}; aggregate finer bars first")

@@ -1,0 +1,26 @@
+"""Sources that know what they hold: files do, vendors must be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import pandas as pd
+
+from trading.interfaces import MarketDataSource
+
+Holdings: TypeAlias = Mapping[str, tuple[pd.Timestamp, pd.Timestamp]]
+
+
+@runtime_checkable
+class Holder(Protocol):
+    """A source that knows what it holds."""
+
+    def held(self, timeframe: str) -> Holdings:
+        """First and last day of each symbol with bars of a timeframe; empty if there are none."""
+        ...
+
+
+def held_by(source: MarketDataSource, timeframe: str) -> Holdings | None:
+    """What a source holds of a timeframe, None if only asking it tells."""
+    return source.held(timeframe) if isinstance(source, Holder) else None
