@@ -26,6 +26,9 @@ def read(
     end: str | None = None,
     *,
     as_of: str | None = None,
+    timeframe: str | None = None,
+    adjusted: bool | None = None,
+    filled: bool = False,
     home: str | Path | None = None,
 ) -> pd.DataFrame:
     """Rows of a table, sorted by key.
@@ -35,6 +38,10 @@ def read(
     table : such as `features` or `fills`; `fabline show` lists them
     start, end : sessions as YYYY-MM-DD, both included; None is open
     as_of : only rows known at this moment: a time with its zone, or a session, which means when it decides
+    timeframe : `5min`, `1D` or `1W`; daily and weekly bars that are not stored are made of finer ones
+    adjusted : of bars: True for a view adjusted by the splits and dividends in effect at `as_of`, False
+        for raw bars and no others
+    filled : of five-minute bars: short gaps filled, and a column that says which
     home : folder; FABLINE_HOME or `.fabline` if None
 
     Raises
@@ -44,11 +51,12 @@ def read(
     """
     from contextlib import closing
 
+    from pipelines.cli.bars_view import Wanted
     from pipelines.cli.show import View, rows_of
     from pipelines.environment import home_path, open_store
     from resources.clock import now
 
-    view = View(table, first=start, last=end, as_of=as_of)
+    view = View(table, first=start, last=end, as_of=as_of, bars=Wanted(timeframe, adjusted, filled))
     with closing(open_store(home_path() if home is None else Path(home))) as store:
         return rows_of(store, view, now())
 

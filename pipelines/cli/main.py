@@ -157,6 +157,17 @@ def show(
     version: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="An earlier version of a computed table.")
     ] = None,
+    timeframe: Annotated[
+        Timeframe | None,
+        typer.Option(help="Only this timeframe; bars that are not stored are made of finer ones."),
+    ] = None,
+    adjusted: Annotated[
+        bool | None,
+        typer.Option(
+            "--adjusted/--raw", help="Bars adjusted by what was in effect at --as-of, or raw ones only."
+        ),
+    ] = None,
+    filled: Annotated[bool, typer.Option("--filled", help="Fill short gaps of five-minute bars.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to a file instead of the terminal.")
@@ -165,12 +176,16 @@ def show(
 ) -> None:
     """Show a table of the home."""
     from pipelines.cli import show as command
+    from pipelines.cli.bars_view import Wanted
 
+    bars = Wanted(timeframe, adjusted, filled)
     if table is None:
         narrowed = (first, last, symbol, as_of, version)
-        command.show_tables(home, format_, output, narrowed=any(value is not None for value in narrowed))
+        command.show_tables(
+            home, format_, output, narrowed=not bars.is_plain or any(value is not None for value in narrowed)
+        )
         return
-    view = command.View(table, first=first, last=last, symbol=symbol, as_of=as_of, version=version)
+    view = command.View(table, first=first, last=last, symbol=symbol, as_of=as_of, version=version, bars=bars)
     command.show_table(home, view, format_, output)
 
 

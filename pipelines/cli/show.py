@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from pipelines.cli import dates, rendering
+from pipelines.cli.bars_view import Extent, Wanted, bars_of, check
 from pipelines.environment import market_line, open_store
 from resources.clock import now
 from resources.store import HomeStore
@@ -29,6 +30,7 @@ class View:
     symbol: str | None = None
     as_of: str | None = None
     version: int | None = None
+    bars: Wanted = field(default_factory=Wanted)
 
 
 def show_tables(home: Path, format_: str, output: Path | None, *, narrowed: bool = False) -> None:
@@ -40,7 +42,9 @@ def show_tables(home: Path, format_: str, output: Path | None, *, narrowed: bool
         If the request was `narrowed` by an option that needs a table.
     """
     if narrowed:
-        raise UsageError("--from, --to, --symbol, --as-of and --version need a table: fabline show TABLE ...")
+        raise UsageError(
+            "--from, --to, --symbol, --as-of, --version and the options of bars need a table: fabline show TABLE ..."
+        )
     with closing(open_store(home)) as store:
         tables = store.tables()
     rendering.write(tables, format_, output, heading=market_line(home))
@@ -60,15 +64,28 @@ def rows_of(store: HomeStore, view: View, now: pd.Timestamp) -> pd.DataFrame:
     ------
     UsageError
         If the table or symbol is unknown, a date is no closed session, the range lies outside the
-        home's sessions, or the table has no such version.
+        home's sessions, or the table has no such version or view.
     """
     tables = store.tables()
     _refuse_unknown(tables, view.table)
     first, last = dates.session_range(view.first, view.last, now=now)
     _refuse_outside(tables, first, last)
     as_of = None if view.as_of is None else dates.moment(view.as_of)
-    frame = store.read(view.table, first, last, as_of=as_of, version=view.version)
+    check(view.bars, view.table)
+    if view.table == "bars" and not view.bars.is_plain:
+        return _bars_of(store, view, Extent(first, last, view.symbol, as_of), now)
+    frame = store.read(
+        view.table, first, last, as_of=as_of, version=view.version, timeframe=view.bars.timeframe
+    )
     return frame if view.symbol is None else _of_symbol(view.table, frame, view.symbol)
+
+
+def _bars_of(store: HomeStore, view: View, extent: Extent, now: pd.Timestamp) -> pd.DataFrame:
+    if view.version is not None:
+        raise UsageError("table bars is recorded and keeps no versions; ask with an as_of instead")
+    if view.symbol is not None:
+        instrument(view.symbol)
+    return bars_of(store, view.bars, extent, now)
 
 
 def _refuse_unknown(tables: pd.DataFrame, table: str) -> None:

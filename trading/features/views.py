@@ -54,12 +54,14 @@ def adjusted_as_of(
     Raises
     ------
     DataError
-        If bars of one symbol and timeframe have different bases, naming the symbol and the session.
+        If bars of one symbol and timeframe have different bases, or raw ones stand beside daily bars that
+        the vendor adjusted, so that there are no actions to adjust them by; naming the symbol.
     """
     refuse_mixed(bars)
     raw = bars["basis"].eq("raw").to_numpy()
     if not raw.any():
         return bars
+    _refuse_without_actions(bars[raw], closes)
     symbols = tuple(bars["symbol"].unique())
     last = scale_session(as_of)
     sessions = calendar.sessions_between(min(bars["session"].min(), last), last)
@@ -83,6 +85,16 @@ def refuse_mixed(bars: pd.DataFrame) -> None:
         raise DataError(
             f"the {row['timeframe']} bars of {row['symbol']} change to {row['basis']} at "
             f"{row['session']:%Y-%m-%d}: one view needs one basis; narrow the range with --from or --to"
+        )
+
+
+def _refuse_without_actions(raw: pd.DataFrame, closes: pd.DataFrame) -> None:
+    adjusted = closes[closes["basis"].ne("raw").to_numpy() & closes["symbol"].isin(raw["symbol"]).to_numpy()]
+    if len(adjusted):
+        row = adjusted.iloc[0]
+        raise DataError(
+            f"the raw bars of {row['symbol']} cannot be adjusted: its daily bars are {row['basis']} by the vendor, "
+            f"and with such bars there are no corporate actions; show it with --raw, or load raw daily bars"
         )
 
 
