@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,12 @@ import pandas as pd
 import typer
 
 from pipelines import environment, settings
-from pipelines.cli.outdated import first_outdated
 from pipelines.wiring import plan_of
 from resources.home import Home
+from resources.stale import stale_in
 from resources.store import HomeStore
-from trading import calendar
+from trading.monitoring.staleness import StaleTable
 from trading.plan import SOURCES, Plan
-from trading.stages.layout import DAILY
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -96,22 +96,15 @@ def _of_tables(home: Home, store: HomeStore, failure: Failure | None, *, busy: b
     plan = plan_of(settings.load(home.path).settings)
     commits = store.commits()
     progress = progress_of(plan, commits)
-    stale = first_stale(store.read("bars", revisions=True, timeframe=DAILY), commits)
+    stale = stale_in(store, plan)
     lines = [f"inception     {home.facts.inception}", f"last session  {_day(progress.last_good)}"]
     lines += [f"behind        {name}: {_day(head)}" for name, head in progress.behind.items()]
-    if stale is not None:
-        lines.append(
-            f"stale         sessions from {_day(stale)} on: bars in their windows were revised later"
-        )
-    outdated = first_outdated(plan, commits)
-    if outdated is not None:
-        day, stage = outdated
-        lines.append(f"outdated      {stage} from {_day(day)} on: what it rests on was made again later")
-        stale = day if stale is None else min(stale, day)
+    lines += told_stale(stale)
+    begin = min((table.sessions[0] for table in stale), default=None)
     return [
         *lines,
         *_pending(store, progress),
-        f"to do         {_advice(failure, progress, stale, inception=home.inception, busy=busy)}",
+        f"to do         {_advice(failure, progress, begin, inception=home.inception, busy=busy)}",
     ]
 
 
@@ -129,36 +122,15 @@ def _head(written: pd.Series, tables: tuple[str, ...]) -> pd.Timestamp | None:
     return max(made, default=None)
 
 
-def first_stale(bars: pd.DataFrame, commits: pd.DataFrame) -> pd.Timestamp | None:
-    """The first session that was made before a revision came in which it should have known.
-
-    Parameters
-    ----------
-    bars : all revisions
-    commits : what was written when
-    """
-    decided = calendar.as_of_each(pd.DatetimeIndex(bars["session"]))
-    revised = bars[(bars["known_at"] > decided).to_numpy()]
-    stale = [
-        session
-        for session, known in zip(revised["session"], revised["known_at"], strict=True)
-        for session in _made_before(session, known, commits)
-    ]
-    return min(stale, default=None)
-
-
-def _made_before(session: pd.Timestamp, known: pd.Timestamp, commits: pd.DataFrame) -> list[pd.Timestamp]:
-    """Where features begin that could have known a revision of `session`, but were made before it came in."""
-    covering = (commits["first"] <= session) & (session <= commits["last"])
-    arrivals = commits[(commits["table"] == "bars") & covering & (commits["written_at"] >= known)]
-    if arrivals.empty:
-        return []
-    arrived = arrivals["written_at"].min()
-    informed = calendar.shift(calendar.last_closed(known), 1)
-    features = commits[(commits["table"] == "features") & (commits["last"] >= informed)]
-    if features.empty or features["written_at"].max() >= arrived:
-        return []
-    return [informed]
+def told_stale(stale: Sequence[StaleTable]) -> list[str]:
+    """One line for all tables that are stale in the same sessions for the same cause, then each cause."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in stale:
+        first, last, count = one.sessions[0], one.sessions[-1], len(one.sessions)
+        spread = _day(first) if count == 1 else f"{_day(first)} to {_day(last)} ({count} sessions)"
+        groups.setdefault((spread, str(one.cause)), []).append(one.table)
+    lines = [f"stale         {spread}: {', '.join(tables)}" for (spread, _), tables in groups.items()]
+    return [*lines, *(f"because       {cause}" for cause in dict.fromkeys(cause for _, cause in groups))]
 
 
 def last_failure(home: Home, *, busy: bool) -> Failure | None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -14,9 +15,9 @@ from pipelines.cli.main import status_of
 from pipelines.partitions import range_tags
 from resources.home import Home
 from trading import calendar
+from trading.monitoring.staleness import Cause, StaleTable
 from trading.plan import Plan
 from trading.stages.stage import Read, Stage
-from trading.testing.example_rows import example
 
 Homes = Callable[..., Path]
 DAYS = calendar.sessions_between(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-12"))
@@ -86,28 +87,21 @@ def test_a_complete_line_has_nothing_behind() -> None:
     assert progress.last_good == DAYS[5]
 
 
-def revised(known: str) -> pd.DataFrame:
-    bars = example("bars", DAYS[0], DAYS[5])
-    revision = bars[bars["session"] == DAYS[1]].assign(known_at=pd.Timestamp(known, tz="UTC"))
-    return pd.concat([bars, revision.astype(bars.dtypes)], ignore_index=True)
+def came_late() -> StaleTable:
+    came, known = pd.Timestamp("2024-02-01 12:00", tz="UTC"), pd.Timestamp("2024-01-05 03:00", tz="UTC")
+    return StaleTable("features", DAYS[3:6], Cause("bars", DAYS[1], came, "NVDA", known))
 
 
-def test_rows_known_in_time_make_nothing_stale() -> None:
-    assert status.first_stale(example("bars", DAYS[0], DAYS[5]), commits(bars=5, features=5)) is None
+def test_stale_tables_are_told_with_their_sessions_and_what_came_in() -> None:
+    one = came_late()
+    alone = StaleTable("signals", DAYS[5:6], Cause("regimes", DAYS[5], one.cause.came_in))
 
-
-@pytest.mark.parametrize(("order", "stale"), [(("features", "bars"), DAYS[3]), (("bars", "features"), None)])
-def test_a_revision_makes_stale_what_was_made_before_it_came_in(
-    order: tuple[str, str], stale: pd.Timestamp | None
-) -> None:
-    # Known in the night after the third session: the fourth is the first that should have seen it.
-    bars = revised("2024-01-05 03:00")
-
-    assert status.first_stale(bars, commits(**dict.fromkeys(order, 5))) == stale
-
-
-def test_a_revision_after_the_last_session_concerns_nobody_yet() -> None:
-    assert status.first_stale(revised("2024-01-31"), commits(features=5, bars=5)) is None
+    assert status.told_stale([one, replace(one, table="regimes"), alone]) == [
+        "stale         2024-01-05 to 2024-01-09 (3 sessions): features, regimes",
+        "stale         2024-01-09: signals",
+        "because       bars: NVDA of 2024-01-03, known since 2024-01-05 03:00 UTC, came in 2024-02-01 12:00 UTC",
+        "because       regimes was made again 2024-02-01 12:00 UTC, and what rests on it from 2024-01-09 on was not",
+    ]
 
 
 def started(run_id: str) -> dg.DagsterEvent:
