@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TIMEZONE = "America/New_York"
 DECISION_DELAY = pd.Timedelta(minutes=15)
-FIRST_YEAR, LAST_YEAR = 1998, 2040
+FIRST_YEAR, LAST_YEAR = 1990, 2040  # the VIX begins with 1990
 REGULAR_CLOSE_HOUR = 16
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 

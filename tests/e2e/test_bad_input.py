@@ -52,7 +52,7 @@ WRONG_RANGES = [
     (["--from", "2024-04-05", "--to", "2024-04-02"], WRONG_USE, "2024-04-05 lies after --to 2024-04-02"),
     (["--from", "2024-03-29"], WRONG_USE, "2024-03-29 (Friday) is not a session of XNYS; the nearest are"),
     (["--to", "2024-03-30"], WRONG_USE, "2024-03-30 (Saturday) is not a session"),
-    (["--from", "2051-01-03"], WRONG_USE, "outside the calendar (1998 to 2040)"),
+    (["--from", "2051-01-03"], WRONG_USE, "outside the calendar (1990 to 2040)"),
     (["--from", "yesterday"], WRONG_USE, "'yesterday' is not a date; write it as YYYY-MM-DD"),
     (["--from", ""], WRONG_USE, "'' is not a date"),
     (["--from", "2024-04-02 09:30"], WRONG_USE, "is a moment; a session is a date"),
