@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pyarrow as pa
-import pytest
 
 from pipelines.wiring import Workshop
 from tests.e2e.homes import FIRST, LAST, materialise, same_bytes

@@ -20,7 +20,6 @@ from tests.e2e.vendors import Edit, revision, row_of, supplied
 from trading import calendar
 from trading.errors import DataError
 
-
 REVISED = calendar.shift(FIRST, 3)
 INFORMED = calendar.shift(FIRST, 4)  # the first session that can know of the revision
 CAME = calendar.session_open(INFORMED)
