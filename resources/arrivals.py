@@ -20,6 +20,7 @@ from trading.ingest import (
     require_same_basis,
 )
 from trading.interfaces import MarketDataSource
+from trading.monitoring import reconciliation
 from trading.stages.layout import DAILY
 
 
@@ -62,7 +63,18 @@ def record(
         stray = bad[~inside]
         days = stray["session"]
         store.write({"quarantine": stray}, days.min(), days.max(), commit=told)
-    store.write({**accepted, "quarantine": bad[inside]}, load.first, load.last, commit=told)
+    compared = _compared(load, accepted.get("bars", frames.empty("bars")), store)
+    found = {"reconciliation": compared} if len(compared) else {}
+    store.write({**accepted, **found, "quarantine": bad[inside]}, load.first, load.last, commit=told)
+
+
+def _compared(load: Load, accepted: pd.DataFrame, store: HomeStore) -> pd.DataFrame:
+    """Rows of `reconciliation`: the accepted bars beside what is stored of other timeframes and sources."""
+    if accepted.empty:
+        return frames.empty("reconciliation")
+    symbol = load.symbols[0] if len(load.symbols) == 1 else None
+    stored = store.read("bars", *reconciliation.span(load.first, load.last), symbol=symbol)
+    return reconciliation.reconciled(accepted, stored)
 
 
 def check_same_basis(
