@@ -12,7 +12,12 @@ from trading import calendar
 from trading.ingest import ALL_SYMBOLS, UNSETTLED_SESSIONS, Load, unloaded
 from trading.universe import instrument
 
-SESSIONS_A_CHUNK: Mapping[str, int] = {"5min": 63, "1D": 1260, "1W": 1260}
+BARS_A_SESSION: Mapping[str, float] = {"5min": 78, "1D": 1, "1W": 0.2}
+MOST_ROWS = 40_000  # of a chunk: some 10 MB, and enough that a transaction's own cost is small
+MOST_SESSIONS: Mapping[str, int] = {"5min": 63, "1D": 1260, "1W": 1260}  # to ask a vendor for at once
+_ALL = 1_000_000
+
+_NEVER = pd.Timestamp(1900, 1, 1)
 
 Span = tuple[pd.Timestamp, pd.Timestamp]
 
@@ -79,7 +84,7 @@ def missing(
         fresh = unloaded(loads, timeframe, symbol, sessions, delay)
         if table == "bars" and last == wanted.last:
             newest = sessions[-UNSETTLED_SESSIONS:]
-            fresh = fresh.union(newest[newest > tail.get(symbol, pd.Timestamp.min)])
+            fresh = fresh.union(newest[newest > tail.get(symbol, _NEVER)])
         asked[symbol] = fresh
     return asked
 
@@ -89,41 +94,47 @@ def cut(
 ) -> list[Load]:
     """Loads of consecutive sessions, oldest first.
 
+    They are cut at the same places of the calendar whatever is asked for, so that symbols share them.
+
     Parameters
     ----------
     together : whether symbols that lack the same sessions are asked for at once, or each alone
     """
-    sessions = SESSIONS_A_CHUNK[timeframe]
-    wholes = table != "bars"  # few rows, and an action may only be judged beside its neighbours
+    most = _sessions_of_a_chunk(timeframe, len(asked) if together else 1)
+    if not together:
+        most = min(most, MOST_SESSIONS[timeframe])
+    if table != "bars":  # few rows, and an action may only be judged beside its neighbours
+        most, timeframe = _ALL, ""
     lacking: dict[Span, list[str]] = {}
     for symbol in sorted(asked, key=_place):
-        for span in _runs(asked[symbol], len(asked[symbol]) if wholes else sessions):
+        for span in _runs(asked[symbol], most):
             lacking.setdefault(span, []).append(symbol)
-    label = timeframe if table == "bars" else ""
     groups = [
         (span, group)
         for span, symbols in sorted(lacking.items())
         for group in ([symbols] if together else [[symbol] for symbol in symbols])
     ]
-    return [Load(table, label, tuple(group), first, last, source) for (first, last), group in groups]
+    return [Load(table, timeframe, tuple(group), first, last, source) for (first, last), group in groups]
+
+
+def _sessions_of_a_chunk(timeframe: str, symbols: int) -> int:
+    return max(1, int(MOST_ROWS / (BARS_A_SESSION[timeframe] * max(1, symbols))))
 
 
 def _runs(sessions: pd.DatetimeIndex, most: int) -> Iterator[Span]:
-    """First and last of each run of consecutive sessions, at most `most` long."""
+    """First and last of each run of consecutive sessions, cut where the calendar's count divides by `most`."""
     if not len(sessions):
         return
     places = np.array([calendar.position(session) for session in sessions])
-    breaks = np.flatnonzero(np.diff(places) > 1) + 1
+    breaks = np.flatnonzero((np.diff(places) > 1) | (np.diff(places // most) > 0)) + 1
     for run in np.split(np.arange(len(sessions)), breaks):
-        for start in range(0, len(run), most):
-            part = run[start : start + most]
-            yield sessions[part[0]], sessions[part[-1]]
+        yield sessions[run[0]], sessions[run[-1]]
 
 
 def _listed(symbol: str) -> pd.Timestamp:
     """The listing of a symbol of the universe; any other may be as old as the calendar."""
     if symbol not in ALL_SYMBOLS:
-        return calendar.sessions_between(pd.Timestamp.min, pd.Timestamp.max)[0]
+        return calendar.all_sessions()[0]
     return pd.Timestamp(instrument(symbol).listed).as_unit("us")
 
 

@@ -18,7 +18,6 @@ from pipelines.ingest.desk import TABLES, Desk
 from pipelines.ingest.flow import Arrived, Limits, Producers
 from pipelines.ingest.tally import Tally, summed
 from resources.arrivals import check_same_basis
-from resources.sources import SimulatedSource
 from resources.sources.holdings import held_by
 from trading import calendar
 from trading.errors import FablineError, MissingBarsError, SourceUnavailableError, UsageError
@@ -92,7 +91,7 @@ def ingest(desk: Desk, wanted: Wanted, tell: Tell = silent, limits: Limits | Non
 
 def planned(desk: Desk, wanted: Wanted) -> list[Load]:
     """Every chunk to fetch, oldest first: bars, then corporate actions, then earnings."""
-    together = isinstance(desk.source, SimulatedSource)
+    together = desk.source.simulated or held_by(desk.source, wanted.timeframe) is not None
     loads = []
     for table, holders in (("bars", None), ("corporate_actions", _pays), ("earnings", _reports)):
         spans = {s: span for s, span in wanted.spans.items() if holders is None or holders(s)}
@@ -205,6 +204,6 @@ def complaint(outcome: Outcome) -> SourceUnavailableError | None:
 
 def check_timeframe(timeframe: str) -> None:
     """UsageError if no chunk of the timeframe can be made."""
-    if timeframe not in chunks.SESSIONS_A_CHUNK:
-        known = ", ".join(chunks.SESSIONS_A_CHUNK)
+    if timeframe not in chunks.BARS_A_SESSION:
+        known = ", ".join(chunks.BARS_A_SESSION)
         raise UsageError(f"the timeframes are {known}, not {timeframe!r}; aggregate finer bars first")

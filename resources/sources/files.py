@@ -88,7 +88,9 @@ class FilesSource:
         if timeframe == "5min":
             return self._five_minute_bars(symbols, first, last)
         if timeframe == "1W":
-            return weekly_bars(self._daily_bars, symbols, first, last, begins=self.first_session())
+            return weekly_bars(
+                self._daily_bars, symbols, first, last, begins=self.first_session(), delay=self.delay
+            )
         raise UsageError(f"the source files has bars of 5min, 1D and 1W, not {timeframe!r}")
 
     def held(self, timeframe: str) -> dict[str, tuple[pd.Timestamp, pd.Timestamp]]:

@@ -39,7 +39,9 @@ class SimulatedSource:
     ) -> pd.DataFrame:
         """Raw bars of `5min`, `1D` or `1W`; a symbol has none before its listing."""
         if timeframe == "1W":
-            return weekly_bars(self.market.bars, symbols, first, last, begins=self.first_session())
+            return weekly_bars(
+                self.market.bars, symbols, first, last, begins=self.first_session(), delay=self.delay
+            )
         return self.market.bars(symbols, first, last, timeframe)
 
     def actions(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:

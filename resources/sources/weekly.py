@@ -13,14 +13,23 @@ Daily = Callable[[Sequence[str], pd.Timestamp, pd.Timestamp], pd.DataFrame]
 
 
 def weekly_bars(
-    daily: Daily, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, *, begins: pd.Timestamp
+    daily: Daily,
+    symbols: Sequence[str],
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    *,
+    begins: pd.Timestamp,
+    delay: pd.Timedelta = pd.Timedelta(0),
 ) -> pd.DataFrame:
     """Bars of the weeks whose last session lies in a range, from the valid daily bars of all their sessions.
+
+    A week that lacks its last bar is known no earlier than any other.
 
     Parameters
     ----------
     daily : the source's daily bars of symbols and sessions
     begins : the source's first session, before which no week is asked for
+    delay : of the source
     """
     from trading.features.aggregation import aggregated
 
@@ -31,4 +40,5 @@ def weekly_bars(
     monday = max(market_hours.bar_starts(ends[:1], "1W")[0].tz_localize(None).normalize(), begins)
     offered = daily(symbols, monday, ends[-1])
     made = aggregated(separate_bars(offered, symbols=list(symbols)).accepted, "1W")
-    return made[frames.columns("bars")]
+    due = pd.Series(market_hours.bar_ends(made["session"], made["ts"], "1W") + delay, index=made.index)
+    return made.assign(known_at=made["known_at"].where(made["known_at"] >= due, due))[frames.columns("bars")]
