@@ -9,6 +9,8 @@ import pandas as pd
 from trading import calendar, frames, market_hours
 from trading.monitoring.bar_rules import separate_bars
 
+_NONE = pd.Timedelta(0)
+
 Daily = Callable[[Sequence[str], pd.Timestamp, pd.Timestamp], pd.DataFrame]
 
 
@@ -19,7 +21,7 @@ def weekly_bars(
     last: pd.Timestamp,
     *,
     begins: pd.Timestamp,
-    delay: pd.Timedelta = pd.Timedelta(0),
+    delay: pd.Timedelta = _NONE,
 ) -> pd.DataFrame:
     """Bars of the weeks whose last session lies in a range, from the valid daily bars of all their sessions.
 
