@@ -269,7 +269,10 @@ class MarketDataSource(Protocol):
         ...
 
     def earnings(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
-        """Announcements: session, symbol, known_at, surprise (NaN where unknown)."""
+        """Announcements: session, symbol, known_at, surprise (NaN where unknown).
+
+        A source that knows more gives further columns of `trading.schemas.reference.Earnings`.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from resources.sources import parquet
+from resources.sources import events, parquet
 from resources.sources.weekly import weekly_bars
 from trading import calendar, frames
 from trading.errors import MissingBarsError, SourceUnavailableError, UsageError
@@ -24,16 +24,8 @@ from trading.errors import MissingBarsError, SourceUnavailableError, UsageError
 PANELS = {"fully_adjusted": "daily/panel_adjusted.parquet", "raw": "daily/raw_with_actions.parquet"}
 VIX = "daily/vix.parquet"
 INTRADAY = "intraday/bars_5min_*.parquet"
-EARNINGS = "events/earnings_*.parquet"
 PAY_LAG_SESSIONS = 15
-EARNINGS_LAG = pd.Timedelta(minutes=30)
 FIVE_MINUTES = pd.Timedelta(minutes=5)
-_EARNINGS_TYPES = {
-    "session": "datetime64[us]",
-    "symbol": "str",
-    "known_at": "datetime64[us, UTC]",
-    "surprise": "float64",
-}
 _OPEN, _CLOSE = pd.Timedelta(hours=9, minutes=30), pd.Timedelta(hours=16)
 
 
@@ -116,24 +108,12 @@ class FilesSource:
         return self._actions(pd.concat([splits, dividends]).rename(columns={"split_factor": "ratio"}))
 
     def earnings(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
-        """Announcements of the range: session, symbol, known_at, surprise (fraction of the estimate).
+        """Announcements of the range, with the columns of `earnings`; see `resources.sources.events`."""
+        return events.earnings(self.folder, symbols, first, last, source=self.name)
 
-        One before the open is known at the open; any other half an hour after the close.
-        """
-        parts = [parquet.read(path, parquet.EARNINGS) for path in sorted(self.folder.glob(EARNINGS))]
-        if not parts:
-            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _EARNINGS_TYPES.items()})
-        rows = pd.concat(parts, ignore_index=True).rename(columns={"date": "session"})
-        rows = rows[rows["symbol"].isin(list(symbols)) & rows["session"].between(first, last)]
-        rows = rows[rows["session"].map(calendar.is_session).astype(bool)]
-        sessions = pd.DatetimeIndex(rows["session"])
-        known = calendar.as_of_each(sessions, EARNINGS_LAG).to_series(index=rows.index)
-        early = rows["release_time"].eq("pre")
-        known = known.where(~early, calendar.open_each(sessions).to_series(index=rows.index))
-        surprise = (rows["eps"] - rows["eps_est"]) / rows["eps_est"].abs().replace(0.0, np.nan)
-        return _ordered(
-            rows.assign(known_at=known, surprise=surprise)[list(_EARNINGS_TYPES)], ["session", "symbol"]
-        )
+    def statements(self, symbols: Sequence[str]) -> pd.DataFrame:
+        """Figures of all statements: the columns of `fundamentals` but for `known_at`, which no file tells."""
+        return events.statements(self.folder, symbols, source=self.name)
 
     def _panel(self) -> pd.DataFrame:
         """Daily rows of every symbol: those of the panel, and the VIX without volume."""
@@ -228,7 +208,3 @@ def _typed(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """`rows` with the columns and types of `table`, in the order of the files, unchecked."""
     dtypes = frames.table_of(table).dtypes
     return rows[list(dtypes)].astype(dtypes).reset_index(drop=True)
-
-
-def _ordered(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    return rows.sort_values(key, kind="stable", ignore_index=True)

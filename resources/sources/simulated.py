@@ -50,4 +50,4 @@ class SimulatedSource:
 
     def earnings(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
         """Announcements, each known half an hour after the close of its session."""
-        return self.market.earnings(symbols, first, last)
+        return self.market.earnings(symbols, first, last).assign(release="after_close")
