@@ -15,7 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.home import Home
+import pandas as pd
+
+from resources.home import Home, HomeFacts
 from resources.postgres import EmbeddedPostgres
 from resources.store import HomeStore, store_at
 from trading.errors import HomeError, UsageError
@@ -36,11 +38,11 @@ def home_path() -> Path:
 def database_of(home: Home) -> str | Path:
     """Address of the home's recorded tables: a URL, or the path of an SQLite file.
 
-    The PostgreSQL that a home keeps is started if it does not run yet; it stops with the last
+    A what-if copy keeps SQLite of its own. The PostgreSQL that a home keeps is started if it does not run yet; it stops with the last
     program that uses it.
     """
     url = os.environ.get(DATABASE)
-    if url:
+    if url and not home.facts.what_if:
         return url
     embedded = EmbeddedPostgres(home.path)
     return embedded.start() if embedded.exists() else home.database
@@ -58,15 +60,15 @@ def dagster_of(home: Home) -> DagsterInstance:
 
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     batch_events()
-    address, given = database_of(home), os.environ.get(DATABASE)
-    if isinstance(address, Path):
-        return dg.DagsterInstance.get()
-    os.environ[DATABASE] = address
+    address, given = database_of(home), os.environ.pop(DATABASE, None)
+    if not isinstance(address, Path):
+        os.environ[DATABASE] = address
     try:
         return dg.DagsterInstance.get()
     finally:
-        if given is None:
-            del os.environ[DATABASE]
+        os.environ.pop(DATABASE, None)
+        if given is not None:
+            os.environ[DATABASE] = given
 
 
 def open_store(path: Path) -> HomeStore:
@@ -92,8 +94,19 @@ def _is_filled(database: Path) -> bool:
 
 def market_line(path: Path) -> str:
     """What a person is told above the rows of the home at `path`; empty over a real market."""
-    simulated = Home.open(path).facts.source.get("simulated") == "true"
-    return "SIMULATED: prices made up by a program" if simulated else ""
+    facts = Home.open(path).facts
+    simulated = "SIMULATED: prices made up by a program" if facts.source.get("simulated") == "true" else ""
+    return "; ".join(words for words in (what_if_of(facts), simulated) if words)
+
+
+def what_if_of(facts: HomeFacts) -> str:
+    """What a person is told of a what-if copy; empty for any other home."""
+    if not facts.what_if:
+        return ""
+    as_of = pd.Timestamp(facts.what_if["as_of"])
+    name = Path(facts.what_if["of"]).name
+    goes_on = f", restated up to {facts.what_if['last']} only" if facts.what_if.get("continues") else ""
+    return f"WHAT-IF: {name} as if all that was known at {as_of:%Y-%m-%d %H:%M} UTC had been known in time{goes_on}"
 
 
 def open_or_create(path: Path) -> Home:

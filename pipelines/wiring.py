@@ -21,7 +21,9 @@ from resources.open_home import OpenHome
 from resources.registry import MlflowRegistry
 from resources.registry_book import RegistryBook
 from resources.sources import open_source
-from resources.store import store_at
+from resources.sources.stored import StoredSource
+from resources.store import HomeStore, store_at
+from trading.calendar import session_of
 from trading.interfaces import Clock, MarketDataSource
 from trading.line import Progress, silent
 from trading.monitoring.table_rules import BookLimits, CoverageBand
@@ -136,7 +138,7 @@ class Workshop:
         specs = specs_of(self.settings)
         database = environment.database_of(self.home)
         store = store_at(self.home.tables, database, clock=self.clock, home=self.home.facts.id)
-        source = source_of(self.settings)
+        source = self._source(store)
         return OpenHome(
             home=self.home,
             store=store,
@@ -149,3 +151,11 @@ class Workshop:
             clock=self.clock,
             progress=progress,
         )
+
+    def _source(self, store: HomeStore) -> MarketDataSource:
+        """The source that the settings name; of a what-if copy, the bars that it holds."""
+        facts = self.home.facts
+        if not facts.what_if:
+            return source_of(self.settings)
+        beyond = (lambda: source_of(self.settings)) if facts.what_if.get("continues") else None
+        return StoredSource(store, facts.source, session_of(facts.what_if["last"]), beyond)

@@ -52,6 +52,8 @@ class HomeFacts:
     source : facts of the market data (name, basis, seed or folder ...), which never change
     settings : digest of the settings that change numbers
     rebuilding : digest of the settings to which a rebuild that has not ended yet moves the home
+    what_if : of a copy that was restated: as_of, of (path), id (of the original), last (session), and
+        made (when it was finished) and continues where they are so; empty in any other home
     """
 
     format: int = FORMAT
@@ -61,6 +63,12 @@ class HomeFacts:
     source: Mapping[str, str] = field(default_factory=dict)
     settings: str | None = None
     rebuilding: str | None = None
+    what_if: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether this is a what-if copy that was not made to its end."""
+        return bool(self.what_if) and not self.what_if.get("made")
 
 
 @dataclass(frozen=True)
@@ -80,9 +88,10 @@ class Home:
     ----------
     path : folder
     clock : dates the writer's lock
+    unfinished : whether a what-if copy that is still being made is let in
     """
 
-    def __init__(self, path: str | Path, *, clock: Clock = wall.now) -> None:
+    def __init__(self, path: str | Path, *, clock: Clock = wall.now, unfinished: bool = False) -> None:
         self.path = Path(path).absolute()
         self._clock = clock
         self._thread = threading.RLock()
@@ -90,6 +99,11 @@ class Home:
         self._depth = 0
         self._rebuilds: str | None = None
         self._check_format()
+        if self.facts.is_unfinished and not unfinished:
+            raise HomeError(
+                f"{self.path} is a what-if copy that was broken off, and no home; make it anew with the same "
+                f"`fabline restate` (as of {self.facts.what_if['as_of']}), or remove the folder"
+            )
 
     @classmethod
     def open(cls, path: str | Path, *, clock: Clock = wall.now) -> Self:
@@ -103,6 +117,30 @@ class Home:
         if not (Path(path) / "home.json").is_file():
             raise HomeError(f"there is no home at {Path(path).absolute()}; `fabline run` makes one")
         return cls(path, clock=clock)
+
+    @classmethod
+    def create_what_if(
+        cls, path: Path, what_if: Mapping[str, str], *, created_by: str, dagster_yaml: Path | None
+    ) -> Self:
+        """A new home that is a what-if copy, and none for anybody else until `finish_what_if`."""
+        path.mkdir(parents=True)
+        facts = HomeFacts(created_by=created_by, id=secrets.token_hex(6), what_if=dict(what_if))
+        write_atomically(path / "home.json", _json(facts))
+        home = cls(path, unfinished=True)
+        for folder in _FOLDERS:
+            (path / folder).mkdir(exist_ok=True)
+        if dagster_yaml is not None:
+            shutil.copyfile(dagster_yaml, path / "dagster" / "dagster.yaml")
+        return home
+
+    def finish_what_if(self) -> None:
+        """Say that the copy is whole: from now on it is a home."""
+        made = self._clock().isoformat()
+        self._write(replace(self.facts, what_if={**self.facts.what_if, "made": made}))
+
+    def continue_what_if(self) -> None:
+        """Let the copy go on after its last restated session, with bars of its source."""
+        self._write(replace(self.facts, what_if={**self.facts.what_if, "continues": "true"}))
 
     @classmethod
     def open_or_create(

@@ -13,6 +13,7 @@ from resources.home import Home
 from resources.notifier import Notifier
 from resources.registry import MlflowRegistry, MovedAlias
 from resources.sources import FilesSource, MappedSource, SimulatedSource
+from resources.sources.stored import StoredSource
 from resources.store import HomeStore
 from trading.interfaces import Clock, MarketDataSource, ModelRegistry
 from trading.line import Progress, silent
@@ -102,6 +103,8 @@ class OpenHome:
 
 def source_facts(source: MarketDataSource) -> dict[str, str]:
     """What binds a home to one source: everything that decides which bars it gives."""
+    if isinstance(source, StoredSource):
+        return source.facts
     facts = {"name": source.name, "basis": source.basis, "simulated": str(source.simulated).lower()}
     if isinstance(source, SimulatedSource):
         facts |= {"seed": str(source.market.options.seed), "edge": source.market.options.edge}

@@ -240,6 +240,24 @@ def config_set(
 
 
 @app.command()
+def restate(
+    *,
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="TIME", help="What came in later counts for nothing.")
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="Folder of the copy; beside the home if absent."),
+    ] = None,
+    home: HomeOption = HOME,
+) -> None:
+    """Build a what-if copy of a home: as if all that was known at TIME had been known in time."""
+    from pipelines.cli import restate as command
+
+    command.restate(home, as_of=as_of, target=to)
+
+
+@app.command()
 def diff(
     *,
     home_a: Annotated[Path, typer.Argument(metavar="HOME_A", help="One home.")],
