@@ -14,8 +14,6 @@ from trading.monitoring.bar_series import BarSeries, plain
 
 MOST_OF_PRICE = 0.20  # that a dividend may be
 PART_OF_SPLIT = 0.5  # of a split's log ratio that the price must have moved, at least
-USUAL_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 50)
-NEAR_RATIO = 0.02  # of a usual ratio, within which a jump looks like a split
 
 
 @dataclass(frozen=True)
@@ -49,16 +47,13 @@ def splits_without_move(series: BarSeries, actions: pd.DataFrame) -> Contradicti
     return Contradictions(pairs[bad], _later(pairs[bad], "known_after"), words)
 
 
-def moves_like_splits(series: BarSeries) -> tuple[Bools, list[str]]:
+def moves_like_splits(series: BarSeries, actions: pd.DataFrame) -> tuple[Bools, list[str]]:
     """(n,) raw bars whose open jumped like a usual split, either way, without there being one; and words."""
-    raw = (series.rows["basis"] == "raw").to_numpy() & series.is_adjacent & (series.splits == 1.0)
+    split = actions[(actions["kind"] == "split").to_numpy()]
+    listed = pd.MultiIndex.from_arrays([split["symbol"], _places(split["session"])])
+    mine = pd.MultiIndex.from_arrays([series.rows["symbol"], series.places])
+    marked = series.splitting & ~np.asarray(mine.isin(listed))
     jump = np.log(series.column("open") / series.before(series.column("close")))
-    ratios = np.log(np.asarray(USUAL_RATIOS, dtype=np.float64))
-    candidates = np.flatnonzero(raw & (np.abs(jump) > ratios[0] - NEAR_RATIO))
-    away = np.abs(np.abs(jump[candidates])[:, None] - ratios)
-    near = away.min(axis=1) < NEAR_RATIO if len(candidates) else np.zeros(0, dtype=bool)
-    marked = np.zeros(len(jump), dtype=bool)
-    marked[candidates[near]] = True
     return marked, [f"opened at {np.expm1(move):+.1%}, and no split is known" for move in jump[marked]]
 
 
@@ -76,8 +71,11 @@ def _with_prices(series: BarSeries, actions: pd.DataFrame) -> pd.DataFrame:
         }
     )
     usable = series.is_adjacent & (rows["basis"] == "raw").to_numpy() & (series.slots == 0)
-    places = calendar.all_sessions().get_indexer(pd.DatetimeIndex(actions["session"]))
-    return actions.assign(place=places.astype(np.int64)).merge(before[usable], on=["symbol", "place"])
+    return actions.assign(place=_places(actions["session"])).merge(before[usable], on=["symbol", "place"])
+
+
+def _places(sessions: pd.Series) -> NDArray[np.int64]:
+    return calendar.all_sessions().get_indexer(pd.DatetimeIndex(sessions)).astype(np.int64)
 
 
 def _later(pairs: pd.DataFrame, column: str) -> NDArray[np.datetime64]:

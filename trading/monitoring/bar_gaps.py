@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from trading import calendar, market_hours
 from trading.interfaces import Bools
 from trading.monitoring.bar_series import BarSeries, Ints, plain
+from trading.monitoring.odd_bars import WINDOWS
 
 LATE = pd.Timedelta(minutes=10)  # after a bar's end; what is not there then is missing
-SEEN_SESSIONS = 80  # a symbol without a bar for longer is taken to have left
 _LATE = LATE.to_timedelta64().astype("timedelta64[us]")
 _FIVE = market_hours.FIVE_MINUTES.to_timedelta64().astype("timedelta64[us]")
 
@@ -42,8 +42,8 @@ def gaps_of(
 ) -> Gaps:
     """What is missing of a series in `sessions`, of bars that were overdue at `as_of` and not `kept_out`.
 
-    A symbol is missed in a session if it had a bar in one of the 80 sessions before: what never came,
-    or came no more for long, is a matter of the universe.
+    A symbol is missed in a session if it had a bar not long before (as far as the windows of the rules
+    reach back): what never came, or came no more for long, is a matter of the universe.
     """
     wanted = _wanted_sessions(series, sessions)
     missing = _missing_slots(series, wanted) if series.timeframe == "5min" else _missing_whole(series, wanted)
@@ -62,7 +62,7 @@ def _wanted_sessions(series: BarSeries, sessions: pd.DatetimeIndex) -> pd.DataFr
     for code in np.unique(series.symbols):
         seen = np.unique(series.places[series.symbols == code])
         before = np.searchsorted(seen, asked, side="left") - 1
-        recent = (before >= 0) & (asked - seen[before] <= SEEN_SESSIONS)
+        recent = (before >= 0) & (asked - seen[before] <= WINDOWS[series.timeframe].within)
         wanted = asked[recent | np.isin(asked, seen)]
         parts.append(pd.DataFrame({"code": code, "place": wanted}))
     return (

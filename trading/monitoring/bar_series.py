@@ -16,6 +16,8 @@ from trading import calendar, market_hours, revisions
 from trading.interfaces import Bools, Floats
 
 Ints = NDArray[np.int64]
+USUAL_SPLITS = (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 50)  # for one, or the other way round
+NEAR_SPLIT = 0.02  # of a log ratio: a stock moves over night, too
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 _BLOCK = 65_536  # windows that are sorted at once: memory, not values
 
@@ -31,7 +33,6 @@ class BarSeries:
     places : (n,) session's place in the calendar
     slots : (n,) place of the bar in its session; 0 for daily and weekly bars
     known : (n,) when the bar and everything before it in its series was known (datetime64, UTC)
-    splits : (n,) new shares per old one that took effect since the bar before, 1.0 for none
     """
 
     rows: pd.DataFrame
@@ -40,7 +41,6 @@ class BarSeries:
     places: Ints
     slots: Ints
     known: NDArray[np.datetime64]
-    splits: Floats
 
     @property
     def follows(self) -> Bools:
@@ -60,10 +60,23 @@ class BarSeries:
         return np.where(self.follows, shifted, np.nan)
 
     @functools.cached_property
+    def splitting(self) -> Bools:
+        """(n,) True where a raw bar opens away from the close before it by the ratio of a usual split.
+
+        Whether there was one is a question to the corporate actions; a rule about prices leaves it out.
+        """
+        raw = (self.rows["basis"] == "raw").to_numpy() & self.is_adjacent
+        jump = np.abs(np.log(self.column("open") / self.before(self.column("close"))))
+        ratios = np.log(np.asarray(USUAL_SPLITS, dtype=np.float64))
+        out = raw & (jump > ratios[0] - NEAR_SPLIT)
+        out[out] = np.abs(jump[out][:, None] - ratios).min(axis=1) < NEAR_SPLIT
+        return out
+
+    @functools.cached_property
     def returns(self) -> Floats:
-        """(n,) log return of the close since the bar before, splits undone; NaN at the first of a symbol."""
+        """(n,) log return of the close since the bar before, 0 over a split; NaN at the first of a symbol."""
         close = self.column("close")
-        return np.log(close / self.before(close)) + np.log(self.splits)
+        return np.where(self.splitting, 0.0, np.log(close / self.before(close)))
 
     @property
     def is_adjacent(self) -> Bools:
@@ -73,26 +86,24 @@ class BarSeries:
         return self.follows & (gap <= most)
 
 
-def series_of(bars: pd.DataFrame, timeframe: str, actions: pd.DataFrame | None = None) -> BarSeries:
+def series_of(bars: pd.DataFrame, timeframe: str) -> BarSeries:
     """The series of one timeframe.
 
     Parameters
     ----------
     bars : columns of `bars`, any timeframes, one row a key or with revisions
-    actions : splits that raw bars make, as `corporate_actions`
     """
     chosen = bars[(bars["timeframe"] == timeframe).to_numpy()]
     chosen = chosen.sort_values(["session", "timeframe", "ts", "symbol", "known_at"], kind="stable")
     chosen = revisions.as_known("bars", chosen)
-    codes, names = pd.factorize(chosen["symbol"], sort=True)
+    codes, _ = pd.factorize(chosen["symbol"], sort=True)
     order = np.lexsort((plain(chosen["ts"]), codes))
     rows, codes = chosen.iloc[order].reset_index(drop=True), codes[order].astype(np.int64)
     places = _places(rows["session"])
     slots = np.zeros(len(rows), dtype=np.int64)
     if timeframe == "5min":
         slots = market_hours.slot_of(rows["session"], rows["ts"])
-    splits = _splits(rows, codes, places, names, actions)
-    return BarSeries(rows, timeframe, codes, places, slots, _running_maximum(rows, codes), splits)
+    return BarSeries(rows, timeframe, codes, places, slots, _running_maximum(rows, codes))
 
 
 def _places(sessions: pd.Series) -> Ints:
@@ -103,23 +114,6 @@ def _running_maximum(rows: pd.DataFrame, codes: Ints) -> NDArray[np.datetime64]:
     """(n,) the latest `known_at` so far in each symbol's series."""
     moments = pd.Series(plain(rows["known_at"]).astype("int64"))
     return moments.groupby(codes).cummax().to_numpy().astype("datetime64[us]")
-
-
-def _splits(
-    rows: pd.DataFrame, codes: Ints, places: Ints, names: pd.Index, actions: pd.DataFrame | None
-) -> Floats:
-    """(n,) product of the ratios of the splits after the session before and up to that of each bar."""
-    factors = np.ones(len(rows))
-    if actions is None or not len(rows):
-        return factors
-    split = actions[(actions["kind"] == "split").to_numpy()]
-    for symbol, place, ratio in zip(split["symbol"], _places(split["session"]), split["ratio"], strict=True):
-        code = names.get_indexer([symbol])[0]
-        begin, end = np.searchsorted(codes, [code, code + 1])
-        at = begin + int(np.searchsorted(places[begin:end], place))
-        if begin < at < end and rows["basis"].iloc[at] == "raw":
-            factors[at] *= ratio
-    return factors
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trading import calendar, frames
+from trading import calendar, frames, revisions
 from trading.interfaces import Bools
 from trading.monitoring import action_findings, bar_gaps, odd_bars
 from trading.monitoring.bar_rules import slug_of
@@ -21,7 +21,15 @@ from trading.monitoring.bar_series import BarSeries, plain, series_of
 from trading.monitoring.odd_bars import CONTEXT_SESSIONS
 from trading.monitoring.quarantine import with_originals
 
-__all__ = ["CONTEXT_SESSIONS", "RULES", "Rule", "findings_of", "findings_of_quarantine", "findings_of_values"]
+__all__ = [
+    "CONTEXT_SESSIONS",
+    "RULES",
+    "Rule",
+    "findings_of",
+    "findings_of_actions",
+    "findings_of_quarantine",
+    "findings_of_values",
+]
 
 
 @dataclass(frozen=True)
@@ -61,16 +69,14 @@ def findings_of(
     sessions: pd.DatetimeIndex,
     as_of: pd.Timestamp,
     *,
-    actions: pd.DataFrame | None = None,
     quarantined: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """What is odd about the bars of `sessions`, and about the actions of those sessions.
+    """What is odd about the bars of `sessions`.
 
     Parameters
     ----------
-    bars : columns of `bars`, of `sessions` and of the `CONTEXT_SESSIONS` before them
+    bars : columns of `bars`, of `sessions` and of as many before them as `CONTEXT_SESSIONS` says
     as_of : moment up to which rows count as known
-    actions : columns of `corporate_actions`
     quarantined : columns of `quarantine`; a bar that came and was kept out is not missing
 
     Returns
@@ -79,17 +85,32 @@ def findings_of(
     """
     kept_out = _kept_out(quarantined)
     known = bars[(bars["known_at"] <= as_of).to_numpy()]
-    listed = frames.empty("corporate_actions") if actions is None else actions
-    listed = listed[(listed["known_at"] <= as_of).to_numpy()]
     parts: list[pd.DataFrame] = []
     for timeframe in frames.TIMEFRAMES:
-        series = series_of(known, timeframe, listed)
+        series = series_of(known, timeframe)
         if len(series.rows):
             parts += [
                 *_of_bars(series),
                 _of_gaps(bar_gaps.gaps_of(series, sessions, as_of, kept_out), timeframe),
             ]
-            parts += _of_actions(series, listed) if timeframe == "1D" else []
+    return _inside(parts, sessions)
+
+
+def findings_of_actions(
+    bars: pd.DataFrame, actions: pd.DataFrame, sessions: pd.DatetimeIndex, as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """What contradicts each other of the corporate actions of `sessions` and raw daily bars.
+
+    Parameters
+    ----------
+    bars : columns of `bars`, of `sessions` and a few before them
+    actions : columns of `corporate_actions`: all that are listed in `sessions`
+    """
+    series = series_of(bars[(bars["known_at"] <= as_of).to_numpy()], "1D")
+    listed = actions[(actions["known_at"] <= as_of).to_numpy()]
+    listed = revisions.as_known("corporate_actions", frames.validated("corporate_actions", listed))
+    moves = action_findings.moves_like_splits(series, listed)
+    parts = [_at_bars("move_without_split", series, *moves), *_of_actions(series, listed)]
     return _inside(parts, sessions)
 
 
@@ -114,7 +135,6 @@ def _of_bars(series: BarSeries) -> Iterable[pd.DataFrame]:
     for rule, mark in marks.items():
         at = np.flatnonzero(mark.marked)
         yield _at_bars(rule, series, mark.marked, mark.words(at))
-    yield _at_bars("move_without_split", series, *action_findings.moves_like_splits(series))
 
 
 def _at_bars(rule: str, series: BarSeries, marked: Bools, words: list[str]) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trading import market_hours
 from trading.interfaces import Bools, Floats
 from trading.monitoring.bar_series import (
     MAD_TO_DEVIATION,
@@ -30,7 +29,7 @@ VOLUME_JUMP = 5.0  # either way
 LONG_WICK = 10.0  # times the usual range of a bar
 WICK_FLOOR = 0.02  # of the price: less is no mistake worth a word
 FINEST_SPREAD = 2e-4  # of a log return: a tick of a cent at 50 USD
-RECENT_VOLUMES, PAST_VOLUMES, _VOLUME_SESSIONS = 5, 63, 80
+RECENT_VOLUMES, PAST_VOLUMES = 5, {"1D": 63, "1W": 21}
 _SLOTS = 1000  # more than a session has bars
 _VALUES = ("open", "high", "low", "close", "volume")
 
@@ -54,7 +53,7 @@ class Window:
 
 
 WINDOWS = {"5min": Window(21, 39, 30, 3), "1D": Window(63, 10, 80, 2), "1W": Window(26, 5, 150, 2)}
-CONTEXT_SESSIONS = 151  # before a range: the longest window and the bar before it
+CONTEXT_SESSIONS = {name: window.within + 10 for name, window in WINDOWS.items()}  # and a bar before them
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Marks:
 def odd_returns(series: BarSeries) -> tuple[Marks, Marks]:
     """Closes that moved more than three, and more than ten robust deviations since the bar before."""
     score = _score(series)
-    size = np.where(series.is_adjacent, np.abs(score), np.nan)
+    size = np.where(series.is_adjacent & ~series.splitting, np.abs(score), np.nan)
 
     def words(at: Ints) -> list[str]:
         both = zip(np.expm1(series.returns[at]), size[at], strict=True)
@@ -126,42 +125,22 @@ def stale_repeats(series: BarSeries) -> Marks:
 
 
 def volume_breaks(series: BarSeries) -> Marks:
-    """The bar from which the last five volumes differ fivefold from the 63 before them, by their medians.
-
-    Five-minute volumes are summed to sessions, and the closing bar of a session carries the mark.
-    """
-    volume, last = _volumes(series)
-    symbols, places = series.symbols[last], series.places[last]
+    """The daily or weekly bar from which five traded values differ fivefold from those before, by their medians."""
+    if series.timeframe not in PAST_VOLUMES:
+        return Marks(np.zeros(len(series.rows), dtype=bool), lambda _at: [])
+    volume = series.column("volume") * series.column("close")  # traded value knows no splits
+    symbols, places, past = series.symbols, series.places, PAST_VOLUMES[series.timeframe]
+    within = WINDOWS[series.timeframe].within
     every = np.ones(len(volume), dtype=bool)
-    now = past_median(volume, symbols, places, Look(RECENT_VOLUMES, _VOLUME_SESSIONS, lag=0), every)
-    past = Look(PAST_VOLUMES, _VOLUME_SESSIONS, lag=RECENT_VOLUMES)
-    before = past_median(volume, symbols, places, past, every)
+    now = past_median(volume, symbols, places, Look(RECENT_VOLUMES, within, lag=0), every)
+    before = past_median(volume, symbols, places, Look(past, within, lag=RECENT_VOLUMES), every)
     ratio = np.divide(now, before, out=np.full(len(now), np.nan), where=before > 0)
     broken = (ratio > VOLUME_JUMP) | (ratio < 1 / VOLUME_JUMP)
     begins = broken.copy()
     begins[1:] &= ~(broken[:-1] & (symbols[1:] == symbols[:-1]))
-    marked, shown = np.zeros(len(series.rows), dtype=bool), np.full(len(series.rows), np.nan)
-    marked[last], shown[last] = begins & _closes_session(series)[last], ratio
 
     def words(at: Ints) -> list[str]:
-        said = f"the median of {RECENT_VOLUMES} is {{:.2f}} times that of the {PAST_VOLUMES} before"
-        return [said.format(times) for times in shown[at]]
+        said = f"the median of {RECENT_VOLUMES} is {{:.2f}} times that of the {past} before"
+        return [said.format(times) for times in ratio[at]]
 
-    return Marks(marked, words)
-
-
-def _volumes(series: BarSeries) -> tuple[Floats, Ints]:
-    """Volume of each session (of each bar that is longer), splits undone, and the place of its last bar."""
-    if not len(series.rows):
-        return np.empty(0), np.empty(0, dtype=np.int64)
-    begins = ~series.follows
-    begins[1:] |= series.places[1:] != series.places[:-1]
-    first = np.flatnonzero(begins)
-    shares = series.column("volume") / np.cumprod(series.splits)
-    return np.add.reduceat(shares, first), np.append(first[1:], len(begins)) - 1
-
-
-def _closes_session(series: BarSeries) -> Bools:
-    if series.timeframe != "5min":
-        return np.ones(len(series.rows), dtype=bool)
-    return series.slots == market_hours.bars_of(series.rows["session"]) - 1
+    return Marks(begins, words)
