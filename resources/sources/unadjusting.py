@@ -1,0 +1,61 @@
+"""Raw bars of a vendor that divides the past by every later split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trading.interfaces import Bools, Floats
+
+Labels = NDArray[np.datetime64]
+TELLING_RATIO = (
+    2.0  # from here on a split that is not in the prices yet cannot be taken for a move of the market
+)
+# Such vendors send 32-bit numbers, exact to 6e-8 of the price: 4 decimals below 512 USD, 2 above (to 83,000 USD).
+CENTS_FROM = 512.0
+
+
+def in_prices(sessions: Labels, opens: Floats, closes: Floats, splits: pd.Series) -> Bools:
+    """(k,) whether the bars before each split are divided by it already.
+
+    A vendor may list a split before it has divided the past: then the price jumps by the ratio from the
+    close before to the open after it.
+
+    Parameters
+    ----------
+    sessions, opens, closes : (n,) of one symbol's bars, ascending
+    splits : (k,) ratios by the session from which they are in effect, ascending
+    """
+    at = np.searchsorted(sessions, splits.index.to_numpy())
+    inside = (at > 0) & (at < len(sessions))
+    after, before = np.minimum(at, len(sessions) - 1), np.maximum(at - 1, 0)
+    jump = np.log(opens[after] / closes[before])
+    size = np.log(splits.to_numpy(dtype=np.float64))
+    divided = np.abs(jump) <= np.abs(jump + size)
+    return ~inside | divided | (np.abs(size) < np.log(TELLING_RATIO))
+
+
+def factors(sessions: Labels, splits: pd.Series, *, on_the_day: bool = False) -> Floats:
+    """(n,) by how much the vendor divided each session's prices: the product of the ratios of all later splits.
+
+    Parameters
+    ----------
+    splits : ratios by session, ascending
+    on_the_day : count a split of the session itself, too: for amounts per share held before it
+    """
+    ratios = splits.to_numpy(dtype=np.float64)
+    products = np.append(np.cumprod(ratios[::-1])[::-1], 1.0)
+    return products[
+        np.searchsorted(splits.index.to_numpy(), sessions, side="left" if on_the_day else "right")
+    ]
+
+
+def raw_prices(prices: Floats, factor: Floats) -> Floats:
+    """Prices as they were traded, freed of the vendor's rounding.
+
+    >>> raw_prices(np.array([120.88800048828125]), np.array([10.0]))
+    array([1208.88])
+    """
+    raw = prices * factor
+    return np.where(raw < CENTS_FROM, np.round(raw, 4), np.round(raw, 2))
