@@ -19,6 +19,7 @@ from pipelines.ingest import chunks
 from pipelines.ingest.desk import Desk
 from pipelines.ingest.loading import Failure, Outcome, Tell, check_timeframe, complaint
 from pipelines.ingest.loading import ingest as load
+from pipelines.ingest.statements import load_statements
 from pipelines.ingest.tally import as_frame
 from pipelines.wiring import source_of
 from resources import clock as wall
@@ -91,7 +92,9 @@ def _loaded(
         spans = chunks.spans_of(symbols, first, last, held)
         asked = chunks.Wanted(options.timeframe, spans, last, options.refresh)
         with _progress(simulated=market.simulated) as tell:
-            return load(desk, asked, tell)
+            outcome = load(desk, asked, tell)
+        outcome.tallies.append(load_statements(desk, symbols))
+        return outcome
     finally:
         store.close()
 
