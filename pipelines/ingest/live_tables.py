@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
-from pipelines.ingest.tally import Tally, summed, tally_of
-from resources import arrivals
+from pipelines.ingest.tally import Tally, summed
 from resources.open_home import OpenHome
 from trading import frames
 from trading.five_minutes import rows_of
@@ -20,6 +20,9 @@ from trading.monitoring.minute_rules import quarantined
 
 TABLES = ("bars", "extended_bars")
 CLOCKS_APART = pd.Timedelta(minutes=1)  # how far the vendor's clock may be ahead of ours
+_VALUES = ["open", "high", "low", "close", "volume"]
+Key = tuple[str, pd.Timestamp]
+Values = dict[Key, tuple[float, ...]]
 BadKey = tuple[str, str, str, str]
 
 
@@ -42,7 +45,7 @@ class LiveTables:
 
     def __init__(self, home: OpenHome, source: LiveBars, symbols: Sequence[str]) -> None:
         self._home, self._source, self._symbols = home, source, tuple(symbols)
-        self._stored: dict[tuple[str, pd.Timestamp], pd.DataFrame] = {}
+        self._stored: dict[tuple[str, pd.Timestamp], Values] = {}
         self._tallies: list[Tally] = []
         self._known_bad: set[BadKey] = set()
         self.newest: dict[str, pd.Timestamp] = {}
@@ -55,73 +58,65 @@ class LiveTables:
         """Store five-minute bars, no two of one symbol and start, and quarantine `faulty` ones of any length."""
         rows = rows_of(bars, source=self._source.name, basis=self._source.basis, delay=self._source.delay)
         bad = quarantined(faulty, source=self._source.name)
-        sessions = [*rows["session"].unique(), *bad["session"].unique()]
-        for session in sorted(set(pd.DatetimeIndex(sessions).as_unit("us"))):
+        sessions = {*rows["session"], *bad["session"]}
+        for session in sorted(sessions):
             mine = [frame[(frame["session"] == session).to_numpy()] for frame in (rows, bad)]
             self._put_session(session, *mine)
 
     def _put_session(self, session: pd.Timestamp, rows: pd.DataFrame, bad: pd.DataFrame) -> None:
-        separations = dict(zip(TABLES, self._separated(rows), strict=True))
-        valid = {table: one.accepted for table, one in separations.items()}
-        new = {table: self._news(table, session, frame) for table, frame in valid.items()}
+        separations = self._separated(rows)
+        held = {table: self._held(table, session) for table in separations}
+        new = {table: _news(one.accepted, held[table]) for table, one in separations.items()}
         refused = self._unseen([bad, *(one.quarantined for one in separations.values())])
-        if len(refused) or any(map(len, new.values())):
+        written = {table: frame for table, frame in {**new, "quarantine": refused}.items() if len(frame)}
+        if written:
             load = Load("bars", "5min", self._symbols, session, session, self._source.name)
-            commit = {"run_id": "", "settings": self._home.settings_digest, "live": "true"}
-            written = {table: frame for table, frame in new.items() if len(frame)}
-            arrivals.record(load, written, refused, self._home.store, commit)
-        self._count(session, valid, new, refused)
+            commit = {"run_id": "", "settings": self._home.settings_digest, "live": "true", **load.facts()}
+            self._home.store.write(written, session, session, commit=commit)
+        self._known_bad.update(_bad_keys(refused))
+        for table, one in separations.items():
+            self._count(table, one, new[table], refused)
+            held[table].update(_values(new[table]))
+        self._reach(new.get("bars", rows[:0]))
 
-    def _separated(self, rows: pd.DataFrame) -> tuple[Separation, Separation]:
+    def _separated(self, rows: pd.DataFrame) -> dict[str, Separation]:
+        """What fits each table and what does not; a table for which nothing came is left out, `bars` never."""
         regular, extended = by_phase(rows)
-        rules = {
-            "basis": self._source.basis,
-            "symbols": self._symbols,
-            "now": self._source.now() + CLOCKS_APART,
-        }
-        if not len(extended):  # the usual case of a session: half the time
-            nothing = Separation(frames.empty("extended_bars"), frames.empty("quarantine"))
-            return separate_bars(regular, **rules), nothing
-        return separate_bars(regular, **rules), separate_extended_bars(extended, **rules)
+        basis, now = self._source.basis, self._source.now() + CLOCKS_APART
+        made = {"bars": separate_bars(regular, basis=basis, symbols=self._symbols, now=now)}
+        if len(extended):
+            made["extended_bars"] = separate_extended_bars(
+                extended, basis=basis, symbols=self._symbols, now=now
+            )
+        return made
 
-    def _news(self, table: str, session: pd.Timestamp, rows: pd.DataFrame) -> pd.DataFrame:
-        """Rows whose values differ from those that are stored of their symbol and start."""
-        stored = self._held(table, session)
-        key = pd.MultiIndex.from_frame(rows[["symbol", "ts"]])
-        held = stored.reindex(key)[_VALUES].to_numpy()
-        return rows[(rows[_VALUES].to_numpy() != held).any(axis=1)]
-
-    def _held(self, table: str, session: pd.Timestamp) -> pd.DataFrame:
+    def _held(self, table: str, session: pd.Timestamp) -> Values:
         """Newest stored values of a session by symbol and start; read once, then kept up to date."""
         if (table, session) not in self._stored:
             rows = self._home.store.read(table, session, session, timeframe="5min")
-            self._stored[table, session] = rows.set_index(["symbol", "ts"])
-            self._remember(table, rows)
+            self._stored[table, session] = _values(rows)
+            if table == "bars":
+                self._reach(rows)
             bad = self._home.store.read("quarantine", session, session)
             self._known_bad.update(_bad_keys(bad))
         return self._stored[table, session]
 
-    def _count(
-        self,
-        session: pd.Timestamp,
-        valid: Mapping[str, pd.DataFrame],
-        new: Mapping[str, pd.DataFrame],
-        refused: pd.DataFrame,
-    ) -> None:
-        for table, frame in new.items():
-            bad = refused[(refused["table"] == table).to_numpy()]
-            stored = self._stored[table, session]
-            self._tallies.append(tally_of(table, valid[table], frame, stored.reset_index(), bad))
-            if len(frame):
-                joined = pd.concat([stored, frame.set_index(["symbol", "ts"])[stored.columns]])
-                self._stored[table, session] = joined[~joined.index.duplicated(keep="last")]
-            self._remember(table, frame)
-        self._tallies = summed(self._tallies, TABLES)
+    def _count(self, table: str, one: Separation, new: pd.DataFrame, refused: pd.DataFrame) -> None:
+        held = self._stored[table, new["session"].iloc[0]] if len(new) else {}
+        revised = sum(key in held for key in _values(new))
+        tally = Tally(
+            table,
+            accepted=len(new) - revised,
+            quarantined=int((refused["table"] == table).sum()),
+            duplicates=len(one.accepted) - len(new),
+            revised=revised,
+        )
+        self._tallies = summed([*self._tallies, tally], TABLES)
 
-    def _remember(self, table: str, rows: pd.DataFrame) -> None:
-        if table == "bars":
-            for symbol, start in rows.groupby("symbol")["ts"].max().items():
-                self.newest[str(symbol)] = max(start, self.newest.get(str(symbol), start))
+    def _reach(self, rows: pd.DataFrame) -> None:
+        """Remember how far each symbol is."""
+        for symbol, start in rows.groupby("symbol")["ts"].max().items():
+            self.newest[str(symbol)] = max(start, self.newest.get(str(symbol), start))
 
     def _unseen(self, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
         """Bad rows that are not in quarantine yet, whenever they came."""
@@ -129,13 +124,18 @@ class LiveTables:
         if not filled:
             return frames.empty("quarantine")
         bad = pd.concat(filled, ignore_index=True)
-        keys = _bad_keys(bad)
-        fresh = [key not in self._known_bad for key in keys]
-        self._known_bad.update(keys)
-        return bad[fresh]
+        return bad[np.array([key not in self._known_bad for key in _bad_keys(bad)], dtype=bool)]
 
 
-_VALUES = ["open", "high", "low", "close", "volume"]
+def _values(rows: pd.DataFrame) -> Values:
+    keys = zip(rows["symbol"], rows["ts"], strict=True)
+    return dict(zip(keys, rows[_VALUES].itertuples(index=False, name=None), strict=True))
+
+
+def _news(rows: pd.DataFrame, held: Values) -> pd.DataFrame:
+    """Rows whose values differ from those that are held of their symbol and start."""
+    news = [held.get(key) != values for key, values in _values(rows).items()]
+    return rows[np.array(news, dtype=bool)]
 
 
 def _bad_keys(bad: pd.DataFrame) -> list[BadKey]:
