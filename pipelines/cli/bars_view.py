@@ -99,8 +99,16 @@ def _observed(store: HomeStore, wanted: Wanted, extent: Extent) -> pd.DataFrame:
         store.read("bars", first, extent.last, as_of=extent.as_of, timeframe=timeframe, symbol=extent.symbol)
         for timeframe in names
     ]
-    rows = [part for part in parts if len(part)]
-    return pd.concat(rows, ignore_index=True) if rows else parts[0]
+    bars = parts[0]
+    for finer in parts[1:]:
+        bars = pd.concat([bars, _on_basis_of(bars, finer)], ignore_index=True) if len(bars) else finer
+    return bars
+
+
+def _on_basis_of(bars: pd.DataFrame, finer: pd.DataFrame) -> pd.DataFrame:
+    """Finer bars on the basis of those that are there of their symbol: others cannot stand beside them."""
+    basis = finer["symbol"].map(bars.groupby("symbol")["basis"].first()).fillna(finer["basis"])
+    return finer[basis.eq(finer["basis"]).to_numpy()]
 
 
 def _closes(store: HomeStore, bars: pd.DataFrame, extent: Extent, moment: pd.Timestamp) -> pd.DataFrame:

@@ -4,8 +4,8 @@ A daily bar as given stands beside the one made of its five-minute bars, a weekl
 sessions, and a bar of one source beside that of another. Nothing is corrected. Tolerances are those of
 what was measured on real bars (386 daily bars of eleven names in 2025): an opening or
 closing auction is up to 0.45 % away from the nearest five-minute trade, extremes differ by 0.1 %, and
-the five-minute bars of a session hold 0.22 to 0.87 of the daily volume. Bars on different price bases
-are not compared at all.
+the five-minute bars of a session hold 0.22 to 0.87 of the daily volume. Where the vendor adjusted the one
+and not the other, only the shape of the bar can be compared: its prices relative to the close.
 """
 
 from __future__ import annotations
@@ -43,12 +43,15 @@ _CORRECTED = Tolerance(0.05, "vendors correct the volume at different times")
 _OTHER_FEED = Tolerance(2e-3, "feeds of five-minute bars hold different venues")
 _OTHER_VOLUME = Tolerance(0.99, "the volume of a feed is that of its venues, 2 % of the tape at the least")
 
+_SHAPE = Tolerance(1e-2, "on another price basis: relative to the close, which differs by an auction, too")
+
 MADE_OF_FIVE_MINUTES = {
     "open": _AUCTION, "high": _EXTREME, "low": _EXTREME, "close": _AUCTION, "volume": _SUMMED,
 }  # fmt: skip
 MADE_OF_SESSIONS = dict.fromkeys(("open", "high", "low", "close"), _SAME) | {"volume": _OWN_SUM}
 TWO_SOURCES = dict.fromkeys(("open", "high", "low"), _VENUES) | {"close": _SAME, "volume": _CORRECTED}
 TWO_FEEDS = dict.fromkeys(("open", "high", "low", "close"), _OTHER_FEED) | {"volume": _OTHER_VOLUME}
+SHAPE = dict.fromkeys(("open", "high", "low"), _SHAPE)
 _MADE_OF = {"5min": MADE_OF_FIVE_MINUTES, "1D": MADE_OF_SESSIONS}
 
 
@@ -99,16 +102,27 @@ def between_timeframes(bars: pd.DataFrame, coarse: str, fine: str) -> pd.DataFra
     given, parts = (bars[bars["timeframe"].eq(name).to_numpy()] for name in (coarse, fine))
     if given.empty or parts.empty:
         return frames.empty("reconciliation")
-    joined = given.merge(
-        aggregated(parts, coarse), on=["session", "symbol", "basis"], suffixes=("", "_right")
-    )
-    seen = {"open": joined["has_open"], "close": joined["has_close"]}
-    names = {"timeframe": coarse, "left": coarse, "right": fine}
-    return _compared(
-        joined.assign(**names),
-        _MADE_OF[fine],
-        seen | dict.fromkeys(("high", "low", "volume"), joined["complete"]),
-    )
+    made = pd.concat([aggregated(rows, coarse) for _, rows in parts.groupby("basis")])
+    joined = given.merge(made, on=["session", "symbol"], suffixes=("", "_right"))
+    joined = joined.assign(timeframe=coarse, left=coarse, right=fine)
+    same = joined["basis"].eq(joined["basis_right"]).to_numpy()
+    kinds = ((joined[same], _MADE_OF[fine]), (_on_one_scale(joined[~same]), SHAPE))
+    compared = [_compared(rows, tolerances, _seen(rows)) for rows, tolerances in kinds if len(rows)]
+    return pd.concat(compared) if compared else frames.empty("reconciliation")
+
+
+def _seen(joined: pd.DataFrame) -> dict[str, pd.Series]:
+    """Where the parts from which a field of a made bar comes are there."""
+    whole = dict.fromkeys(("high", "low", "volume"), joined["complete"])
+    return {"open": joined["has_open"], "close": joined["has_close"], **whole}
+
+
+def _on_one_scale(joined: pd.DataFrame) -> pd.DataFrame:
+    """The prices on the right multiplied so that the closes are equal; only a bar with its close has one to go by."""
+    scale = joined["close"] / joined["close_right"]
+    moved = {f"{name}_right": joined[f"{name}_right"] * scale for name in FIELDS[:4]}
+    edges = {name: joined[name] & joined["has_close"] for name in ("has_open", "complete")}
+    return joined.assign(**moved, **edges)
 
 
 def between_sources(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
@@ -144,7 +158,7 @@ def _compared(
     """Rows of `reconciliation` from pairs of values; `seen` says where a field can be compared at all."""
     parts = [
         _field(joined[seen[name].to_numpy()] if name in seen else joined, name, tolerances[name])
-        for name in FIELDS
+        for name in tolerances
     ]
     rows = pd.concat(parts, ignore_index=True)
     if rows.empty:
