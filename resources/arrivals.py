@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from resources import assessment
 from resources.store import HomeStore
 from trading import calendar, frames
 from trading.ingest import (
@@ -21,6 +22,7 @@ from trading.ingest import (
 )
 from trading.interfaces import MarketDataSource
 from trading.monitoring import reconciliation
+from trading.monitoring.findings import findings_of_quarantine
 from trading.stages.layout import DAILY
 
 
@@ -52,19 +54,28 @@ def record(
     bad: pd.DataFrame,
     store: HomeStore,
     commit: Mapping[str, str],
+    *,
+    now: pd.Timestamp | None = None,
 ) -> None:
     """Good and bad rows of the loaded sessions in one transaction, even if there are none: it says what was loaded.
 
     Bad rows of other dates, which may be no sessions at all, go before, so that they stretch no range.
+    What is odd about the rows, and figures of their quality, are written with them.
+
+    Parameters
+    ----------
+    now : the moment of the load, until which bars may be overdue; by default when the last session decides
     """
     told = {**commit, **load.facts()}
     inside = bad["session"].between(load.first, load.last).to_numpy()
     if not inside.all():
         stray = bad[~inside]
         days = stray["session"]
-        store.write({"quarantine": stray}, days.min(), days.max(), commit=told)
+        odd = findings_of_quarantine(stray)
+        store.write({"quarantine": stray, "findings": odd}, days.min(), days.max(), commit=told)
     compared = _compared(load, accepted.get("bars", frames.empty("bars")), store)
     found = {"reconciliation": compared} if len(compared) else {}
+    found |= assessment.assessed(load, accepted, bad[inside], store, compared=compared, now=now)
     store.write({**accepted, **found, "quarantine": bad[inside]}, load.first, load.last, commit=told)
 
 
