@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from models.ensembles.softmax import SoftmaxWeighting
 from models.forecasters.catalogue import default_models, model_specs
 from models.intervals.adaptive import AdaptiveConformal
 from models.regimes.gaussian_hmm import GaussianRegimes
+from resources.sources.transport import Policy
 from trading.bounds import NOT_NEGATIVE, check_bounds
 from trading.digest import digest
 from trading.errors import UsageError
@@ -29,6 +31,7 @@ from trading.stages.trading_rules import TradingRules
 
 FILE_NAME = "fabline.toml"
 DATA = "source.data"
+SAME_NUMBERS = (DATA, "source.requests_per_hour")  # whatever they are, the tables are the same
 MISCOVERAGE = 0.25
 ORDERED = (
     ("trading.limits.recovery_drawdown", "trading.limits.soft_drawdown"),
@@ -40,16 +43,22 @@ ORDERED = (
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """Where bars come from: `name`, the folder of `files`, and what the simulated market is made of."""
+    """Where bars come from: `name`, the folder of `files`, and what the simulated market is made of.
+
+    `url` is that of a peer that answers instead of a vendor, and `requests_per_hour` how often a vendor is
+    asked at most.
+    """
 
     name: Literal["simulated", "files", "yahoo", "alpaca"] = "simulated"
     data: str = ""
     basis: Literal["fully_adjusted", "raw"] = "fully_adjusted"
     seed: int = 7
     edge: Literal["none", "planted"] = "none"
+    url: str = ""
+    requests_per_hour: int = Policy.per_hour
 
     def __post_init__(self) -> None:
-        check_bounds(self, seed=NOT_NEGATIVE)
+        check_bounds(self, seed=NOT_NEGATIVE, requests_per_hour=(2, math.inf))
 
 
 @dataclass(frozen=True)
@@ -87,13 +96,15 @@ class Settings:
         return dict(_leaves(self, ""))
 
     def digest(self) -> str:
-        """A digest that changes with any setting but the folder of the data, which the home's source binds.
+        """A digest that changes with any setting that changes numbers; the home's source binds its folder.
 
         Of the settings that are not at their default, so that one more setting in a later version
         leaves the homes of this one as they are.
         """
         usual = Settings().flat()
-        return digest({name: v for name, v in self.flat().items() if name != DATA and v != usual.get(name)})
+        return digest(
+            {name: v for name, v in self.flat().items() if name not in SAME_NUMBERS and v != usual.get(name)}
+        )
 
     def with_value(self, name: str, value: object) -> Settings:
         """A copy with one setting changed.

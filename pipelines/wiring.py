@@ -95,7 +95,14 @@ def source_of(settings: Settings) -> MarketDataSource:
     chosen = settings.source
     data = Path(chosen.data) if chosen.data else None
     market = MarketOptions(seed=chosen.seed, edge=chosen.edge)
-    return open_source(chosen.name, data=data, basis=chosen.basis, market=market)
+    return open_source(
+        chosen.name,
+        data=data,
+        basis=chosen.basis,
+        market=market,
+        url=chosen.url,
+        requests_per_hour=chosen.requests_per_hour,
+    )
 
 
 def limits_of(settings: Settings) -> BookLimits:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from random import SystemRandom
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
@@ -75,7 +75,7 @@ class Policy:
 
     per_hour: int = 2000
     burst: int = 200
-    attempts: int = 6
+    attempts: int = 5
     connect_seconds: float = 5.0
     read_seconds: float = 30.0
     base_seconds: float = 0.5
@@ -87,6 +87,11 @@ class Policy:
         check_bounds(self, **dict.fromkeys(self.__dataclass_fields__, ABOVE_ZERO))
         if self.burst >= self.per_hour:
             raise UsageError(f"burst ({self.burst}) must be below per_hour ({self.per_hour})")
+
+    @classmethod
+    def of(cls, per_hour: int) -> Self:
+        """The usual policy with another limit, a tenth of it at once."""
+        return cls(per_hour=per_hour, burst=max(1, per_hour // 10))
 
     @property
     def timeouts(self) -> tuple[float, float]:

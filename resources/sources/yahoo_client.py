@@ -139,8 +139,12 @@ class YahooClient:
         """When the symbol's bars begin."""
 
         def look(ticker: yfinance.Ticker) -> pd.Timestamp:
-            ticker.history(period="1d", auto_adjust=False)
-            return pd.Timestamp(ticker.history_metadata["firstTradeDate"])
+            try:
+                ticker.history(period="1d", auto_adjust=False)
+            except YFPricesMissingError as missing:
+                if missing.yahoo_reason is not None:
+                    raise
+            return pd.Timestamp(ticker.history_metadata["firstTradeDate"])  # told without a bar, too
 
         return self._asked(symbol, wanted, look)
 

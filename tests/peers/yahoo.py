@@ -19,7 +19,7 @@ import pandas as pd
 from tests.peers.faults import SPLIT, Fault, FaultEngine, reshaped
 from tests.peers.http_peer import Answer, Asked, HttpPeer
 from trading import calendar
-from trading.testing.market import SimulatedMarket
+from trading.testing.market import ALL_SYMBOLS, SimulatedMarket
 from trading.universe import instrument
 
 CHART = "/v8/finance/chart/"
@@ -105,22 +105,17 @@ class YahooPeer:
         if asked.query.get("crumb") != CRUMB:
             return _refusal(401, "Unauthorized", "Invalid Crumb")
         symbol = SPELLED.get(spelled, spelled)
-        if symbol not in self.market_symbols:
+        if symbol not in ALL_SYMBOLS:
             return _refusal(404, "Not Found", "No data found, symbol may be delisted")
         now = self.now().timestamp()
-        begins = float(asked.query.get("period1", now - 86_400))
+        newest = calendar.session_open(calendar.last_closed(self.now()))
+        begins = float(asked.query.get("period1", newest.timestamp()))
         span = Span(symbol, begins, min(float(asked.query.get("period2", now)), now))
         interval = asked.query["interval"]
         if interval == "5m" and begins < now - REACH.total_seconds():
             return _refusal(422, "Unprocessable Entity", TOO_FAR)
         rows = self._daily(span) if interval == "1d" else self._five_minutes(span)
         return Answer(json.dumps(self._told(spelled, span, interval, rows, fault)).encode())
-
-    @property
-    def market_symbols(self) -> tuple[str, ...]:
-        from trading.testing.market import ALL_SYMBOLS
-
-        return ALL_SYMBOLS
 
     def _told(
         self, spelled: str, span: Span, interval: str, rows: list[Row], fault: Fault | None
