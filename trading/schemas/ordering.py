@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,21 @@ def places(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int64] | N
     """
     place, several = np.zeros(len(frame), dtype=np.int64), 1
     for column in columns:
-        codes, uniques = pd.factorize(frame[column], sort=True)
-        several *= max(len(uniques), 1)
-        if several > _MOST or (len(codes) and codes.min() < 0):
+        ranks = _ranks(frame[column])
+        most = int(ranks.max(initial=0)) + 1
+        several *= most
+        if several > _MOST or ranks.min(initial=0) < 0:
             return None
-        if len(uniques) > 1:
-            place *= len(uniques)
-            place += codes
+        if most > 1:
+            place *= most
+            place += ranks
     return place
+
+
+def _ranks(values: pd.Series[Any]) -> NDArray[np.int64]:
+    """(n,) the rank of each value among the different ones, -1 where it is missing."""
+    if values.dtype.kind == "M" and not values.hasnans:
+        steps = np.diff(values.to_numpy(dtype="datetime64[us]").view(np.int64))
+        if (steps >= 0).all():  # moments often rise already
+            return np.concatenate([np.zeros(min(len(values), 1), np.int64), np.cumsum(steps > 0)])
+    return pd.factorize(values, sort=True)[0]
