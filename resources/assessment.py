@@ -37,15 +37,20 @@ def assessed(
     ----------
     accepted, bad : good rows of each table, and those for quarantine, all of sessions of the load
     compared : rows of `reconciliation` about the accepted bars
-    now : the moment of the load; by default when its last session decides
+    now : the moment of the load; by default when its last session decides, or the last row came in
     """
-    moment = calendar.as_of(load.last) if now is None else now
+    moment = _moment(load, accepted) if now is None else now
     made: dict[str, pd.DataFrame] = {}
     if load.table == "bars":
         made = _of_bars(load, accepted["bars"], bad, store, compared=compared, now=moment)
     elif load.table == "corporate_actions":
         made = {"findings": _of_actions(load, accepted[load.table], bad, store, moment)}
     return {name: rows for name, rows in made.items() if len(rows)}
+
+
+def _moment(load: Load, accepted: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
+    came = [rows["known_at"].max() for rows in accepted.values() if len(rows)]
+    return max([calendar.as_of(load.last), *came])
 
 
 def _of_bars(

@@ -86,7 +86,7 @@ class Desk:
             new = additions(table, stored, dated[table], lambda: now)
             bad = taken.bad[(taken.bad["table"] == table).to_numpy()]
             tallies.append(tally_of(table, accepted, new, stored, bad))
-        arrivals.record(taken.load, dated, taken.bad, self.store, self.commit)
+        arrivals.record(taken.load, dated, taken.bad, self.store, self.commit, now=now)
         if "bars" in taken.accepted:
             filled = int(count_filled(taken.accepted["bars"])["filled"].sum())
             tallies.append(Tally("bars", filled=filled))
