@@ -262,11 +262,12 @@ def diff(
     *,
     home_a: Annotated[Path, typer.Argument(metavar="HOME_A", help="One home.")],
     home_b: Annotated[Path, typer.Argument(metavar="HOME_B", help="The other home.")],
+    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
 ) -> None:
-    """Say which tables and sessions of two homes differ; status 0 if none do, else 1."""
+    """Say which tables, sessions and fills of two homes differ; status 0 if none do, else 1."""
     from pipelines.cli import diff as command
 
-    raise typer.Exit(DONE if command.diff(home_a, home_b) else FAILED)
+    raise typer.Exit(DONE if command.diff(home_a, home_b, format_) else FAILED)
 
 
 @app.command()

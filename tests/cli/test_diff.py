@@ -1,5 +1,6 @@
 """`fabline diff` finds every session that differs, by bytes, and nothing else."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -34,15 +35,38 @@ def test_homes_with_the_same_rows_are_the_same(new_home: Homes, capsys: pytest.C
     assert "byte for byte" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("table", ["features", "fills"])
 def test_a_changed_session_is_named_with_its_table(
-    table: str, new_home: Homes, capsys: pytest.CaptureFixture[str]
+    new_home: Homes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     a, b = new_home("a"), new_home("b")
-    rewrite(b, table, SESSIONS[2], seed=1)
+    rewrite(b, "features", SESSIONS[2], seed=1)
 
     assert status_of(["diff", str(a), str(b)]) == 1
-    assert re.fullmatch(rf"{table}: 1 session differs \(.* rows\): 2024-01-04\n", capsys.readouterr().out)
+    assert re.fullmatch(r"features: 1 session differs \(.* rows\): 2024-01-04\n", capsys.readouterr().out)
+
+
+def test_fills_that_differ_are_told_one_by_one(new_home: Homes, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = new_home("a"), new_home("b")
+    rewrite(b, "fills", SESSIONS[2], seed=1)
+    changed = len(example("fills", SESSIONS[2], SESSIONS[2]))
+
+    assert status_of(["diff", str(a), str(b)]) == 1
+    table, counted, *told = capsys.readouterr().out.splitlines()
+    assert table.startswith("fills: 1 session differs")
+    assert counted.startswith("fills: ")
+    assert len(told) >= changed
+    assert all(re.match(r"  [+~-] 2024-01-04 .+, decided ", line) for line in told)
+
+
+def test_a_machine_gets_tables_fills_and_equity(new_home: Homes, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = new_home("a", "fills", "performance"), new_home("b", "fills", "performance")
+    rewrite(b, "performance", SESSIONS[3], seed=1)
+
+    assert status_of(["diff", str(a), str(b), "--format", "json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert [(one["table"], one["sessions"]) for one in said["tables"]] == [("performance", ["2024-01-05"])]
+    assert said["fills"] == []
+    assert {one["session"] for one in said["equity"] if one["change"] != 0} <= {"2024-01-05"}
 
 
 def test_a_table_that_only_one_home_has_differs(new_home: Homes, capsys: pytest.CaptureFixture[str]) -> None:
