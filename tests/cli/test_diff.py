@@ -55,7 +55,7 @@ def test_fills_that_differ_are_told_one_by_one(new_home: Homes, capsys: pytest.C
     assert table.startswith("fills: 1 session differs")
     assert counted.startswith("fills: ")
     assert len(told) >= changed
-    assert all(re.match(r"  [+~-] 2024-01-04 .+, decided ", line) for line in told)
+    assert [line for line in told if not re.match(r"  [+~-] 2024-01-04 .*, decided ", line)] == []
 
 
 def test_a_machine_gets_tables_fills_and_equity(new_home: Homes, capsys: pytest.CaptureFixture[str]) -> None:
