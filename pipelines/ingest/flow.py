@@ -1,14 +1,13 @@
 """Producers that fetch and a bounded queue before one consumer: the slower side holds the faster one back.
 
-At most `workers + waiting + 1` answers are in memory at any time, whatever there is to load.
+Answers come in the order of their chunks, so what is stored never depends on which thread was faster. At
+most `workers + waiting + 1` of them are in memory at any time, whatever there is to load.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -17,7 +16,6 @@ from trading.errors import SourceUnavailableError
 
 Chunk = TypeVar("Chunk")
 Answer = TypeVar("Answer")
-_GLANCE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,8 @@ class Limits:
     Attributes
     ----------
     workers : threads that fetch
-    waiting : answers that may lie ready for the consumer
-    patience_seconds : how long no answer at all may come before the source counts as hanging
+    waiting : further answers that may lie ready for the consumer
+    patience_seconds : how long the oldest chunk may take before the source counts as hanging
     leave_seconds : how long a broken-off load waits for its threads
     """
 
@@ -48,11 +46,11 @@ class Arrived(Generic[Chunk, Answer]):
 
 
 class Producers(Generic[Chunk, Answer]):
-    """Fetches chunks in threads; iterate to take the answers as they come, leave the block to stop.
+    """Fetches chunks in threads; iterate to take the answers in order, leave the block to stop.
 
     Parameters
     ----------
-    chunks : what to fetch, begun in this order
+    chunks : what to fetch
     fetch : called in several threads at once
     """
 
@@ -60,54 +58,59 @@ class Producers(Generic[Chunk, Answer]):
         self, chunks: Sequence[Chunk], fetch: Callable[[Chunk], Answer], limits: Limits | None = None
     ) -> None:
         self._limits = limits or Limits()
-        self._count = len(chunks)
-        self._pending = deque(chunks)
-        self._fetch = fetch
-        self._ready: queue.Queue[Arrived[Chunk, Answer]] = queue.Queue(self._limits.waiting)
-        self._stopped = threading.Event()
-        workers = min(self._limits.workers, self._count)
+        self._chunks, self._fetch = chunks, fetch
+        self._window = self._limits.workers + self._limits.waiting
+        self._changed = threading.Condition()
+        self._ready: dict[int, Arrived[Chunk, Answer]] = {}
+        self._begun = self._taken = 0
+        self._stopped = False
+        workers = min(self._limits.workers, len(chunks))
         self._threads = [threading.Thread(target=self._produce, daemon=True) for _ in range(workers)]
 
     def __enter__(self) -> Iterator[Arrived[Chunk, Answer]]:
         for thread in self._threads:
             thread.start()
-        return self._taken()
+        return self._in_order()
 
     def __exit__(self, *_: object) -> None:
-        self._stopped.set()
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
         leave = time.monotonic() + self._limits.leave_seconds
         for thread in self._threads:
             thread.join(timeout=max(0.0, leave - time.monotonic()))
 
-    def _taken(self) -> Iterator[Arrived[Chunk, Answer]]:
-        for _ in range(self._count):
-            try:
-                yield self._ready.get(timeout=self._limits.patience_seconds)
-            except queue.Empty:
-                raise SourceUnavailableError(
-                    f"the source has answered nothing for {self._limits.patience_seconds:.0f} s; what came is "
-                    f"stored, run the same command again to go on"
-                ) from None
+    def _in_order(self) -> Iterator[Arrived[Chunk, Answer]]:
+        for place in range(len(self._chunks)):
+            with self._changed:
+                if not self._changed.wait_for(lambda: place in self._ready, self._limits.patience_seconds):  # noqa: B023
+                    raise SourceUnavailableError(
+                        f"the source has not answered for {self._limits.patience_seconds:.0f} s; what came before "
+                        f"is stored, run the same command again to go on"
+                    )
+                arrived = self._ready.pop(place)
+                self._taken = place + 1
+                self._changed.notify_all()
+            yield arrived
 
     def _produce(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                chunk = self._pending.popleft()
-            except IndexError:
-                return
-            self._offer(self._attempt(chunk))
+        while (place := self._next_place()) is not None:
+            arrived = self._attempt(self._chunks[place])
+            with self._changed:
+                self._ready[place] = arrived
+                self._changed.notify_all()
+
+    def _next_place(self) -> int | None:
+        """The next chunk to fetch once there is room for its answer, None if there is nothing more to do."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._begun < self._taken + self._window)
+            if self._stopped or self._begun == len(self._chunks):
+                return None
+            self._begun += 1
+            return self._begun - 1
 
     def _attempt(self, chunk: Chunk) -> Arrived[Chunk, Answer]:
         try:
             return Arrived(chunk, answer=self._fetch(chunk))
         except Exception as error:  # noqa: BLE001 - the consumer decides what an error means
             return Arrived(chunk, error=error)
-
-    def _offer(self, arrived: Arrived[Chunk, Answer]) -> None:
-        """Wait for a place in the queue, unless nobody takes from it any more."""
-        while not self._stopped.is_set():
-            try:
-                self._ready.put(arrived, timeout=_GLANCE_SECONDS)
-            except queue.Full:
-                continue
-            return

@@ -8,7 +8,7 @@ load that was interrupted, however it was, goes on where it ended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -98,7 +98,8 @@ def planned(desk: Desk, wanted: Wanted) -> list[Load]:
         narrowed = Wanted(wanted.timeframe, spans, wanted.last, wanted.refresh)
         tail = _tail(desk, narrowed) if table == "bars" else {}
         asked = chunks.missing(narrowed, table, desk.before[table], tail, desk.source.delay)
-        loads += chunks.cut(asked, table, wanted.timeframe, desk.source.name, together=together)
+        at_once = together or table != "bars"  # few rows; a chunk costs a tenth of a second
+        loads += chunks.cut(asked, table, wanted.timeframe, desk.source.name, together=at_once)
     return loads
 
 
@@ -128,15 +129,19 @@ class _Run:
         self._tell, self._total, self._done, self._rows = tell, total, 0, 0
 
     def through(self, loads: Sequence[Load], limits: Limits | None, *, give_up: bool) -> list[Load]:
-        """Fetch and store every chunk; those that may come when asked again are returned unless we `give_up`."""
-        again = []
+        """Fetch and store every chunk; those that may come when asked again are returned unless we `give_up`.
+
+        Symbols that failed together are then asked for one by one.
+        """
+        again: list[Load] = []
         with Producers(loads, self._fetch, limits) as arriving:
             for arrived in arriving:
                 if self._settled(arrived, give_up=give_up):
                     self._done += 1
                     self._tell(self._done, self._total, self._rows)
                 else:
-                    again.append(arrived.chunk)
+                    again += [replace(arrived.chunk, symbols=(symbol,)) for symbol in arrived.chunk.symbols]
+        self._total = self._done + len(again)
         return again
 
     def _settled(self, arrived: Arrived[Load, pd.DataFrame], *, give_up: bool) -> bool:
@@ -146,13 +151,11 @@ class _Run:
             if rows is None:
                 raise error or MissingBarsError("the source gave no answer")
             taken = self.desk.take_apart(load, rows)
-        except MissingBarsError as nothing:
-            self.outcome.absent.append(Failure(load, nothing))
-            return True
         except FablineError as failure:
-            if failure.transient and not give_up:
+            if not give_up and (failure.transient or len(load.symbols) > 1):
                 return False
-            self.outcome.failures.append(Failure(load, failure))
+            absent = isinstance(failure, MissingBarsError)
+            (self.outcome.absent if absent else self.outcome.failures).append(Failure(load, failure))
             return True
         self._rows += len(rows)
         self.outcome.tallies += self.desk.store_all(taken)
