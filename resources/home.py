@@ -139,7 +139,15 @@ class Home:
         self._write(replace(self.facts, what_if={**self.facts.what_if, "made": made}))
 
     def continue_what_if(self) -> None:
-        """Let the copy go on after its last restated session, with bars of its source."""
+        """Let the copy go on after its last restated session, with bars of its source.
+
+        Raises
+        ------
+        UsageError
+            If this is no what-if copy.
+        """
+        if not self.facts.what_if:
+            raise UsageError(f"{self.path} is no what-if copy; it goes on without being asked")
         self._write(replace(self.facts, what_if={**self.facts.what_if, "continues": "true"}))
 
     @classmethod

@@ -13,6 +13,7 @@ from pipelines.definitions import definitions_of
 from pipelines.ranges import Asked, Reach
 from pipelines.runs import selected
 from pipelines.settings import Settings
+from pipelines.what_if import refuse_going_on
 from pipelines.wiring import Workshop
 from resources.home import Home
 from trading import calendar
@@ -41,6 +42,7 @@ def backfill(
     wanted = settings.load(path).settings
     check_source(path, wanted)
     begin, end, inception = _range_of(home, wanted, asked, select, rebuild=rebuild)
+    refuse_going_on(home, end)
     workshop = Workshop.of(home, wanted)
     if select is not None:
         selected(definitions_of(workshop), select)

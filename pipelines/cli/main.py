@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The settings of a home, and where each comes from.")
 app.add_typer(config_app, name="config")
+quarantine_app = typer.Typer(help="Rows that were kept out of their table: look at them, and decide.")
+app.add_typer(quarantine_app, name="quarantine")
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="FABLINE_HOME", metavar="DIR", help="Where all state lives.")
@@ -69,13 +71,24 @@ def run(
     last: To = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the simulated market.")] = None,
     wait: Wait = False,
+    continue_what_if: Annotated[
+        bool, typer.Option("--continue-what-if", help="Let a what-if copy go on after what was restated.")
+    ] = False,
     home: HomeOption = HOME,
 ) -> None:
     """Run the whole line over a range of sessions and write the report."""
     from pipelines.cli import run as command
 
     command.run(
-        home, source=source, data=data, sessions=sessions, first=first, last=last, seed=seed, wait=wait
+        home,
+        source=source,
+        data=data,
+        sessions=sessions,
+        first=first,
+        last=last,
+        seed=seed,
+        wait=wait,
+        going_on=continue_what_if,
     )
 
 
@@ -255,6 +268,65 @@ def restate(
     from pipelines.cli import restate as command
 
     command.restate(home, as_of=as_of, target=to)
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    *,
+    table: Annotated[str | None, typer.Option(help="Only rows that were meant for this table.")] = None,
+    symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only this symbol.")] = None,
+    decided: Annotated[bool, typer.Option("--all", help="Those released and rejected, too.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
+    home: HomeOption = HOME,
+) -> None:
+    """List the rows that wait for a decision, each with its reason."""
+    from pipelines.cli import quarantine as command
+
+    command.list_rows(home, table=table, symbol=symbol, decided=decided, format_=format_)
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    *,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it, or its beginning.")],
+    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    home: HomeOption = HOME,
+) -> None:
+    """Show one row as it came, why it was kept out, and what was decided."""
+    from pipelines.cli import quarantine as command
+
+    command.show(home, id_, format_)
+
+
+@quarantine_app.command("release")
+def quarantine_release(
+    *,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it, or its beginning.")],
+    corrections: Annotated[
+        list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="Correct a value first.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    wait: Wait = False,
+    home: HomeOption = HOME,
+) -> None:
+    """Enter a row into its table, known from now on."""
+    from pipelines.cli import quarantine as command
+
+    command.release(home, id_, corrections=corrections or (), note=note, wait=wait)
+
+
+@quarantine_app.command("reject")
+def quarantine_reject(
+    *,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it, or its beginning.")],
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    wait: Wait = False,
+    home: HomeOption = HOME,
+) -> None:
+    """Leave a row out for good."""
+    from pipelines.cli import quarantine as command
+
+    command.reject(home, id_, note=note, wait=wait)
 
 
 @app.command()

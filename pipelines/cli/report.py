@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from pipelines import settings
-from pipelines.environment import open_store
+from pipelines.environment import open_store, what_if_of
 from pipelines.report.facts import ReportFacts
 from pipelines.report.page import write_report
 from pipelines.report.summary import SUMMARY_TABLES, summary
@@ -81,6 +81,7 @@ def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
         versions={str(name): int(version) for name, version in listed["version"].dropna().items()},
         rules=chosen.signals,
         trials=_trials(commits),
+        what_if=what_if_of(home.facts),
     )
 
 

@@ -12,6 +12,7 @@ from pipelines.cli.progress import progress_bars
 from pipelines.ranges import Asked, Reach, sessions_asked
 from pipelines.runs import run_range
 from pipelines.settings import Settings
+from pipelines.what_if import refuse_going_on
 from pipelines.wiring import Workshop, plan_of, source_of
 from resources import clock as wall
 from resources.home import Home
@@ -32,8 +33,9 @@ def run(
     last: str | None,
     seed: int | None,
     wait: bool,
+    going_on: bool = False,
 ) -> None:
-    """Run the line and write the report.
+    """Run the line and write the report; a what-if copy ends with what was restated, unless `going_on`.
 
     Everything that can be wrong with the request is found before the home is touched.
     """
@@ -43,6 +45,9 @@ def run(
     check_source(path, wanted)
     begin, end = checked_range(wanted, asked, reach_of(path))
     home = environment.open_or_create(path)
+    if going_on:
+        home.continue_what_if()
+    refuse_going_on(home, end)
     with home.writing(f"fabline run --from {begin:%Y-%m-%d} --to {end:%Y-%m-%d}", wait=wait):
         if wait:  # another run may have moved the head meanwhile
             begin, end = checked_range(wanted, asked, reach_of(path))

@@ -75,6 +75,8 @@ def report(home: Home) -> list[str]:
     facts, holder = home.facts, home.holder()
     simulated = " (SIMULATED)" if facts.source.get("simulated") == "true" else ""
     lines = [f"home          {home.path}", f"source        {facts.source.get('name', 'none yet')}{simulated}"]
+    if said := environment.what_if_of(facts):
+        lines.append(f"what if       {said}")
     if holder is not None:
         lines.append(f"writing now   {holder.command} (process {holder.pid}) since {holder.started}")
     failure = last_failure(home, busy=holder is not None)

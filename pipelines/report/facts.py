@@ -27,6 +27,7 @@ class ReportFacts:
     versions : version of each table, as `Store.tables` counts them
     rules : of the signals, whose gates are counted
     trials : how many different settings the home's commits name, 0 if they name none
+    what_if : what a what-if copy is of, beginning with WHAT-IF; empty in any other home
     """
 
     home: str
@@ -42,6 +43,7 @@ class ReportFacts:
     versions: Mapping[str, int] = field(default_factory=dict)
     rules: SignalRules = field(default_factory=SignalRules)
     trials: int = 0
+    what_if: str = ""
 
     @property
     def trials_told(self) -> str:
@@ -52,5 +54,6 @@ class ReportFacts:
         return f"Trials: this home has been run with {sets}; other homes are not counted."
 
     def titled(self, title: str) -> str:
-        """`title`, with SIMULATED before it where the market is made up."""
-        return f"SIMULATED · {title}" if self.simulated else title
+        """`title`, with WHAT-IF and SIMULATED before it where that is so."""
+        marks = ["WHAT-IF"] * bool(self.what_if) + ["SIMULATED"] * self.simulated
+        return " · ".join([*marks, title])

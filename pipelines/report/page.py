@@ -59,7 +59,7 @@ def render(tables: Mapping[str, pd.DataFrame], facts: ReportFacts) -> str:
         el("style", _asset("report.css")),
     )
     main = el("main", _header(facts), _sections(material))
-    body = el("body", _banner(facts), _contents(), main, el("script", _asset("report.js")))
+    body = el("body", _banners(facts), _contents(), main, el("script", _asset("report.js")))
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
 
 
@@ -117,11 +117,17 @@ def _sections(material: Material) -> list[Html]:
     ]
 
 
-def _banner(facts: ReportFacts) -> Html | None:
-    if not facts.simulated:
-        return None
-    words = "These prices are made up by a program. Nothing here happened on a market."
-    return el("div", el("b", "SIMULATED"), el("span", words), class_="banner", role="alert")
+def _banners(facts: ReportFacts) -> list[Html]:
+    said = []
+    if facts.what_if:
+        said.append(facts.what_if.split(": ", 1))
+    if facts.simulated:
+        said.append(
+            ["SIMULATED", "These prices are made up by a program. Nothing here happened on a market."]
+        )
+    return [
+        el("div", el("b", mark), el("span", words), class_="banner", role="alert") for mark, words in said
+    ]
 
 
 def _header(facts: ReportFacts) -> Html:
@@ -132,7 +138,12 @@ def _header(facts: ReportFacts) -> Html:
         f"{facts.basis.replace('_', ' ')} prices",
         f"home {facts.home}",
     )
-    return el("header", el("h1", "Fabline report"), el("p", " · ".join(parts)), class_="top")
+    return el(
+        "header",
+        el("h1", "Fabline report: WHAT-IF" if facts.what_if else "Fabline report"),
+        el("p", " · ".join(parts)),
+        class_="top",
+    )
 
 
 def _contents() -> Html:

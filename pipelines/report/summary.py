@@ -57,6 +57,10 @@ def summary(
 
 def _title(facts: ReportFacts) -> Text:
     words = Text()
+    if facts.what_if:
+        mark, said = facts.what_if.split(": ", 1)
+        words.append(f" {mark} ", style="black on magenta")
+        words.append(f" {said}\n", style="magenta")
     if facts.simulated:
         words.append(" SIMULATED ", style="black on yellow")
         words.append(" prices made up by a program\n", style="yellow")
