@@ -119,24 +119,20 @@ class YahooSource:
         return _joined("corporate_actions", parts)
 
     def earnings(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
-        """Announcements of stocks: session, symbol, known_at, surprise (fraction of the estimate's size).
-
-        One before the open is known at the open, as is one of a day without a session, at the next open;
-        any other half an hour after the close. Those to come are left out.
+        """Announcements of stocks that are known by now: rows of `earnings`.
 
         Raises
         ------
         SourceUnavailableError
             If Yahoo does not show its table.
         """
-        parts = [pd.DataFrame(columns=list(yahoo_tables.EARNINGS_TYPES))]
+        parts = []
         for symbol in symbols:
             if instrument(symbol).role == "stock":
                 dates = self._client.earnings_dates(symbol, f"earnings dates of {symbol}")
-                rows = yahoo_tables.announcements(dates, symbol, self._clock())
+                rows = yahoo_tables.announcements(dates, symbol, NAME, self._clock())
                 parts.append(rows[rows["session"].between(first, last)])
-        joined = pd.concat([part for part in parts if len(part)] or parts).astype(yahoo_tables.EARNINGS_TYPES)
-        return joined.sort_values(["session", "symbol"], kind="stable", ignore_index=True)
+        return _joined("earnings", parts)
 
     @cached_property
     def _client(self) -> YahooClient:

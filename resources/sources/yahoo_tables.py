@@ -12,12 +12,8 @@ from trading.interfaces import Bools
 PRICES: dict[str, str] = {"Open": "open", "High": "high", "Low": "low", "Close": "close"}
 PAY_LAG_SESSIONS = 15
 EARNINGS_LAG = pd.Timedelta(minutes=30)
-EARNINGS_TYPES = {
-    "session": "datetime64[us]",
-    "symbol": "str",
-    "known_at": "datetime64[us, UTC]",
-    "surprise": "float64",
-}
+FIGURES: dict[str, str] = {"estimate": "EPS Estimate", "actual": "Reported EPS", "surprise": "Surprise(%)"}
+PERCENT = 100
 OPENS, CLOSES = pd.Timedelta(hours=9, minutes=30), pd.Timedelta(hours=16)
 _AMOUNT_DECIMALS = 6
 
@@ -80,16 +76,30 @@ def actions(chart: pd.DataFrame, symbol: str, source: str, delay: pd.Timedelta) 
     )
 
 
-def announcements(dates: pd.DataFrame, symbol: str, now: pd.Timestamp) -> pd.DataFrame:
-    """Announcements up to `now`: session, symbol, known_at, surprise (fraction of the estimate's size)."""
+def announcements(dates: pd.DataFrame, symbol: str, source: str, now: pd.Timestamp) -> pd.DataFrame:
+    """Rows of `earnings` known up to `now`.
+
+    One before the open is known at the open, as is one of a day without a session, at the next open;
+    any other half an hour after the close.
+    """
+    if dates.empty:
+        return frames.empty("earnings")
     local = pd.DatetimeIndex(dates.index).tz_convert(calendar.TIMEZONE).tz_localize(None)
-    sessions = calendar.all_sessions()
-    label = sessions[sessions.searchsorted(local.normalize())]
-    early = (local - local.normalize() < OPENS) | (label != local.normalize())
+    hour, sessions = local - local.normalize(), calendar.all_sessions()
+    label = sessions[sessions.searchsorted(local.normalize().as_unit("us"))]
+    early = (hour < OPENS) | (label != local.normalize())
     known = calendar.as_of_each(label, EARNINGS_LAG).where(~early, calendar.open_each(label))
-    surprise = pd.to_numeric(dates["Surprise(%)"], errors="coerce").to_numpy() / 100
-    rows = pd.DataFrame({"session": label, "symbol": symbol, "known_at": known, "surprise": surprise})
-    return rows[known <= now].astype(EARNINGS_TYPES)
+    figures = {
+        name: pd.to_numeric(dates[theirs], errors="coerce").to_numpy() for name, theirs in FIGURES.items()
+    }
+    rows = _typed(
+        "earnings",
+        figures
+        | {"surprise": figures["surprise"] / PERCENT, "session": label, "known_at": known}
+        | {"release": np.select([hour < OPENS, hour >= CLOSES], ["before_open", "after_close"], "unknown")}
+        | {"symbol": symbol, "source": source},
+    )
+    return rows[rows["known_at"] <= now]
 
 
 def _labels(rows: pd.DataFrame | pd.Series) -> pd.DatetimeIndex:

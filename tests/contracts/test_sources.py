@@ -1,12 +1,14 @@
-"""What every market data source must do, simulated or from files."""
+"""What every market data source must do: simulated, from files, or from a vendor."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from resources.sources import FilesSource, SimulatedSource, open_source
+from resources.sources import SOURCES, FilesSource, SimulatedSource, YahooSource, open_source
+from tests.peers.patience import impatient
+from tests.peers.yahoo import YahooPeer
 from trading import calendar, frames
 from trading.errors import MissingBarsError, UsageError
 from trading.interfaces import MarketDataSource
@@ -15,6 +17,7 @@ from trading.testing.market import ALL_SYMBOLS, SimulatedMarket
 
 FIRST, LAST = calendar.session_of("2024-04-01"), calendar.session_of("2024-07-31")
 FIVE = calendar.session_of("2024-07-03")  # a half day
+MORNING = pd.Timestamp("2024-08-01 12:00", tz="UTC").as_unit("us")
 
 
 @pytest.fixture(scope="session")
@@ -54,18 +57,26 @@ def write_market(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["simulated", "files raw", "files fully_adjusted"])
+@pytest.fixture(scope="session")
+def yahoo() -> Iterator[YahooSource]:
+    """Yahoo as it would be on the morning after the last session."""
+    with YahooPeer(now=lambda: MORNING) as peer:
+        yield YahooSource(base_url=peer.url, clock=lambda: MORNING, transport=impatient("yahoo"))
+
+
+@pytest.fixture(params=["simulated", "files raw", "files fully_adjusted", "yahoo"])
 def source(request: pytest.FixtureRequest, folder: Path) -> MarketDataSource:
-    made: Mapping[str, MarketDataSource] = {
-        "simulated": SimulatedSource(),
-        "files raw": FilesSource(folder, basis="raw"),
-        "files fully_adjusted": FilesSource(folder),
+    made: Mapping[str, Callable[[], MarketDataSource]] = {
+        "simulated": SimulatedSource,
+        "files raw": lambda: FilesSource(folder, basis="raw"),
+        "files fully_adjusted": lambda: FilesSource(folder),
+        "yahoo": lambda: request.getfixturevalue("yahoo"),
     }
-    return made[request.param]
+    return made[request.param]()
 
 
 def test_it_says_what_it_is(source: MarketDataSource) -> None:
-    assert source.name in ("simulated", "files")
+    assert source.name in SOURCES
     assert source.basis in frames.BASES
     assert source.simulated == (source.name == "simulated")
     assert source.delay <= calendar.DECISION_DELAY
@@ -148,12 +159,12 @@ def test_sources_are_opened_by_name(folder: Path) -> None:
     assert simulated.market.options.seed == 5
     files = open_source("files", data=folder, basis="raw")
     assert (files.name, files.basis) == ("files", "raw")
+    assert isinstance(open_source("yahoo"), YahooSource)
 
 
 @pytest.mark.parametrize(
     ("name", "word"),
     [
-        ("yahoo", "planned"),
         ("alpaca", "not in this version"),
         ("bloomberg", "unknown source"),
         ("files", "--data"),
