@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -18,8 +18,10 @@ from trading.monitoring.bar_rules import (
     slug_of,
 )
 from trading.monitoring.readable import column_of
+from trading.universe import INSTRUMENTS
 
 ID_LETTERS = 12
+_UNIVERSE = {one.symbol for one in INSTRUMENTS}
 PENDING, RELEASED, REJECTED = "pending", "released", "rejected"
 _MOMENT = "datetime64[us, UTC]"
 _RELEASABLE = ("bars", "extended_bars", "corporate_actions")
@@ -38,9 +40,12 @@ def id_of(row: Mapping[str, object]) -> str:
 
 
 def original_of(row: Mapping[str, object]) -> dict[str, object]:
-    """The row as it came."""
-    read = json.loads(str(row["row"]))
-    return dict(read) if isinstance(read, dict) else {}
+    """The row as it came; empty if it was no row of columns."""
+    try:
+        read = json.loads(str(row["row"]))
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 def with_originals(quarantined: pd.DataFrame) -> pd.DataFrame:
@@ -124,7 +129,8 @@ def released_row(
             f"quarantined row {row['id']} repeats a row that {table} holds already; reject it instead"
         )
     values = {**_corrected(table, row, corrections or {}), "known_at": now}
-    judged = _judged(table, pd.DataFrame([values], dtype=object), basis)
+    asked = None if slug_of(str(row["reason"])) == "unknown_symbol" else {*_UNIVERSE, str(row["symbol"])}
+    judged = _judged(table, pd.DataFrame([values], dtype=object), basis, asked)
     if not len(judged.accepted):
         reason = judged.quarantined["reason"].iloc[0]
         raise DataError(
@@ -144,11 +150,11 @@ def _corrected(table: str, row: Mapping[str, object], corrections: Mapping[str, 
     return {name: original.get(name) for name in columns} | dict(corrections)
 
 
-def _judged(table: str, rows: pd.DataFrame, basis: str | None) -> Separation:
+def _judged(table: str, rows: pd.DataFrame, basis: str | None, symbols: Collection[str] | None) -> Separation:
     if table == "corporate_actions":
         return separate_actions(rows)
     judge = separate_bars if table == "bars" else separate_extended_bars
-    return judge(rows, basis=basis)
+    return judge(rows, basis=basis, symbols=symbols)
 
 
 def decision_rows(row: Mapping[str, object], decision: str, now: pd.Timestamp, note: str) -> pd.DataFrame:

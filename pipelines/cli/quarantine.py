@@ -1,0 +1,153 @@
+"""`fabline quarantine`: look at rows that were kept out of their table, and decide about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import typer
+
+from pipelines import environment
+from pipelines.cli import rendering
+from resources import clock as wall
+from resources.home import Home
+from resources.store import HomeStore, store_at
+from trading import calendar
+from trading.errors import DataError, UsageError
+from trading.ingest import Load
+from trading.monitoring import quarantine as rules
+
+Row = dict[str, Any]
+
+
+def list_rows(path: Path, *, table: str | None, symbol: str | None, decided: bool, format_: str) -> None:
+    """Write the rows that wait for a decision; those `decided`, too, if asked for."""
+    with closing(environment.open_store(path)) as store:
+        rows = _listed(store)
+    for column, value in (("table", table), ("symbol", symbol)):
+        rows = rows if value is None else rows[(rows[column] == value).to_numpy()]
+    if not decided:
+        rows = rows[(rows["decision"] == rules.PENDING).to_numpy()]
+    if format_ == "table":
+        rows = rows.drop(columns=["known_at", "source", "session"])
+    rows = rows.drop(columns="row").reset_index(drop=True)
+    rendering.write(rows, format_, None, heading=environment.market_line(path))
+
+
+def show(path: Path, id_: str, format_: str) -> None:
+    """Write one row with its original and every decision about it."""
+    with closing(environment.open_store(path)) as store:
+        row = rules.find(_listed(store), id_)
+        decisions = store.read("quarantine_decisions", revisions=True)
+    mine = decisions[(decisions["id"] == row["id"]).to_numpy()]
+    shown: Row = {name: _plain(value) for name, value in row.items() if name != "row"}
+    shown["original"] = rules.original_of(row)
+    shown["decisions"] = [
+        {"decision": one.decision, "decided_at": _plain(one.known_at), "note": one.note}
+        for one in mine.itertuples()
+    ]
+    if format_ == "json":
+        typer.echo(json.dumps(shown))
+        return
+    for name, value in shown.items():
+        typer.echo(f"{name:<12}{value if isinstance(value, str) else json.dumps(value)}")
+
+
+def release(path: Path, id_: str, *, corrections: Sequence[str], note: str, wait: bool) -> None:
+    """Enter a row into its table, known from now on, with what was corrected; the original stays.
+
+    Raises
+    ------
+    UsageError
+        If there is no such row, or a correction names no column.
+    DataError
+        If the row can be no valid row, or was released before.
+    """
+    values = _corrections(corrections)
+    with _writing(path, f"fabline quarantine release {id_}", wait=wait) as store:
+        row = _undecided(store, id_)
+        now = wall.now()
+        entered = rules.released_row(row, now, values, basis=_basis_beside(store, row))
+        said = note or ", ".join(corrections)
+        decision = rules.decision_rows(row, rules.RELEASED, now, said)
+        sessions = [row["session"], *entered["session"]]
+        commit = {"command": "quarantine release", "released": row["id"], **_load_of(row, entered).facts()}
+        tables = {str(row["table"]): entered, "quarantine_decisions": decision}
+        store.write(tables, min(sessions), max(sessions), commit=commit)
+    typer.echo(f"released {row['id']}: {row['symbol']} is in {row['table']}, known from {_plain(now)}")
+
+
+def reject(path: Path, id_: str, *, note: str, wait: bool) -> None:
+    """Note that a row stays out for good.
+
+    Raises
+    ------
+    UsageError
+        If there is no such row.
+    DataError
+        If the row was released before.
+    """
+    with _writing(path, f"fabline quarantine reject {id_}", wait=wait) as store:
+        row = _undecided(store, id_)
+        decision = rules.decision_rows(row, rules.REJECTED, wall.now(), note)
+        commit = {"command": "quarantine reject", "rejected": row["id"]}
+        store.write({"quarantine_decisions": decision}, row["session"], row["session"], commit=commit)
+    typer.echo(f"rejected {row['id']}: it stays out of {row['table']}")
+
+
+@contextmanager
+def _writing(path: Path, command: str, *, wait: bool) -> Iterator[HomeStore]:
+    """The store of an existing home, while this process alone may write to it."""
+    home = Home.open(path)
+    with home.writing(command, wait=wait):
+        environment.open_store(path).close()  # says what is wrong with a home that cannot be read
+        with closing(store_at(home.tables, environment.database_of(home), home=home.facts.id)) as store:
+            yield store
+
+
+def _listed(store: HomeStore) -> pd.DataFrame:
+    return rules.listing(store.read("quarantine"), store.read("quarantine_decisions"))
+
+
+def _undecided(store: HomeStore, id_: str) -> Row:
+    """The row of an id; a released one is in its table, and no later decision takes it out."""
+    row = rules.find(_listed(store), id_)
+    if row["decision"] == rules.RELEASED:
+        raise DataError(f"quarantined row {row['id']} was released before; it is in {row['table']}")
+    return row
+
+
+def _basis_beside(store: HomeStore, row: Row) -> str | None:
+    """The price basis of the stored bars of its symbol around its session."""
+    if row["table"] == "corporate_actions" or not calendar.is_session(row["session"]):
+        return None
+    bars = store.read(str(row["table"]), row["session"], row["session"], symbol=str(row["symbol"]))
+    return str(bars["basis"].iloc[0]) if len(bars) else None
+
+
+def _load_of(row: Row, entered: pd.DataFrame) -> Load:
+    """What the commit says: one row of one session."""
+    one = entered.iloc[0]
+    timeframe = str(one.get("timeframe", ""))
+    session = one["session"]
+    return Load(str(row["table"]), timeframe, (str(one["symbol"]),), session, session, str(one["source"]))
+
+
+def _corrections(texts: Sequence[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    wrong = [text for text, (name, equals, _) in zip(texts, pairs, strict=True) if not name or not equals]
+    if wrong:
+        raise UsageError(f"--set {wrong[0]} is no correction; write it as COLUMN=VALUE, such as high=123.4")
+    return {name: value for name, _, value in pairs}
+
+
+def _plain(value: Any) -> str:
+    if not isinstance(value, pd.Timestamp):
+        return str(value)
+    if value.tz is None:
+        return f"{value:%Y-%m-%d}"
+    return value.tz_convert("UTC").tz_localize(None).isoformat() + "Z"

@@ -1,0 +1,220 @@
+"""`fabline quarantine`: what was kept out can be looked at, corrected, released and rejected."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines import environment
+from pipelines.cli.main import status_of
+from resources import arrivals
+from resources.home import Home
+from resources.store import HomeStore, store_at
+from trading import calendar
+from trading.ingest import Load
+from trading.monitoring.bar_rules import separate_actions, separate_bars
+from trading.testing.market_frames import actions_frame, bars_frame
+
+MONDAY, TUESDAY = pd.Timestamp("2024-06-10"), pd.Timestamp("2024-06-11")
+CLOSES = bars_frame({"NVDA": [100.0, 110.0], "AMD": [50.0, 51.0]}, TUESDAY)
+
+
+def swapped() -> pd.DataFrame:
+    """The bars with NVDA's high and low of Tuesday swapped, and AMD's close of Monday missing."""
+    rows = CLOSES.copy()
+    one = (rows["symbol"] == "NVDA") & (rows["session"] == TUESDAY)
+    rows.loc[one, ["high", "low"]] = rows.loc[one, ["low", "high"]].to_numpy()
+    rows.loc[(rows["symbol"] == "AMD") & (rows["session"] == MONDAY), "close"] = np.nan
+    return rows
+
+
+def ingested(home: Path, rows: pd.DataFrame) -> None:
+    separated = separate_bars(rows)
+    load = Load("bars", "1D", ("NVDA", "AMD"), MONDAY, TUESDAY, "test")
+    with_store = opened(home)
+    arrivals.record(load, {"bars": separated.accepted}, separated.quarantined, with_store, {})
+    with_store.close()
+
+
+def opened(home: Path) -> HomeStore:
+    found = Home.open(home)
+    return store_at(found.tables, found.database)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with two bars in quarantine, and a dividend that repeats another."""
+    monkeypatch.delenv("FABLINE_DATABASE_URL", raising=False)
+    path = environment.open_or_create(tmp_path / "home").path
+    ingested(path, swapped())
+    listed = actions_frame(("2024-06-10", "ASML", "dividend", 1.35), ("2024-06-11", "ASML", "dividend", 1.57))
+    separated = separate_actions(listed)
+    load = Load("corporate_actions", "", ("ASML",), MONDAY, TUESDAY, "test")
+    store = opened(path)
+    accepted = {"corporate_actions": separated.accepted}
+    arrivals.record(load, accepted, separated.quarantined, store, {})
+    store.close()
+    return path
+
+
+def listed(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes], *arguments: str
+) -> dict[str, dict[str, str]]:
+    """Rows of the list by rule."""
+    assert status_of(["quarantine", "list", "--format", "json", "--home", str(home), *arguments]) == 0
+    return {row["rule"]: row for row in json.loads(capsysbinary.readouterr().out)}
+
+
+def read(home: Path, table: str, as_of: pd.Timestamp | None = None) -> pd.DataFrame:
+    store = opened(home)
+    rows = store.read(table, as_of=as_of)
+    store.close()
+    return rows
+
+
+def test_the_list_says_table_symbol_time_reason_and_rule(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    rows = listed(home, capsysbinary)
+
+    assert set(rows) == {"high_below_low", "missing_value", "repeated_dividend"}
+    assert rows["high_below_low"] | {"id": "", "known_at": ""} == {
+        "id": "",
+        "table": "bars",
+        "symbol": "NVDA",
+        "time": "2024-06-11T13:30:00Z",
+        "session": "2024-06-11",
+        "reason": "high is below low",
+        "rule": "high_below_low",
+        "decision": "pending",
+        "known_at": "",
+        "source": "test",
+    }
+    assert set(listed(home, capsysbinary, "--symbol", "AMD")) == {"missing_value"}
+    assert set(listed(home, capsysbinary, "--table", "corporate_actions")) == {"repeated_dividend"}
+
+
+def test_show_prints_the_original_the_reason_and_the_decisions(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    id_ = listed(home, capsysbinary)["high_below_low"]["id"]
+    status_of(["quarantine", "reject", id_, "--note", "no idea", "--home", str(home)])
+    capsysbinary.readouterr()
+
+    assert status_of(["quarantine", "show", id_[:6], "--format", "json", "--home", str(home)]) == 0
+    row = json.loads(capsysbinary.readouterr().out)
+    assert (row["reason"], row["decision"]) == ("high is below low", "rejected")
+    assert row["original"]["high"] < row["original"]["low"]
+    assert [one["note"] for one in row["decisions"]] == ["no idea"]
+    assert status_of(["quarantine", "show", id_, "--home", str(home)]) == 0
+    assert b"high is below low" in capsysbinary.readouterr().out
+
+
+def test_a_row_that_cannot_be_valid_is_not_released_without_a_correction(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    id_ = listed(home, capsysbinary)["high_below_low"]["id"]
+
+    assert status_of(["quarantine", "release", id_, "--home", str(home)]) == 1
+
+    assert (
+        b"cannot enter bars: high is below low; give the right value with --set"
+        in capsysbinary.readouterr().err
+    )
+    assert len(read(home, "bars")) == 2
+    assert read(home, "quarantine_decisions").empty
+
+
+def test_a_corrected_row_enters_its_table_known_from_the_release_and_the_original_stays(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    id_ = listed(home, capsysbinary)["high_below_low"]["id"]
+    fixed = ["--set", "high=111.1", "--set", "low=108.9"]
+
+    assert status_of(["quarantine", "release", id_, *fixed, "--home", str(home)]) == 0
+
+    entered = read(home, "bars").query("symbol == 'NVDA' and session == @TUESDAY")
+    assert entered[["high", "low", "close"]].to_numpy().tolist() == [[111.1, 108.9, 110.0]]
+    assert (entered["known_at"] > pd.Timestamp("2026-01-01", tz="UTC")).all()
+    evening = read(home, "bars", as_of=calendar.as_of(TUESDAY))
+    assert not len(evening.query("symbol == 'NVDA' and session == @TUESDAY"))
+    assert read(home, "quarantine")["reason"].tolist().count("high is below low") == 1
+    assert read(home, "quarantine_decisions")["note"].tolist() == ["high=111.1, low=108.9"]
+
+
+def test_what_was_decided_does_not_come_back_with_the_next_load(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    rows = listed(home, capsysbinary)
+    fixed = ["--set", "high=111.1", "--set", "low=108.9"]
+    status_of(["quarantine", "release", rows["high_below_low"]["id"], *fixed, "--home", str(home)])
+    status_of(["quarantine", "reject", rows["missing_value"]["id"], "--home", str(home)])
+    capsysbinary.readouterr()
+
+    later = swapped().assign(known_at=CLOSES["known_at"] + pd.Timedelta(days=3))  # a vendor's next answer
+    ingested(home, later)
+
+    assert set(listed(home, capsysbinary)) == {"repeated_dividend"}
+    every = listed(home, capsysbinary, "--all")
+    assert {rule: row["decision"] for rule, row in every.items()} == {
+        "high_below_low": "released",
+        "missing_value": "rejected",
+        "repeated_dividend": "pending",
+    }
+    bars = read(home, "bars").query("symbol == 'NVDA' and session == @TUESDAY")
+    assert bars["high"].tolist() == [111.1]
+
+
+def test_a_repeated_dividend_is_released_as_it_is(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    id_ = listed(home, capsysbinary)["repeated_dividend"]["id"]
+
+    assert status_of(["quarantine", "release", id_, "--home", str(home)]) == 0
+
+    assert sorted(read(home, "corporate_actions")["amount"]) == [1.35, 1.57]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["release", "ffffffffffff"], 2, b"no row in quarantine"),
+        (["show", ""], 2, b"no row in quarantine"),
+        (["release", "ID", "--set", "high"], 2, b"--set high is no correction"),
+        (["release", "ID", "--set", "mood=good"], 2, b"mood cannot be set"),
+        (["release", "ID", "--set", "known_at=2024-01-01"], 2, b"known_at cannot be set"),
+        (["release", "ID", "--set", "high=much"], 1, b"a value cannot be read"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_changes(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes], arguments: list[str], status: int, words: bytes
+) -> None:
+    id_ = listed(home, capsysbinary)["high_below_low"]["id"]
+    typed = [id_ if word == "ID" else word for word in arguments]
+
+    assert status_of(["quarantine", *typed, "--home", str(home)]) == status
+
+    assert words in capsysbinary.readouterr().err
+    assert read(home, "quarantine_decisions").empty
+
+
+def test_a_released_row_is_neither_released_again_nor_rejected(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    id_ = listed(home, capsysbinary)["repeated_dividend"]["id"]
+    status_of(["quarantine", "release", id_, "--home", str(home)])
+
+    for command in ("release", "reject"):
+        assert status_of(["quarantine", command, id_, "--home", str(home)]) == 1
+        assert b"was released before" in capsysbinary.readouterr().err
+
+
+def test_a_home_that_another_process_holds_is_not_written(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    id_ = listed(home, capsysbinary)["repeated_dividend"]["id"]
+    with Home.open(home).writing("fabline run"):
+        assert status_of(["quarantine", "reject", id_, "--home", str(home)]) == 1
+    assert b"fabline run" in capsysbinary.readouterr().err
