@@ -243,7 +243,7 @@ def _clock(moments: pd.Series, days: pd.Series, layout: Layout) -> dict[str, pd.
 def _week_labels(days: pd.Series) -> pd.Series:
     """The last session of the week in which each day lies; the day itself where it has none."""
     sessions = calendar.all_sessions()
-    monday = days - pd.to_timedelta(days.dt.dayofweek, unit="D")
+    monday = days - pd.to_timedelta(days.dt.day_of_week, unit="D")
     at = sessions.searchsorted((monday + pd.Timedelta(days=7)).fillna(sessions[0]).to_numpy()) - 1
     last = pd.Series(sessions[np.maximum(at, 0)], index=days.index)
     return last.where(last >= monday, days).where(days.notna()).astype("datetime64[us]")
