@@ -4,6 +4,7 @@ FABLINE_HOME           the folder of all state; `.fabline` if absent
 FABLINE_DATABASE_URL   `postgresql://user:password@host/database` for the recorded tables and for
                        Dagster; absent: SQLite in the home, or the PostgreSQL that
                        `fabline up --postgres` keeps in the home
+APCA_API_KEY_ID        and APCA_API_SECRET_KEY: what Alpaca asks for; never written anywhere
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pandas as pd
 
 from resources.home import Home, HomeFacts
 from resources.postgres import EmbeddedPostgres
+from resources.sources.alpaca_keys import KEY_ID, SECRET_KEY, AlpacaKeys
 from resources.store import HomeStore, store_at
 from trading.errors import HomeError, UsageError
 
@@ -33,6 +35,12 @@ ROOT = Path(__file__).resolve().parents[1]
 def home_path() -> Path:
     """The folder that FABLINE_HOME names, or `.fabline`."""
     return Path(os.environ.get(HOME) or DEFAULT_HOME)
+
+
+def alpaca_keys() -> AlpacaKeys | None:
+    """Alpaca's credentials, None unless both are set."""
+    key, secret = os.environ.get(KEY_ID), os.environ.get(SECRET_KEY)
+    return AlpacaKeys(key, secret) if key and secret else None
 
 
 def database_of(home: Home) -> str | Path:

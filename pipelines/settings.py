@@ -45,8 +45,8 @@ ORDERED = (
 class SourceSettings:
     """Where bars come from: `name`, the folder of `files`, and what the simulated market is made of.
 
-    `url` is that of a peer that answers instead of a vendor, and `requests_per_hour` how often a vendor is
-    asked at most.
+    `url` is that of a peer that answers instead of a vendor, `stream_url` of one that streams instead, and
+    `requests_per_hour` how often a vendor is asked at most. `feed` is Alpaca's.
     """
 
     name: Literal["simulated", "files", "yahoo", "alpaca"] = "simulated"
@@ -54,7 +54,9 @@ class SourceSettings:
     basis: Literal["fully_adjusted", "raw"] = "fully_adjusted"
     seed: int = 7
     edge: Literal["none", "planted"] = "none"
+    feed: Literal["iex", "sip"] = "iex"
     url: str = ""
+    stream_url: str = ""
     requests_per_hour: int = Policy.per_hour
 
     def __post_init__(self) -> None:

@@ -102,6 +102,8 @@ def source_of(settings: Settings) -> MarketDataSource:
         market=market,
         url=chosen.url,
         requests_per_hour=chosen.requests_per_hour,
+        keys=environment.alpaca_keys(),
+        feed=chosen.feed,
     )
 
 

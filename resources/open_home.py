@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from resources.home import Home
 from resources.notifier import Notifier
 from resources.registry import MlflowRegistry, MovedAlias
-from resources.sources import FilesSource, MappedSource, SimulatedSource
+from resources.sources import AlpacaSource, FilesSource, MappedSource, SimulatedSource
 from resources.sources.stored import StoredSource
 from resources.store import HomeStore
 from trading.interfaces import Clock, MarketDataSource, ModelRegistry
@@ -108,6 +108,8 @@ def source_facts(source: MarketDataSource) -> dict[str, str]:
     facts = {"name": source.name, "basis": source.basis, "simulated": str(source.simulated).lower()}
     if isinstance(source, SimulatedSource):
         facts |= {"seed": str(source.market.options.seed), "edge": source.market.options.edge}
+    if isinstance(source, AlpacaSource):
+        facts |= {"feed": source.feed}
     if isinstance(source, (FilesSource, MappedSource)):
         facts |= {"folder": str(source.folder.resolve())}
     return facts

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from resources.sources.alpaca import AlpacaSource
 from resources.sources.files import FilesSource
 from resources.sources.mapped import MappedSource
 from resources.sources.mapping import FILE_NAME
@@ -14,9 +16,13 @@ from trading.errors import UsageError
 from trading.interfaces import MarketDataSource
 from trading.testing.market import MarketOptions
 
+if TYPE_CHECKING:
+    from resources.sources.alpaca_client import Feed
+    from resources.sources.alpaca_keys import AlpacaKeys
+
 __all__ = [
-    "PLANNED",
     "SOURCES",
+    "AlpacaSource",
     "FilesSource",
     "MappedSource",
     "SimulatedSource",
@@ -24,8 +30,7 @@ __all__ = [
     "open_source",
 ]
 
-SOURCES: tuple[str, ...] = ("simulated", "files", "yahoo")
-PLANNED: tuple[str, ...] = ("alpaca",)
+SOURCES: tuple[str, ...] = ("simulated", "files", "yahoo", "alpaca")
 DEFAULT_SEED = MarketOptions().seed
 
 
@@ -38,6 +43,8 @@ def open_source(
     market: MarketOptions | None = None,
     url: str = "",
     requests_per_hour: int = Policy.per_hour,
+    keys: AlpacaKeys | None = None,
+    feed: Feed = "iex",
 ) -> MarketDataSource:
     """The source of that name.
 
@@ -48,6 +55,7 @@ def open_source(
     market : all options of the source `simulated`, instead of `seed`
     url : of a peer that answers instead of a vendor
     requests_per_hour : most that a vendor is asked
+    keys, feed : of the source `alpaca`
 
     Raises
     ------
@@ -64,7 +72,7 @@ def open_source(
         return MappedSource(data) if (data / FILE_NAME).is_file() else FilesSource(data, basis=basis)
     if name == "yahoo":
         return YahooSource(base_url=url, transport=transport_of(name, Policy.of(requests_per_hour)))
-    known = f"the sources are {', '.join(SOURCES)}"
-    if name in PLANNED:
-        raise UsageError(f"the source {name} is planned, but not in this version yet; {known}")
-    raise UsageError(f"unknown source {name!r}; {known}")
+    if name == "alpaca":
+        transport = transport_of(name, Policy.of(requests_per_hour))
+        return AlpacaSource(keys, feed=feed, base_url=url, transport=transport)
+    raise UsageError(f"unknown source {name!r}; the sources are {', '.join(SOURCES)}")
