@@ -101,14 +101,9 @@ def _observed(store: HomeStore, wanted: Wanted, extent: Extent) -> pd.DataFrame:
     ]
     bars = parts[0]
     for finer in parts[1:]:
-        bars = pd.concat([bars, _on_basis_of(bars, finer)], ignore_index=True) if len(bars) else finer
+        fitting = finer[views.is_on_basis_of(bars, finer)]
+        bars = pd.concat([bars, fitting], ignore_index=True) if len(bars) else fitting
     return bars
-
-
-def _on_basis_of(bars: pd.DataFrame, finer: pd.DataFrame) -> pd.DataFrame:
-    """Finer bars on the basis of those that are there of their symbol: others cannot stand beside them."""
-    basis = finer["symbol"].map(bars.groupby("symbol")["basis"].first()).fillna(finer["basis"])
-    return finer[basis.eq(finer["basis"]).to_numpy()]
 
 
 def _closes(store: HomeStore, bars: pd.DataFrame, extent: Extent, moment: pd.Timestamp) -> pd.DataFrame:

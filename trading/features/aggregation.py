@@ -139,6 +139,6 @@ def _expected(sessions: pd.Series, symbols: pd.Series, timeframe: str, finer: st
     before = np.concatenate([[0], np.cumsum(counts)])
     last = every.searchsorted(pd.DatetimeIndex(sessions), side="right")
     opens = market_hours.bar_starts(pd.DatetimeIndex(sessions), "1W").tz_localize(None).normalize()
-    listed = pd.DatetimeIndex(symbols.map(_LISTED).fillna(_ALWAYS)).as_unit("us")
+    listed = pd.DatetimeIndex([_LISTED.get(symbol, _ALWAYS) for symbol in symbols]).as_unit("us")
     first = every.searchsorted(np.maximum(opens.to_numpy(), listed.to_numpy()))
     return before[last] - before[np.minimum(first, last)]

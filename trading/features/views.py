@@ -19,7 +19,7 @@ from trading.errors import DataError
 from trading.features.adjustment import adjustment_factors
 from trading.features.aggregation import aggregated
 from trading.history import History, Rows
-from trading.interfaces import Floats
+from trading.interfaces import Bools, Floats
 
 _KEY = ["session", "timeframe", "ts", "symbol"]
 _PRICES = ["open", "high", "low", "close"]
@@ -124,10 +124,15 @@ def _of(bars: pd.DataFrame, timeframe: str) -> pd.DataFrame:
     return bars[bars["timeframe"].eq(timeframe).to_numpy()]
 
 
+def is_on_basis_of(given: pd.DataFrame, finer: pd.DataFrame) -> Bools:
+    """(n,) whether each finer bar is on the basis of the given ones of its symbol, or there are none of it."""
+    wanted = given.drop_duplicates("symbol").set_index("symbol")["basis"].reindex(finer["symbol"])
+    return (wanted.isna() | wanted.eq(finer["basis"].to_numpy())).to_numpy(dtype=bool)
+
+
 def _with_made(given: pd.DataFrame, made: pd.DataFrame, finer: str) -> pd.DataFrame:
     """Given bars, and the made ones where none is given and the basis is the same."""
-    basis = made["symbol"].map(given.groupby("symbol")["basis"].first()).fillna(made["basis"])
-    made = made[basis.eq(made["basis"]).to_numpy()]
+    made = made[is_on_basis_of(given, made)]
     key = ["session", "symbol"]
     absent = made[key].merge(given[key], on=key, how="left", indicator=True)["_merge"].eq("left_only")
     columns = [*frames.columns("bars"), "made_of", "parts", "expected"]
