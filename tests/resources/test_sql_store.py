@@ -1,13 +1,17 @@
 """What is particular to the database: indexes, transactions, locks, versions, and its complaints."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
+import psycopg2
 import pytest
 
+from resources import sql_tables
 from resources.sql_dialects import SqliteDialect
-from resources.sql_store import FORMAT, SqlStore
+from resources.sql_store import SqlStore
+from resources.sql_tables import FORMAT
 from trading import frames
 from trading.errors import HomeError, SourceUnavailableError
 from trading.testing.example_rows import example
@@ -31,6 +35,13 @@ def store(path: Path) -> Iterator[SqlStore]:
 def reserved_megabytes() -> float:
     size = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmSize"))
     return int(size.split()[1]) / 1024
+
+
+def explained(url: str, statement: str) -> str:
+    connection = psycopg2.connect(url)  # ADBC reads by COPY, which explains nothing
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {statement}")
+        return " / ".join(line for (line,) in cursor.fetchall())
 
 
 def plan(store: SqlStore, statement: str) -> str:
@@ -148,6 +159,55 @@ def test_a_database_of_a_newer_fabline_is_refused(path: Path, store: SqlStore) -
         later.read("risk")
 
 
+def make_old(address: str | Path) -> None:
+    """Leave a database as the first version made it: fewer tables and indexes, and a full one by symbol."""
+    store = SqlStore(address, home="aaa")
+    store.write({"bars": example("bars", FIRST, LAST)}, FIRST, LAST, commit={"run_id": "old"})
+    kept = {"bars", "risk", "commits", "fabline", "fabline_home"}
+    made = sql_tables.definitions(store.dialect)
+    store._execute('CREATE INDEX bars_by_symbol ON bars ("symbol", "session")')
+    store._execute(*(f'DROP TABLE "{name}"' for name in frames.names("recorded") if name not in kept))
+    store._execute(*(f'DROP INDEX IF EXISTS "{name}"' for name in made if name.startswith("bars_")))
+    store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def old_address(request: pytest.FixtureRequest, path: Path) -> str | Path:
+    address = path if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    make_old(address)
+    return address
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_database_with_fewer_tables_still_opens_and_gets_those_it_lacks(
+    old_address: str | Path, *, create: bool
+) -> None:
+    store = SqlStore(old_address, create=create, home="aaa")
+    assert len(store.read("bars")) == len(example("bars", FIRST, LAST))
+    tables = {name: example(name, FIRST, LAST) for name in frames.names("recorded") if name != "bars"}
+    store.write(tables, FIRST, LAST, commit={})
+    assert {name: len(store.read(name)) for name in tables} == {n: len(rows) for n, rows in tables.items()}
+    assert store.commits()["run_id"].tolist().count("old") == 1
+    store.close()
+
+
+def test_a_database_of_an_earlier_version_gets_todays_indexes(old_address: str | Path) -> None:
+    store = SqlStore(old_address, home="aaa")
+    found = set(store.query(store.dialect.existing())["name"].to_pylist())
+    store.close()
+    assert found >= {"bars_coarse_by_symbol", "bars_coarse_by_timeframe", "fills_by_symbol"}
+    assert "bars_by_symbol" not in found
+
+
+def test_a_reader_leaves_the_indexes_of_an_earlier_version_alone(store: SqlStore, path: Path) -> None:
+    store.read("bars")
+    store._execute("DROP INDEX bars_coarse_by_symbol")
+    reader = SqlStore(path, create=False)
+    assert reader.read("bars", timeframe="1D", symbol="NVDA").empty
+    assert "bars_coarse_by_symbol" not in reader.query(reader.dialect.existing())["name"].to_pylist()
+    reader.close()
+
+
 def test_a_missing_database_is_refused_where_none_may_be_made(path: Path) -> None:
     with pytest.raises(HomeError, match="there is no database at"):
         SqlStore(path, create=False).read("risk")
@@ -198,6 +258,43 @@ def test_postgres_reads_a_range_through_the_primary_key(postgres_url: str) -> No
     assert "ON " in made
     assert "(session, timeframe, ts, symbol, known_at)" in made
     assert "(symbol, session)" in made
+
+
+@pytest.fixture
+def postgres_with_fine_bars(postgres_url: str) -> Iterator[SqlStore]:
+    """A year of days and, in twenty of them, some 16,000 five-minute bars, made by the server."""
+    store = SqlStore(postgres_url)
+    store.read("bars")
+    values = "'AMD', s + interval '21 hours', 1, 1, 1, 1, 1, 'raw', 'made'"
+    days = "generate_series(timestamptz '2023-03-08', '2024-03-07', '1 day') s"
+    fine = "generate_series(timestamptz '2024-02-17', '2024-03-07', '1 day') s, generate_series(1, 800) n"
+    store._execute(
+        f"INSERT INTO bars SELECT s::date, '1D', s, {values} FROM {days}",
+        f"INSERT INTO bars SELECT s::date, '5min', s + n * interval '1 minute', {values} FROM {fine}",
+        "ANALYZE bars",
+    )
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("narrow", "index"),
+    [
+        ({"timeframe": "1D"}, "bars_coarse_by_"),
+        ({"timeframe": "1D", "symbol": "AMD"}, "bars_coarse_by_"),
+        ({"timeframe": "5min"}, "bars_pkey"),
+        ({"timeframe": "5min", "symbol": "AMD"}, "bars_pkey"),
+        ({}, "bars_pkey"),
+    ],
+)
+def test_postgres_searches_an_index_for_every_narrow_read(
+    postgres_with_fine_bars: SqlStore, postgres_url: str, narrow: dict[str, str], index: str
+) -> None:
+    store = postgres_with_fine_bars
+    statement = store.select("bars", LAST - pd.Timedelta(days=2), LAST, **narrow)
+    said = explained(postgres_url, statement)
+    assert index in said
+    assert "Seq Scan" not in said
 
 
 def test_two_postgres_writers_wait_for_each_other(postgres_url: str) -> None:
