@@ -90,9 +90,10 @@ def test_the_adjusted_view_is_that_of_the_vendor(symbol: str) -> None:
 
     made = view(bars, actions, calendar.as_of(last))
 
-    # The vendor's scale is that of a later day, and it divides by close + dividend after it: 1e-4 of the price.
+    # The vendor's scale is that of a later day, and it divides by close + dividend after the ex-date: a
+    # dividend times that day's move, up to 2.4e-4 (INTC, 2024-08-07).
     made_close, vendor_close = made["close"].to_numpy(), vendor["adj_close"].to_numpy()
-    np.testing.assert_allclose(made_close / made_close[-1], vendor_close / vendor_close[-1], rtol=1e-4)
+    np.testing.assert_allclose(made_close / made_close[-1], vendor_close / vendor_close[-1], rtol=5e-4)
 
 
 @pytest.mark.parametrize("timeframe", ["5min", "1D"])
