@@ -71,6 +71,7 @@ class YahooPeer:
         self.now, self.market = now, market or SimulatedMarket()
         self.engine = engine or FaultEngine()
         self.http = HttpPeer(self.respond, self.engine)
+        self._made: dict[tuple[str, pd.Timestamp], list[Row]] = {}
 
     def __enter__(self) -> Self:
         self.http.__enter__()
@@ -122,7 +123,7 @@ class YahooPeer:
     ) -> dict[str, Any]:
         splits = self._splits(span.symbol)
         late = splits.index[-1:] if fault is not None and fault.kind == SPLIT else splits.index[:0]
-        divided = [_divided(row, splits.drop(late)) for row in rows]
+        divided = _divided(rows, splits.drop(late))
         shaped = reshaped(divided, fault, _revised)
         result: dict[str, Any] = {"meta": self._meta(spelled, span, interval), "indicators": {"quote": [{}]}}
         events = {"dividends": self._dividends(span, splits), "splits": _split_events(span, splits)}
@@ -147,11 +148,15 @@ class YahooPeer:
 
     def _five_minutes(self, span: Span) -> list[Row]:
         sessions = self._sessions(*span.sessions)
-        if not len(sessions):
-            return []
-        bars = self.market.bars((span.symbol,), sessions[0], sessions[-1], "5min")
-        rows = [_row(bar, bar.ts) for bar in bars.itertuples()]
+        rows = [row for session in sessions for row in self._of_session(span.symbol, session)]
         return [row for row in rows if span.begins <= row["at"] < span.ends]
+
+    def _of_session(self, symbol: str, session: pd.Timestamp) -> list[Row]:
+        """Raw five-minute bars of a session; made once."""
+        if (symbol, session) not in self._made:
+            bars = self.market.bars((symbol,), session, session, "5min")
+            self._made[symbol, session] = [_row(bar, bar.ts) for bar in bars.itertuples()]
+        return self._made[symbol, session]
 
     def _sessions(self, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
         return calendar.sessions_between(max(first, self.market.sessions[0]), last)
@@ -247,11 +252,16 @@ def _progress(parts: Sequence[Row]) -> Row:
     }
 
 
-def _divided(row: Row, splits: pd.Series) -> Row:
-    """A raw row in the scale of now."""
-    later = float(splits[splits.index > pd.Timestamp(row["day"], unit="s")].prod())
-    prices = {name: float(np.float32(row[name] / later)) for name in PRICES}
-    return row | prices | {"volume": row["volume"] * later}
+def _divided(rows: Sequence[Row], splits: pd.Series) -> list[Row]:
+    """Raw rows in the scale of now."""
+    days = {row["day"]: pd.Timestamp(row["day"], unit="s") for row in rows}
+    later = {day: float(splits[splits.index > label].prod()) for day, label in days.items()}
+    return [
+        row
+        | {name: float(np.float32(row[name] / later[row["day"]])) for name in PRICES}
+        | {"volume": row["volume"] * later[row["day"]]}
+        for row in rows
+    ]
 
 
 def _revised(row: Row, random: Random) -> Row:
