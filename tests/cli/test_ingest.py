@@ -1,0 +1,197 @@
+"""`fabline ingest`: what it prints, what it refuses, and that a home is filled once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipelines.cli.main import status_of
+from pipelines.ingest.desk import TABLES
+from resources.home import Home
+from resources.store import store_at
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = ["table", "accepted", "filled", "quarantined", "duplicates", "revised"]
+WEEK = ("--from", "2024-03-25", "--to", "2024-03-28")
+PANEL = "symbol,session,open,high,low,close\nNVDA,2024-06-03,1,2,0.5,1.5\nNVDA,2024-06-04,2,x,1.5,2.5\n"
+MAPPING = '[[bars]]\nfiles = "*.csv"\ntimeframe = "1D"\nbasis = "raw"\n[bars.columns]\n' + "".join(
+    f'{name} = "{name}"\n' for name in ("session", "symbol", "open", "high", "low", "close")
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FABLINE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FABLINE_DATABASE_URL", raising=False)
+    return tmp_path / "home"
+
+
+def counts(capfd: pytest.CaptureFixture[str], *options: str) -> dict[str, dict[str, int]]:
+    """What `fabline ingest` says of each table."""
+    capfd.readouterr()
+    assert status_of(["ingest", *options, "--format", "json"]) == 0
+    listed: list[dict[str, Any]] = json.loads(capfd.readouterr().out)
+    assert all(list(row) == COLUMNS for row in listed)
+    return {row.pop("table"): row for row in listed}
+
+
+def rows_of(home: Path, table: str = "bars") -> pd.DataFrame:
+    store = store_at(home / "tables", home / "fabline.db", create=False)
+    try:
+        return store.read(table, revisions=True)
+    finally:
+        store.close()
+
+
+def mapped(folder: Path, text: str = PANEL) -> str:
+    folder.mkdir()
+    (folder / "fabline-mapping.toml").write_text(MAPPING)
+    (folder / "panel.csv").write_text(text)
+    return str(folder)
+
+
+def test_it_makes_a_home_bound_to_its_source_and_a_second_time_finds_nothing_to_do(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = counts(capfd, *WEEK, "--symbols", "NVDA,SPY")
+    again = counts(capfd, *WEEK, "--symbols", "NVDA,SPY")
+
+    assert list(first) == [*TABLES, "fundamentals"]
+    assert first["bars"]["accepted"] == len(rows_of(home)) == 8
+    assert not any(sum(row.values()) for row in again.values())
+    assert Home.open(home).facts.source["name"] == "simulated"
+    assert Home.open(home).inception is None, "a home begins with its first run"
+
+
+def test_the_table_for_people_says_that_the_market_is_simulated(capfd: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["ingest", *WEEK, "--symbols", "NVDA"]) == 0
+
+    out = capfd.readouterr().out
+    assert out.startswith("market: SIMULATED\n")
+    assert out.split("\n")[1].split() == COLUMNS
+
+
+def test_bad_rows_are_quarantined_and_the_status_is_good(
+    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = counts(capfd, "--data", mapped(tmp_path / "data"))
+
+    assert (said["bars"]["accepted"], said["bars"]["quarantined"]) == (1, 1)
+    assert rows_of(home, "quarantine")["reason"].tolist() == ["a value cannot be read"]
+
+
+def test_a_refresh_takes_in_a_revision(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    data = mapped(tmp_path / "data", PANEL.replace("x", "3"))
+    counts(capfd, "--data", data)
+    (tmp_path / "data/panel.csv").write_text(PANEL.replace("x", "4"))
+
+    assert counts(capfd)["bars"]["revised"] == 0, "nobody asked to look again"
+    assert counts(capfd, "--refresh")["bars"] == {
+        **dict.fromkeys(COLUMNS[1:], 0),
+        "duplicates": 1,
+        "revised": 1,
+    }
+    assert rows_of(home)["high"].tolist() == [2.0, 3.0, 4.0]
+
+
+def test_weekly_bars_are_loaded_too(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = counts(capfd, "--timeframe", "1W", *WEEK, "--symbols", "NVDA")
+
+    assert said["bars"]["accepted"] == 1
+    assert rows_of(home)["timeframe"].tolist() == ["1W"]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["--symbols", "AAPL"], 2, "unknown symbol 'AAPL'"),
+        (["--symbols", ","], 2, "--symbols names none"),
+        (["--timeframe", "1min"], 2, "1min"),
+        (["--from", "2024-03-28", "--to", "2024-03-25"], 2, "lies after"),
+        (["--from", "2024-03-29"], 2, "not a session"),
+        (["--to", "2039-12-30"], 2, "has not closed yet"),
+        (["--source", "files"], 2, "--data"),
+        (["--source", "files", "--data", "/nowhere"], 1, "no folder /nowhere"),
+        (["--source", "bloomberg"], 2, "bloomberg"),
+    ],
+)
+def test_a_request_that_cannot_be_met_leaves_no_home(
+    home: Path, capfd: pytest.CaptureFixture[str], options: list[str], status: int, said: str
+) -> None:
+    assert status_of(["ingest", *options]) == status
+
+    error = capfd.readouterr().err.strip()
+    assert said in error
+    assert len(error.splitlines()) == 1
+    assert not home.exists()
+
+
+def test_a_timeframe_or_symbol_that_the_files_lack_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = mapped(tmp_path / "data")
+
+    assert status_of(["ingest", "--data", data, "--timeframe", "5min"]) == 1
+    assert "holds no 5min bars" in capfd.readouterr().err
+    assert status_of(["ingest", "--data", data, "--symbols", "AMD"]) == 2
+    assert "they hold NVDA" in capfd.readouterr().err
+
+
+def test_a_home_keeps_its_source(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    counts(capfd, *WEEK, "--symbols", "NVDA")
+    before = (home / "home.json").read_bytes(), rows_of(home)
+
+    for command in (["ingest"], ["run", "--sessions", "1"]):
+        assert status_of([*command, "--source", "files", "--data", mapped(tmp_path / command[0])]) == 1
+        assert "two markets never mix" in capfd.readouterr().err
+
+    assert (home / "home.json").read_bytes() == before[0]
+    assert counts(capfd, *WEEK, "--symbols", "NVDA")["bars"]["accepted"] == 0
+
+
+def test_a_home_that_is_being_written_is_left_alone(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    counts(capfd, *WEEK, "--symbols", "NVDA")
+    holder = Home.open(home)
+
+    with holder.writing("fabline run"):
+        assert status_of(["ingest", "--symbols", "AMD", *WEEK]) == 1
+        assert "is being written by `fabline run`" in capfd.readouterr().err
+
+    assert set(rows_of(home)["symbol"]) == {"NVDA"}
+
+
+def has_loaded(home: Path) -> bool:
+    """Whether a chunk of bars is stored, looked up without touching the home."""
+    try:
+        with closing(sqlite3.connect(f"file:{home / 'fabline.db'}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT 1 FROM bars LIMIT 1").fetchall())
+    except sqlite3.OperationalError:  # not there yet, or not made yet
+        return False
+
+
+@pytest.mark.usefixtures("home")
+def test_ctrl_c_ends_it_in_one_line_and_what_is_stored_stays(home: Path) -> None:
+    asked = ["ingest", "--timeframe", "5min", "--from", "2022-01-03", "--to", "2024-03-28"]
+    program = [sys.executable, "-W", "ignore", "-m", "pipelines.cli", *asked]
+    with subprocess.Popen(program, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
+        while not has_loaded(home):
+            assert running.poll() is None, "it ended before anybody could interrupt it"
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[1].strip().splitlines()
+
+    assert (running.returncode, said[-1]) == (130, "error: interrupted")
+    assert Home.open(home).holder() is None
+    sessions = rows_of(home).groupby("session")["symbol"].nunique()
+    assert 0 < len(sessions) < 563, "it had not ended"
+    assert set(sessions) <= {13, 14}, "each session is there whole"  # ARM lists on the way
