@@ -106,11 +106,24 @@ def ingest(
         str | None, typer.Option(metavar="A,B", help="Only these; all that there are if absent.")
     ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Look again at what was loaded before.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Listen and store five-minute bars until Ctrl-C.")
+    ] = False,
+    speed: Annotated[
+        float | None, typer.Option(metavar="X", help="With --live: market seconds a second of a replay.")
+    ] = None,
     format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
     wait: Wait = False,
     home: HomeOption = HOME,
 ) -> None:
     """Load market data and say what became of every row."""
+    if live:
+        from pipelines.cli.ingest_live import LiveRequest, ingest_live
+
+        if data is not None or refresh:
+            raise UsageError("--data and --refresh are for history; --live listens to what comes")
+        ingest_live(home, LiveRequest(first, last, speed, symbols), source=source, format_=format_)
+        return
     from pipelines.cli import ingest as command
 
     options = command.Options(timeframe, first, last, symbols, refresh)
@@ -376,6 +389,8 @@ def status_of(arguments: Sequence[str]) -> int:
         return _failed(
             f"{type(error).__name__}: {error}; the full trace is in {keep(error, arguments)}", FAILED
         )
+    if status == INTERRUPTED:  # typer takes a Ctrl-C for an exit, and says nothing
+        return _failed("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else DONE
 
 
