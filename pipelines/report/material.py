@@ -12,7 +12,7 @@ import pandas as pd
 from pipelines.report.facts import ReportFacts
 from trading import frames
 from trading.interfaces import Floats
-from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
+from trading.universe import SYMBOLS
 
 TABLES: tuple[str, ...] = (
     "quarantine", "features", "version_losses", "version_intervals", "champions", "forecasts",
@@ -21,7 +21,10 @@ TABLES: tuple[str, ...] = (
 )  # fmt: skip
 DAILY = "1D"
 _MODEL_COLOURS = {"random_walk": "--m-naive", "ensemble": "--strategy"}
-_OTHER_MODELS = ("--m-1", "--m-2", "--m-3", "--m-4", "--m-5")
+_COLOURED = frozenset(
+    {"NVDA", "AMD", "ASML", "TSM", "INTC", "QCOM", "AVGO", "MU", "SMCI", "ARM"}
+)  # in report.css
+_OTHERS = ("--m-1", "--m-2", "--m-3", "--m-4", "--m-5")
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,13 @@ class Material:
 
     def symbol_colour(self, symbol: str) -> str:
         """CSS property of a symbol's colour."""
-        return f"--c-{symbol.lower()}" if symbol in (*SYMBOLS, *CONTEXT_SYMBOLS) else "--cash"
+        if symbol in _COLOURED:
+            return f"--c-{symbol.lower()}"
+        return _OTHERS[SYMBOLS.index(symbol) % len(_OTHERS)] if symbol in SYMBOLS else "--cash"
 
     def model_colour(self, model: str) -> str:
         """CSS property of a model's colour, the same in every chart of the report."""
         others = [name for name in self.models if name not in _MODEL_COLOURS]
         if model in _MODEL_COLOURS or model not in others:
             return _MODEL_COLOURS.get(model, "--cash")
-        return _OTHER_MODELS[others.index(model) % len(_OTHER_MODELS)]
+        return _OTHERS[others.index(model) % len(_OTHERS)]

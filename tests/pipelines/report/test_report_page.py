@@ -296,6 +296,21 @@ def test_the_same_tables_give_the_same_page(page: str) -> None:
     assert render(TABLES, FACTS) == page
 
 
+def test_every_colour_that_a_chart_names_is_one_of_the_style_sheet(page: str) -> None:
+    named = set(re.findall(r"--k:var\((--[a-z0-9-]+)\)", page))
+
+    assert {"--c-nvda", "--c-arm"} <= named
+    assert all(f"{name}: #" in page for name in named)
+
+
+def test_a_name_that_the_universe_gains_is_drawn_in_a_colour_that_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipelines.report.material.SYMBOLS", ("NVDA", "MRVL"))
+
+    assert Material(TABLES, FACTS).symbol_colour("MRVL") in ("--m-1", "--m-2")
+
+
 def test_all_symbols_have_a_fan_on_one_scale(page: str) -> None:
     fans = page[page.index('id="forecasts"') : page.index('id="coverage"')]
     scales = {tuple(re.findall(r'class="y"[^>]*>([^<]*)<', fan)) for fan in fans.split("<figure")[1:]}
