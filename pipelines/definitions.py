@@ -14,6 +14,7 @@ import pandas as pd
 from assets.checks import market_checks
 from assets.factory import IO_MANAGER, stage_assets
 from assets.market import market_assets
+from assets.staleness import staleness_check
 from assets.training import training_asset
 from pipelines import environment, settings
 from pipelines.jobs import line_jobs
@@ -21,11 +22,14 @@ from pipelines.partitions import DEFAULT_START, session_partitions
 from pipelines.run_logs import STRUCTURED, structured_logger
 from pipelines.schedules import after_close, quarterly_training
 from pipelines.sensors import failure_sensor, new_bars_sensor
+from pipelines.stale_sensor import staleness_sensor
 from pipelines.wiring import Workshop, band_of, faces_of, limits_of, specs_of
 from resources.dagster_storage import batch_events
+from resources.home import Home
 from resources.notifier import LogNotifier
 from resources.open_home import OpenHome
 from resources.sources import SimulatedSource
+from resources.store import HomeStore
 from resources.table_io_manager import TableIOManager
 from trading.errors import HomeError
 from trading.line import Progress, silent
@@ -48,12 +52,17 @@ def definitions_of(workshop: Workshop, *, progress: Progress = silent, wait: boo
 def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.Definitions:
     home = workshop.home
     partitions = session_partitions(home.inception or DEFAULT_START)
+    staleness = staleness_check(workshop.plan)
     return dg.Definitions(
         assets=_assets(workshop, partitions),
-        asset_checks=market_checks(limits_of(workshop.settings), band_of(workshop.settings)),
-        jobs=line_jobs(),
+        asset_checks=[*market_checks(limits_of(workshop.settings), band_of(workshop.settings)), staleness],
+        jobs=line_jobs(apart=[staleness]),
         schedules=[after_close, quarterly_training],
-        sensors=[new_bars_sensor(lambda: heads_of(workshop)), failure_sensor(LogNotifier(home.logs))],
+        sensors=[
+            new_bars_sensor(lambda: heads_of(workshop)),
+            staleness_sensor(lambda: _open_store(home), workshop.plan, lambda: home.inception),
+            failure_sensor(LogNotifier(home.logs)),
+        ],
         resources=resources_of(workshop, progress=progress, wait=wait),
         executor=dg.in_process_executor,
         loggers={STRUCTURED: structured_logger(home.logs)},
@@ -105,15 +114,20 @@ def _made_from(workshop: Workshop, table: str, first: pd.Timestamp) -> pd.Timest
 
 def heads_of(workshop: Workshop) -> dict[str, pd.Timestamp]:
     """The newest session of each table; of none in a home that has not run yet."""
-    try:
-        store = environment.open_store(workshop.home.path)
-    except HomeError:
+    store = _open_store(workshop.home)
+    if store is None:
         return {}
-    try:
+    with closing(store):
         listed = store.tables()
-    finally:
-        store.close()
     return dict(zip(listed["table"], listed["last_session"], strict=True))
+
+
+def _open_store(home: Home) -> HomeStore | None:
+    """The store of a home, None if nothing was ever written to it."""
+    try:
+        return environment.open_store(home.path)
+    except HomeError:
+        return None
 
 
 @dg.definitions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from resources.store import HomeStore
@@ -14,6 +16,14 @@ def stale_in(store: HomeStore, plan: Plan) -> tuple[StaleTable, ...]:
     commits = store.commits()
     arrived = {table: _arrived(store, plan, table, commits) for table in SOURCES}
     return stale_tables(plan, commits, arrived)
+
+
+def remedy(stale: Sequence[StaleTable], inception: pd.Timestamp | None) -> str:
+    """The command that makes stale sessions again; a range makes what leads up to the inception with it."""
+    first = min(table.sessions[0] for table in stale)
+    last = max(table.sessions[-1] for table in stale)
+    begin = first if inception is None else max(first, inception)
+    return f"fabline backfill --from {begin:%Y-%m-%d} --to {last:%Y-%m-%d}"
 
 
 def _arrived(store: HomeStore, plan: Plan, table: str, commits: pd.DataFrame) -> pd.DataFrame:
