@@ -3,7 +3,7 @@
 FABLINE_HOME           the folder of all state; `.fabline` if absent
 FABLINE_DATABASE_URL   `postgresql://user:password@host/database` for the recorded tables and for
                        Dagster; absent: SQLite in the home, or the PostgreSQL that
-                       `fabline up --postgres` keeps in the home
+                       `fabline up --postgres` and `fabline db migrate` keep in the home
 APCA_API_KEY_ID        and APCA_API_SECRET_KEY: what Alpaca asks for; never written anywhere
 """
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from resources.home import Home, HomeFacts
+from resources.migration import moved_to
 from resources.postgres import EmbeddedPostgres
 from resources.sources.alpaca_keys import KEY_ID, SECRET_KEY, AlpacaKeys
 from resources.store import HomeStore, store_at
@@ -46,14 +47,22 @@ def alpaca_keys() -> AlpacaKeys | None:
 def database_of(home: Home) -> str | Path:
     """Address of the home's recorded tables: a URL, or the path of an SQLite file.
 
-    A what-if copy keeps SQLite of its own. The PostgreSQL that a home keeps is started if it does not run yet; it stops with the last
-    program that uses it.
+    A what-if copy keeps SQLite of its own. The PostgreSQL that a home keeps is started if it does not
+    run yet; it stops with the last program that uses it.
+
+    Raises
+    ------
+    HomeError
+        If the tables were moved to a server that the environment does not name.
     """
     url = os.environ.get(DATABASE)
     if url and not home.facts.what_if:
         return url
     embedded = EmbeddedPostgres(home.path)
-    return embedded.start() if embedded.exists() else home.database
+    if embedded.exists():
+        return embedded.start()
+    _refuse_without_server(home)
+    return home.database
 
 
 def dagster_of(home: Home) -> DagsterInstance:
@@ -139,6 +148,8 @@ def services(home: Home, *, postgres: bool) -> Iterator[dict[str, str]]:
     embedded = EmbeddedPostgres(home.path)
     if postgres:
         _check_that_postgres_fits(home, embedded)
+    if not os.environ.get(DATABASE):
+        _refuse_without_server(home)
     variables = {HOME: str(home.path), "DAGSTER_HOME": str(home.dagster)}
     try:
         if postgres or (embedded.exists() and not os.environ.get(DATABASE)):
@@ -148,11 +159,17 @@ def services(home: Home, *, postgres: bool) -> Iterator[dict[str, str]]:
         embedded.stop()
 
 
+def _refuse_without_server(home: Home) -> None:
+    elsewhere = moved_to(home)
+    if elsewhere is not None:
+        raise HomeError(f"the tables of the home {home.path} are in {elsewhere}; name it in {DATABASE}")
+
+
 def _check_that_postgres_fits(home: Home, embedded: EmbeddedPostgres) -> None:
     if os.environ.get(DATABASE):
         raise UsageError(f"{DATABASE} names a PostgreSQL already; leave --postgres out, or unset it")
     if home.database.exists() and not embedded.exists():
         raise HomeError(
-            f"the home {home.path} keeps its tables in SQLite and cannot move; "
-            f"start with another: fabline up --postgres --home DIR"
+            f"the home {home.path} keeps its tables in SQLite; move them first: "
+            f"fabline db migrate --home {home.path}"
         )

@@ -14,7 +14,11 @@ from trading import frames
 
 def to_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
     """A validated frame in the table's Arrow schema; NaN stays NaN, a missing session becomes null."""
-    schema = frames.arrow_schema(table)
+    return as_arrow(frame, frames.arrow_schema(table))
+
+
+def as_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """The columns of `frame` that `schema` names, with its types."""
     arrays = [_array(frame[field.name], field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 

@@ -5,8 +5,11 @@ Every program that uses it takes a handle; the server stops with the last one.
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 FOLDER = "postgres"
 DATABASE = "fabline"
+_SECONDS_TO_END = 10
 
 
 class EmbeddedPostgres:
@@ -24,11 +28,12 @@ class EmbeddedPostgres:
 
     Parameters
     ----------
-    home : folder of the home; the server's data are in its subfolder `postgres`
+    home : folder of the home
+    folder : the subfolder that holds the server's data
     """
 
-    def __init__(self, home: Path) -> None:
-        self.folder = Path(home).absolute() / FOLDER
+    def __init__(self, home: Path, folder: str = FOLDER) -> None:
+        self.folder = Path(home).absolute() / folder
         self._server: PostgresServer | None = None
 
     def exists(self) -> bool:
@@ -53,6 +58,27 @@ class EmbeddedPostgres:
         server, self._server = self._server, None
         if server is not None:
             server.cleanup()
+
+    def discard(self) -> None:
+        """Delete the server with all its data; one that a killed program left behind is stopped first."""
+        self.stop()
+        if self.folder.exists():
+            _kill(self.folder)
+            shutil.rmtree(self.folder)
+
+
+def _kill(folder: Path) -> None:
+    """End the server that runs on `folder`, if one does."""
+    import psutil
+
+    pid = folder / "postmaster.pid"
+    if not pid.exists():
+        return
+    with suppress(psutil.NoSuchProcess):
+        left = psutil.Process(int(pid.read_text(encoding="utf-8").split()[0]))
+        if str(folder) in left.cmdline():  # and no other program that has its number today
+            left.send_signal(signal.SIGQUIT)
+            left.wait(_SECONDS_TO_END)
 
 
 def _server(folder: Path) -> PostgresServer:

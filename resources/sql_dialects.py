@@ -13,6 +13,25 @@ from trading import frames
 from trading.errors import FablineError, HomeError, SourceUnavailableError
 
 Connection = Any
+COMMITS = "commits"
+COMMIT_COLUMNS = {
+    "table": "str",
+    "version": "int64",
+    "first": "datetime64[us]",
+    "last": "datetime64[us]",
+    "rows": "int64",
+    "run_id": "str",
+    "written_at": "datetime64[us, UTC]",
+    "facts": "str",
+}
+COMMIT_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("table", "run_id", "facts")),
+        *((name, pa.int64()) for name in ("version", "rows")),
+        *((name, pa.timestamp("us")) for name in ("first", "last")),
+        ("written_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
 SESSION, MOMENT = "datetime64[us]", "datetime64[us, UTC]"
 # A page of 16 KiB and room for 4096 of them write two years of five-minute bars in 0.7 s instead of 0.9;
 # the size of pages is that of the first program that wrote the file.
@@ -245,7 +264,8 @@ def _prepared(connection: Connection, *statements: str) -> Connection:
 
 
 def _cast(table: str, rows: pa.Table, casts: Mapping[str, tuple[pa.DataType, ...]]) -> pa.Table:
-    for column, dtype in frames.table_of(table).dtypes.items():
+    dtypes = COMMIT_COLUMNS if table == COMMITS else frames.table_of(table).dtypes
+    for column, dtype in dtypes.items():
         for target in casts.get(dtype, ()):
             place = rows.schema.get_field_index(column)
             rows = rows.set_column(place, column, rows[column].cast(target))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ import pyarrow as pa
 
 from resources import clock as wall
 from resources import sql_tables
-from resources.arrow_frames import from_arrow, to_arrow
+from resources.arrow_frames import as_arrow, from_arrow, to_arrow
 from resources.delta_store import listing
-from resources.sql_dialects import Connection, Dialect, dialect_of
-from resources.sql_tables import COMMIT_COLUMNS, FORMAT, RECORDED
+from resources.proofs import Proof
+from resources.sql_dialects import COMMIT_COLUMNS, COMMIT_SCHEMA, COMMITS, Connection, Dialect, dialect_of
+from resources.sql_tables import FORMAT, RECORDED
 from trading import frames
 from trading.errors import HomeError
 from trading.interfaces import Clock
@@ -110,6 +111,27 @@ class SqlStore:
             rows[column] = _moments(rows[column]) if dtype.endswith("UTC]") else rows[column].astype(dtype)
         return rows
 
+    def content(self, table: str) -> pa.Table:
+        """All rows of a table, or of `commits`, in the order of the key: the same from every kind of database."""
+        if table != COMMITS:
+            return to_arrow(table, self._rows(table, ""))
+        ordered = self.commits().sort_values(["table", "version"], ignore_index=True)
+        return as_arrow(ordered, COMMIT_SCHEMA)
+
+    def copy_from(self, source: SqlStore, tell: Callable[[Proof], None]) -> None:
+        """Take over every row of `source`, all or nothing, into tables that are empty; `tell` hears the proof of each.
+
+        Raises
+        ------
+        HomeError
+            If a table does not read back as what was written.
+        """
+        with self._transaction():
+            for name in (*RECORDED, COMMITS):
+                rows = source.content(name)
+                self._append(name, rows)
+                tell(Proof.of(name, rows, self.content(name)))
+
     def tables(self) -> pd.DataFrame:
         """One row a table that was ever written: table, rows, first_session, last_session, version."""
         written = self.query('SELECT DISTINCT "table" FROM commits')["table"].to_pylist()
@@ -172,11 +194,13 @@ class SqlStore:
             self._execute(
                 f"DELETE FROM \"{table}\" WHERE session >= '{first:%Y-%m-%d}' AND session <= '{last:%Y-%m-%d}'"
             )
-        if len(frame):
-            with self._cursor() as cursor:
-                rows = self.dialect.outgoing(table, to_arrow(table, frame))
-                cursor.adbc_ingest(table, rows, mode="append")
+        self._append(table, to_arrow(table, frame))
         return len(frame)
+
+    def _append(self, table: str, rows: pa.Table) -> None:
+        if rows.num_rows:
+            with self._cursor() as cursor:
+                cursor.adbc_ingest(table, self.dialect.outgoing(table, rows), mode="append")
 
     def _record(
         self, commit: Mapping[str, str], first: pd.Timestamp, last: pd.Timestamp, *what: str | int

@@ -10,21 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from resources.sql_dialects import Dialect
+from resources.sql_dialects import COMMIT_COLUMNS, COMMITS, Dialect
 from trading import frames
 
 FORMAT = 1
 RECORDED = frames.names("recorded")
-COMMIT_COLUMNS = {
-    "table": "str",
-    "version": "int64",
-    "first": "datetime64[us]",
-    "last": "datetime64[us]",
-    "rows": "int64",
-    "run_id": "str",
-    "written_at": "datetime64[us, UTC]",
-    "facts": "str",
-}
 
 
 _FINE = frames.TIMEFRAMES[0]
@@ -35,7 +25,7 @@ def definitions(dialect: Dialect) -> dict[str, str]:
     """The statement that makes each table and index, by its name."""
     made = {
         "fabline": "CREATE TABLE IF NOT EXISTS fabline (format BIGINT PRIMARY KEY)",
-        "commits": _table(dialect, "commits", COMMIT_COLUMNS, ("table", "version")),
+        COMMITS: _table(dialect, COMMITS, COMMIT_COLUMNS, ("table", "version")),
     }
     for name in RECORDED:
         declared = frames.table_of(name)

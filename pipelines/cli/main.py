@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The settings of a home, and where each comes from.")
 app.add_typer(config_app, name="config")
+db_app = typer.Typer(help="The database that holds a home's recorded tables.")
+app.add_typer(db_app, name="db")
 quarantine_app = typer.Typer(help="Rows that were kept out of their table: look at them, and decide.")
 app.add_typer(quarantine_app, name="quarantine")
 
@@ -340,6 +342,23 @@ def quarantine_reject(
     from pipelines.cli import quarantine as command
 
     command.reject(home, id_, note=note, wait=wait)
+
+
+@db_app.command("migrate")
+def db_migrate(
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="postgresql://…; else FABLINE_DATABASE_URL, else one in the home."),
+    ] = None,
+    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    wait: Wait = False,
+    home: HomeOption = HOME,
+) -> None:
+    """Move the home's tables from SQLite to PostgreSQL, and prove that they are the same."""
+    from pipelines.cli import db as command
+
+    command.migrate(home, to, format_, wait=wait)
 
 
 @app.command()

@@ -50,7 +50,7 @@ def up(path: Path, *, postgres: bool = False) -> None:
     """
     stopping = _stop_signals()
     home = environment.open_or_create(path)
-    with _alone(home), environment.services(home, postgres=postgres) as variables:
+    with alone(home), environment.services(home, postgres=postgres) as variables:
         addresses = Addresses.free()
         supervisor = Supervisor(home.logs, {**os.environ, **SWITCHES, **variables})
         try:
@@ -126,7 +126,7 @@ def _write_workspace(home: Home, ports: Addresses) -> Path:
 
 
 @contextlib.contextmanager
-def _alone(home: Home) -> Iterator[None]:
+def alone(home: Home) -> Iterator[None]:
     """Hold the right to serve this home: two daemons would launch every run twice."""
     with (home.path / "up.lock").open("a+", encoding="utf-8") as lock:
         try:
