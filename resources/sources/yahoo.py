@@ -24,7 +24,7 @@ NAME = "yahoo"
 DAILY, WEEKLY, FIVE_MINUTES = "1D", "1W", "5min"
 INTERVALS: Mapping[str, str] = {DAILY: "1d", FIVE_MINUTES: "5m"}
 SPELLED: Mapping[str, str] = {"VIX": "^VIX"}
-OLDEST = "SPY"  # its history is longer than the calendar's
+OLDEST = "INTC"  # Yahoo has it for longer than the calendar reaches
 FIVE_MINUTE_REACH = pd.Timedelta(days=60)
 
 
