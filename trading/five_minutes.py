@@ -53,18 +53,27 @@ class FiveMinuteBars:
         self._patience = patience
         self._parts: dict[Key, _Parts] = {}
         self._changed: dict[Key, None] = {}
+        self._closed: dict[str, pd.Timestamp] = {}
 
-    def add(self, bar: LiveBar) -> None:
-        """Take a bar of one or of five minutes; one that is held with the same values changes nothing."""
+    def add(self, bar: LiveBar) -> bool:
+        """Take a bar of one or of five minutes; one that is held with the same values changes nothing.
+
+        Returns
+        -------
+        False if it is a part of a bar whose other parts were forgotten: it cannot be made again.
+        """
         key = (bar.symbol, bar.ts.floor(FIVE_MINUTES))
+        if key not in self._parts and key[1] <= self._closed.get(bar.symbol, key[1] - FIVE_MINUTES):
+            return False
         parts = self._parts.setdefault(key, _Parts(bar.received))
         held = parts.bars.get(bar.ts)
         if held is not None and _values(held) == _values(bar):
             self.repeated += 1
-            return
+            return True
         parts.bars[bar.ts] = bar
         parts.received = max(parts.received, bar.received)
         self._changed[key] = None
+        return True
 
     def take(self, now: pd.Timestamp, *, quiet: bool = True) -> list[LiveBar]:
         """Bars of five minutes that are ready, each with the moment at which it was.
@@ -82,10 +91,12 @@ class FiveMinuteBars:
         return min((self._due(key) for key in self._changed), default=None)
 
     def forget_before(self, moment: pd.Timestamp) -> None:
-        """Drop what is held of bars that began before `moment`; those that wait stay."""
-        old = [key for key in self._parts if key[1] < moment and key not in self._changed]
-        for key in old:
-            del self._parts[key]
+        """Drop bars of which nothing came since `moment`; those that wait stay."""
+        old = [key for key, parts in self._parts.items() if parts.received < moment and parts.taken]
+        for symbol, start in old:
+            if (symbol, start) not in self._changed:
+                del self._parts[symbol, start]
+                self._closed[symbol] = max(start, self._closed.get(symbol, start))
 
     def _is_ready(self, key: Key, now: pd.Timestamp, *, quiet: bool) -> bool:
         parts = self._parts[key]

@@ -29,7 +29,9 @@ from trading.monitoring.minute_rules import fault_of
 from trading.universe import SYMBOLS
 
 COMMAND = "fabline ingest --live"
+TOO_LATE = "came after its bar was closed"
 KEPT_IN_MEMORY = pd.Timedelta(days=1)
+FORGETS_EVERY = pd.Timedelta(hours=1)
 RESUME_SESSIONS = 5  # an older gap is a load of history, not a stream's affair
 _GLANCE_SECONDS = 0.2
 
@@ -96,6 +98,7 @@ class LiveIngester:
         self._built = FiveMinuteBars()
         self._tables = LiveTables(home, source, symbols)
         self._watch = FreshnessWatch(symbols, source.now())
+        self._forgets = source.now()
         self._leaving = threading.Event()
 
     async def run(self) -> list[Tally]:
@@ -125,17 +128,21 @@ class LiveIngester:
             ready = self._built.take(now, quiet=inbox.empty())
             if ready or faulty:
                 await self._put(ready, faulty)
-            self._built.forget_before(now - KEPT_IN_MEMORY)
+            self._forget(now)
         if not reading.cancelled():
             reading.result()
+
+    def _forget(self, now: pd.Timestamp) -> None:
+        """Once in a while, let go of bars to which nothing was added for a day."""
+        if now >= self._forgets:
+            self._built.forget_before(now - KEPT_IN_MEMORY)
+            self._forgets = now + FORGETS_EVERY
 
     def _sorted(self, bars: Sequence[LiveBar]) -> list[tuple[LiveBar, str]]:
         """Add the good bars to what is built, and return the others, each with its reason."""
         faults = [(bar, fault_of(bar)) for bar in bars]
-        for bar, fault in faults:
-            if not fault:
-                self._built.add(bar)
-        return [(bar, fault) for bar, fault in faults if fault]
+        late = [bar for bar, fault in faults if not fault and not self._built.add(bar)]
+        return [*((bar, fault) for bar, fault in faults if fault), *((bar, TOO_LATE) for bar in late)]
 
     async def _batch(self, inbox: asyncio.Queue[LiveBar], reading: asyncio.Task[None]) -> list[LiveBar]:
         """What has come: at least one bar, unless a waiting bar is due before or the stream ends."""
