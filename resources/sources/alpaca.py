@@ -101,7 +101,15 @@ class AlpacaSource:
             If Alpaca cannot be reached, refuses, or answers with something else; never an empty frame.
         """
         if timeframe == WEEKLY:
-            return weekly_bars(self.bars, symbols, first, last, begins=self.first_session(), delay=self.delay)
+            return weekly_bars(
+                self.bars,
+                symbols,
+                first,
+                last,
+                begins=self.first_session(),
+                actions=self.actions,
+                delay=self.delay,
+            )
         if timeframe not in (DAILY, FIVE_MINUTES):
             raise UsageError(f"alpaca has bars of {DAILY}, {WEEKLY} and {FIVE_MINUTES}, not {timeframe!r}")
         self._check(first, last)

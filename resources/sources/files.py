@@ -81,7 +81,13 @@ class FilesSource:
             return self._five_minute_bars(symbols, first, last)
         if timeframe == "1W":
             return weekly_bars(
-                self._daily_bars, symbols, first, last, begins=self.first_session(), delay=self.delay
+                self._daily_bars,
+                symbols,
+                first,
+                last,
+                begins=self.first_session(),
+                actions=self.actions,
+                delay=self.delay,
             )
         raise UsageError(f"the source files has bars of 5min, 1D and 1W, not {timeframe!r}")
 

@@ -40,7 +40,13 @@ class SimulatedSource:
         """Raw bars of `5min`, `1D` or `1W`; a symbol has none before its listing."""
         if timeframe == "1W":
             return weekly_bars(
-                self.market.bars, symbols, first, last, begins=self.first_session(), delay=self.delay
+                self.market.bars,
+                symbols,
+                first,
+                last,
+                begins=self.first_session(),
+                actions=self.actions,
+                delay=self.delay,
             )
         return self.market.bars(symbols, first, last, timeframe)
 

@@ -92,7 +92,9 @@ class YahooSource:
             If Yahoo cannot be reached, refuses, or answers with something else; never an empty frame.
         """
         if timeframe == WEEKLY:
-            return weekly_bars(self.bars, symbols, first, last, begins=self.first_session())
+            return weekly_bars(
+                self.bars, symbols, first, last, begins=self.first_session(), actions=self.actions
+            )
         if timeframe not in INTERVALS:
             raise UsageError(f"yahoo has bars of {DAILY}, {WEEKLY} and {FIVE_MINUTES}, not {timeframe!r}")
         begins = self._begin(first, last, timeframe)

@@ -117,7 +117,7 @@ def of_timeframe(bars: pd.DataFrame, actions: pd.DataFrame, timeframe: str) -> p
     if timeframe == "1D":
         return daily
     level = daily.assign(complete=daily["parts"].eq(daily["expected"]))
-    return _with_made(_of(bars, "1W"), aggregated(_on_scale_of_week(level, actions), "1W"), "1D")
+    return _with_made(_of(bars, "1W"), aggregated(on_scale_of_week(level, actions), "1W"), "1D")
 
 
 def _of(bars: pd.DataFrame, timeframe: str) -> pd.DataFrame:
@@ -143,8 +143,8 @@ def _with_made(given: pd.DataFrame, made: pd.DataFrame, finer: str) -> pd.DataFr
     return rows[columns].astype(kinds).sort_values([*_KEY, "known_at"], kind="stable", ignore_index=True)
 
 
-def _on_scale_of_week(daily: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
-    """Raw daily bars divided by the splits of the rest of their week."""
+def on_scale_of_week(daily: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
+    """Raw daily bars divided by the splits of the rest of their week: what a raw weekly bar is made of."""
     splits = actions[actions["kind"].eq("split").to_numpy()]
     if daily.empty or splits.empty:
         return daily

@@ -106,9 +106,18 @@ def between_timeframes(bars: pd.DataFrame, coarse: str, fine: str) -> pd.DataFra
     joined = given.merge(made, on=["session", "symbol"], suffixes=("", "_right"))
     joined = joined.assign(timeframe=coarse, left=coarse, right=fine)
     same = joined["basis"].eq(joined["basis_right"]).to_numpy()
-    kinds = ((joined[same], _MADE_OF[fine]), (_on_one_scale(joined[~same]), SHAPE))
+    kinds = (
+        *((rows, _tolerances(fine, basis)) for basis, rows in joined[same].groupby("basis")),
+        (_on_one_scale(joined[~same]), SHAPE),
+    )
     compared = [_compared(rows, tolerances, _seen(rows)) for rows, tolerances in kinds if len(rows)]
     return pd.concat(compared) if compared else frames.empty("reconciliation")
+
+
+def _tolerances(fine: str, basis: str) -> dict[str, Tolerance]:
+    """Of a raw week only the close is compared: a split inside it puts its sessions on two scales."""
+    tolerances = _MADE_OF[fine]
+    return {"close": tolerances["close"]} if (fine, basis) == ("1D", "raw") else tolerances
 
 
 def _seen(joined: pd.DataFrame) -> dict[str, pd.Series]:

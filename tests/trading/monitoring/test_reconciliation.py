@@ -104,17 +104,28 @@ def test_of_a_session_with_holes_only_what_can_be_known_is_compared(
     assert without_first["field"].tolist() == ["close"]
 
 
-def test_a_given_week_stands_beside_that_of_its_sessions(daily: pd.DataFrame) -> None:
-    week = MARKET.bars(("AMD",), LAST, LAST).assign(
-        timeframe="1W", ts=pd.Timestamp("2024-07-01 13:30", tz="UTC"), volume=1e9
-    )
+def week_of_amd() -> pd.DataFrame:
+    """A week as a vendor might give it: its close is that of its last session, its volume is made up."""
+    monday = pd.Timestamp("2024-07-01 13:30", tz="UTC")
+    return MARKET.bars(("AMD",), LAST, LAST).assign(timeframe="1W", ts=monday, volume=1e9)
 
-    rows = reconciled(week, daily)
+
+def test_a_given_week_stands_beside_that_of_its_sessions(daily: pd.DataFrame) -> None:
+    basis = {"basis": "fully_adjusted"}
+
+    rows = reconciled(week_of_amd().assign(**basis), daily.assign(**basis))
 
     assert set(rows["left"]) == {"1W"}
     assert of(rows, "close", session=LAST)["agrees"]
     assert not of(rows, "volume", session=LAST)["agrees"]
     assert span(pd.Timestamp("2024-07-02"), pd.Timestamp("2024-07-02")) == (FIRST, LAST)
+
+
+def test_of_a_raw_week_which_may_hold_a_split_only_the_close_is_compared(daily: pd.DataFrame) -> None:
+    rows = reconciled(week_of_amd(), daily)
+
+    assert rows["field"].tolist() == ["close"]
+    assert rows["agrees"].all()
 
 
 def test_two_sources_of_one_bar_are_named_in_one_order_whoever_came_first(daily: pd.DataFrame) -> None:
