@@ -189,13 +189,23 @@ class SqlStore:
     def _put(self, table: str, frame: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> int:
         """Add or replace rows; returns how many were written."""
         if table in APPEND_ONLY:
-            frame = additions(table, self._rows(table, self._where(table, first, last)), frame, self._clock)
+            frame = additions(table, self._rivals(table, frame), frame, self._clock) if len(frame) else frame
         else:
             self._execute(
                 f"DELETE FROM \"{table}\" WHERE session >= '{first:%Y-%m-%d}' AND session <= '{last:%Y-%m-%d}'"
             )
         self._append(table, to_arrow(table, frame))
         return len(frame)
+
+    def _rivals(self, table: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """All stored revisions of the keys of `frame`, and few others: daily bars are not held against finer ones."""
+        days, key = frame["session"], frames.table_of(table).key
+        shared = {
+            column: str(frame[column].iloc[0])
+            for column in ("timeframe", "symbol")
+            if column in key and (frame[column] == frame[column].iloc[0]).all()
+        }
+        return self._rows(table, self._where(table, days.min(), days.max(), **shared))
 
     def _append(self, table: str, rows: pa.Table) -> None:
         if rows.num_rows:
