@@ -48,10 +48,22 @@ _QUALITY = {
     "left_value": "Value on the left.",
     "right_value": "Value on the right.",
     "relative_difference": "Difference over the left value, a fraction.",
+    "tolerance": "How far the right value may lie from the left one, a fraction of the left.",
     "agrees": "Whether the two values are the same within the tolerance.",
     "id": "Digest of the quarantined row's key; `fabline quarantine` takes it.",
     "decision": "released or rejected.",
     "note": "What the person said about it.",
+}
+_REFERENCE = {
+    "phase": "pre (04:00 to the open) or post (the close to 20:00), New York time.",
+    "release": "before_open, after_close or unknown.",
+    "estimate": "Earnings per share that were expected, USD; empty if unknown.",
+    "actual": "Earnings per share that were announced, USD; empty if unknown.",
+    "surprise": "Announced less expected earnings, a fraction of the size of the expected; empty if unknown.",
+    "statement": "annual or quarterly, and income, balance or cash_flow.",
+    "item": "Line of the statement, in the source's words.",
+    "period_end": "Last day of the fiscal period.",
+    "value": "The figure, in the statement's currency or as a ratio.",
 }
 _FEATURES = {
     "log_return": "Log of close over the previous session's close.",
@@ -171,7 +183,7 @@ _DECISION = {
     "fallback": "Fallback that was used; empty if none.",
 }
 MEANINGS = {
-    **_KEYS, **_MARKET, **_QUALITY, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_SIGNALS, **_BOOK, **_DECISION,
+    **_KEYS, **_MARKET, **_QUALITY, **_REFERENCE, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_SIGNALS, **_BOOK, **_DECISION,
     "status": "What became of it, in a word.",
     "reason": "Why.",
 }  # fmt: skip
@@ -189,6 +201,9 @@ _OF_TABLE = {
     ("ensemble_intervals", "status"): "calibrated, or warming_up while there are too few scores.",
     ("regimes", "status"): "filtered: all features known; partial: some; carried: none, the belief moved on.",
     ("quarantine", "reason"): "The rule that the row broke.",
+    ("fundamentals", "session"): "Last session of the fiscal period; the figure was not known then.",
+    ("earnings", "session"): "Session of the day of the announcement, or the next one.",
+    ("reconciliation", "reason"): "What the tolerance is made of.",
     ("findings", "table"): "The table of the row.",
     (
         "findings",
