@@ -59,3 +59,18 @@ def raw_prices(prices: Floats, factor: Floats) -> Floats:
     """
     raw = prices * factor
     return np.where(raw < CENTS_FROM, np.round(raw, 4), np.round(raw, 2))
+
+
+def raw_amounts(amounts: Floats, implied: Floats, factor: Floats) -> Floats:
+    """Dividends per share held then, whether the vendor divided them or not: it does so now and then.
+
+    Parameters
+    ----------
+    amounts : (n,) as the vendor lists them
+    implied : (n,) in the scale of its prices, from its closes before and after dividends; NaN where unknown
+    factor : (n,) by how much it divided the prices
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.log(amounts / implied)  # 0 if divided as the prices are, log(factor) if not at all
+        is_raw = np.abs(apart - np.log(factor)) < np.abs(apart)
+    return np.where(is_raw, amounts, amounts * factor)

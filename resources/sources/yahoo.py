@@ -26,6 +26,7 @@ INTERVALS: Mapping[str, str] = {DAILY: "1d", FIVE_MINUTES: "5m"}
 SPELLED: Mapping[str, str] = {"VIX": "^VIX"}
 OLDEST = "INTC"  # Yahoo has it for longer than the calendar reaches
 FIVE_MINUTE_REACH = pd.Timedelta(days=60)
+BEFORE = pd.Timedelta(days=7)  # what a dividend did to the close before it, is seen there
 
 
 class YahooSource:
@@ -113,9 +114,10 @@ class YahooSource:
         MissingBarsError, SourceUnavailableError
             As `bars` does.
         """
+        begins = max(self._begin(first, last, DAILY) - BEFORE, self.first_session())
         parts = []
         for symbol in symbols:
-            chart = self._chart(symbol, self._begin(first, last, DAILY), last, DAILY)
+            chart = self._chart(symbol, begins, last, DAILY)
             rows = yahoo_tables.actions(chart, symbol, NAME, self.delay)
             parts.append(rows[rows["session"].between(first, last)])
         return _joined("corporate_actions", parts)

@@ -52,28 +52,32 @@ def actions(chart: pd.DataFrame, symbol: str, source: str, delay: pd.Timedelta) 
     if chart.empty:
         return frames.empty("corporate_actions")
     splits = splits_of(chart)
-    paid = chart.loc[chart["Dividends"] != 0, "Dividends"]
+    paid = pd.DataFrame({"listed": chart["Dividends"], "implied": _implied_dividends(chart)})
+    paid = paid[paid["listed"] != 0]
     paid.index = _labels(paid)
     factor = unadjusting.factors(paid.index.to_numpy(), splits, on_the_day=True)
-    amounts = np.round(paid.to_numpy(dtype=np.float64) * factor, _AMOUNT_DECIMALS)
+    listed, implied = (paid[name].to_numpy(dtype=np.float64) for name in ("listed", "implied"))
+    amounts = np.round(unadjusting.raw_amounts(listed, implied, factor), _AMOUNT_DECIMALS)
     parts = [
         pd.DataFrame({"session": splits.index, "kind": "split", "ratio": splits.to_numpy(), "amount": 0.0}),
         pd.DataFrame({"session": paid.index, "kind": "dividend", "ratio": 1.0, "amount": amounts}),
     ]
-    listed = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    sessions = calendar.all_sessions()
-    at = sessions.searchsorted(
-        pd.DatetimeIndex(listed["session"])
-    )  # of a day without a session: the next one
-    lag = np.where(listed["kind"] == "dividend", PAY_LAG_SESSIONS, 0)
+    rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    sessions, days = calendar.all_sessions(), pd.DatetimeIndex(rows["session"])
+    at = sessions.searchsorted(days)  # of a day without a session: the next one
+    lag = np.where(rows["kind"] == "dividend", PAY_LAG_SESSIONS, 0)
     moments = {
         "session": sessions[at],
         "known_at": calendar.as_of_each(sessions[at - 1], delay),
         "pay_session": sessions[at + lag],
     }
-    return _typed(
-        "corporate_actions", listed.to_dict("list") | moments | {"symbol": symbol, "source": source}
-    )
+    return _typed("corporate_actions", rows.to_dict("list") | moments | {"symbol": symbol, "source": source})
+
+
+def _implied_dividends(chart: pd.DataFrame) -> pd.Series:
+    """(n,) dividend of each row in the scale of the prices, by which the closes before it were lowered."""
+    lowered = chart["Adj Close"] / chart["Close"]
+    return chart["Close"].shift() * (1 - lowered.shift() / lowered)
 
 
 def announcements(dates: pd.DataFrame, symbol: str, source: str, now: pd.Timestamp) -> pd.DataFrame:

@@ -60,6 +60,7 @@ class YahooPeer:
     now : the present of the market that it shows
     market : whose bars, splits, dividends and earnings
     engine : which answers are harmed
+    raw_dividends : list dividends as they were paid, as Yahoo did at times, and not divided as the prices are
     """
 
     def __init__(
@@ -67,7 +68,10 @@ class YahooPeer:
         now: Callable[[], pd.Timestamp],
         market: SimulatedMarket | None = None,
         engine: FaultEngine | None = None,
+        *,
+        raw_dividends: bool = False,
     ) -> None:
+        self.raw_dividends = raw_dividends
         self.now, self.market = now, market or SimulatedMarket()
         self.engine = engine or FaultEngine()
         self.http = HttpPeer(self.respond, self.engine)
@@ -123,16 +127,20 @@ class YahooPeer:
     ) -> dict[str, Any]:
         splits = self._splits(span.symbol)
         late = splits.index[-1:] if fault is not None and fault.kind == SPLIT else splits.index[:0]
-        divided = _divided(rows, splits.drop(late))
+        dividends = self._dividends(span, splits)
+        divided = _lowered(_divided(rows, splits.drop(late)), dividends)
         shaped = reshaped(divided, fault, _revised)
         result: dict[str, Any] = {"meta": self._meta(spelled, span, interval), "indicators": {"quote": [{}]}}
-        events = {"dividends": self._dividends(span, splits), "splits": _split_events(span, splits)}
+        events = {"dividends": self._listed(dividends, splits), "splits": _split_events(span, splits)}
         if any(events.values()):
             result["events"] = {name: listed for name, listed in events.items() if listed}
         if shaped:
             columns = {name: [_number(row[name]) for row in shaped] for name in (*PRICES, "volume")}
             result["timestamp"] = [int(row["at"]) for row in shaped]
-            result["indicators"] = {"quote": [columns], "adjclose": [{"adjclose": columns["close"]}]}
+            result["indicators"] = {
+                "quote": [columns],
+                "adjclose": [{"adjclose": [row["lowered"] for row in shaped]}],
+            }
         return {"chart": {"result": [result], "error": None}}
 
     def _daily(self, span: Span) -> list[Row]:
@@ -170,6 +178,13 @@ class YahooPeer:
         today = self.now().tz_convert(calendar.TIMEZONE).tz_localize(None).normalize()
         listed = self.market.actions((symbol,), self.market.sessions[0], today)
         return listed[calendar.open_each(pd.DatetimeIndex(listed["session"])) <= self.now()]
+
+    def _listed(self, dividends: dict[str, Any], splits: pd.Series) -> dict[str, Any]:
+        if not self.raw_dividends:
+            return dividends
+        days = {at: pd.Timestamp(int(at), unit="s").normalize() for at in dividends}
+        later = {at: splits[splits.index >= day].prod() for at, day in days.items()}
+        return {at: told | {"amount": round(told["amount"] * later[at], 6)} for at, told in dividends.items()}
 
     def _dividends(self, span: Span, splits: pd.Series) -> dict[str, Any]:
         actions = self._actions(span.symbol)
@@ -262,6 +277,16 @@ def _divided(rows: Sequence[Row], splits: pd.Series) -> list[Row]:
         | {"volume": row["volume"] * later[row["day"]]}
         for row in rows
     ]
+
+
+def _lowered(rows: Sequence[Row], dividends: Mapping[str, Any]) -> list[Row]:
+    """The rows with their closes lowered by all later dividends, as Yahoo's adjusted close is."""
+    lowered, share = [], 1.0
+    for row, before in zip(reversed(rows), [*reversed(rows[:-1]), None], strict=False):
+        lowered.append(row | {"lowered": row["close"] * share})
+        if before is not None and (paid := dividends.get(str(int(row["at"])))):
+            share *= 1 - paid["amount"] / before["close"]
+    return lowered[::-1]
 
 
 def _revised(row: Row, random: Random) -> Row:

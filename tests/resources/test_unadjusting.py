@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.sources.unadjusting import factors, in_prices, raw_prices
+from resources.sources.unadjusting import factors, in_prices, raw_amounts, raw_prices
 
 DAYS = pd.date_range("2024-06-03", periods=5).to_numpy()
 
@@ -68,3 +68,11 @@ def test_a_split_at_the_edge_or_too_small_to_tell_is_believed() -> None:
     assert in_prices(DAYS, prices, prices, splits((0, 10.0))).tolist() == [True]
     assert in_prices(DAYS, prices, prices, splits((1, 1.05))).tolist() == [True]
     assert in_prices(DAYS[:2], prices[:2], prices[:2], splits((4, 10.0))).tolist() == [True]
+
+
+def test_dividends_are_told_divided_or_not_and_come_out_the_same() -> None:
+    factor = np.array([10.0, 10.0, 1.0, 10.0, 0.1])
+    listed = np.array([0.004, 0.04, 0.04, 0.004, 0.4])
+    implied = np.array([0.0041, 0.0039, 0.04, np.nan, 4.0])  # Yahoo's closes are 32-bit numbers
+
+    assert raw_amounts(listed, implied, factor) == pytest.approx([0.04, 0.04, 0.04, 0.04, 0.4])

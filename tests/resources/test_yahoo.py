@@ -94,8 +94,12 @@ def test_a_split_that_is_listed_before_the_past_is_divided_changes_nothing(prese
     assert engine.drawn[SPLIT] > 0
 
 
-def test_dividends_are_per_share_held_before(source: YahooSource) -> None:
-    actions = source.actions(ALL_SYMBOLS, FIRST, LAST)
+@pytest.mark.parametrize("raw", [False, True], ids=["divided", "as they were paid"])
+def test_dividends_are_per_share_held_before_however_yahoo_lists_them(*, raw: bool) -> None:
+    present = Present("2026-11-20 20:00")  # after many a split
+    with YahooPeer(now=present, raw_dividends=raw) as peer:
+        source = YahooSource(base_url=peer.url, clock=present, transport=impatient("yahoo"))
+        actions = source.actions(ALL_SYMBOLS, FIRST, LAST)
 
     truth = MARKET.actions(ALL_SYMBOLS, FIRST, LAST)
     columns = ["session", "symbol", "kind", "ratio", "amount", "pay_session"]
