@@ -160,7 +160,7 @@ def services(home: Home, *, postgres: bool) -> Iterator[dict[str, str]]:
 
 
 def _refuse_without_server(home: Home) -> None:
-    elsewhere = moved_to(home)
+    elsewhere = moved_to(home.path)
     if elsewhere is not None:
         raise HomeError(f"the tables of the home {home.path} are in {elsewhere}; name it in {DATABASE}")
 

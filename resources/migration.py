@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from resources.files import write_atomically
@@ -46,7 +47,7 @@ def migrate(home: Home, url: str | None, tell: Tell) -> str:
         raise HomeError(f"{home.path} is a what-if copy, which keeps SQLite; move the home it was made of")
     embedded = EmbeddedPostgres(home.path)
     if not home.database.exists():
-        where = EMBEDDED if embedded.exists() else moved_to(home)
+        where = EMBEDDED if embedded.exists() else moved_to(home.path)
         raise HomeError(_nothing_to_move(home, where))
     if url is None:
         _to_embedded(home, embedded, tell)
@@ -56,9 +57,9 @@ def migrate(home: Home, url: str | None, tell: Tell) -> str:
     return EMBEDDED if url is None else _public(url)
 
 
-def moved_to(home: Home) -> str | None:
-    """The server to which the tables were moved, without its password; None if they never were."""
-    pointer = home.path / POINTER
+def moved_to(home: Path) -> str | None:
+    """The server to which the tables of the home at a folder were moved, without its password; None if they never were."""
+    pointer = home / POINTER
     return str(json.loads(pointer.read_text(encoding="utf-8"))["moved_to"]) if pointer.exists() else None
 
 

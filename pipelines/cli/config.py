@@ -11,6 +11,7 @@ import typer
 
 from pipelines import environment, settings
 from pipelines.cli import rendering
+from resources import migration
 from resources.home import Home
 
 
@@ -52,7 +53,8 @@ def _places(home: Path) -> list[tuple[str, str, str]]:
     origin = "default" if home == environment.DEFAULT_HOME else "command line"
     origin = f"environment {environment.HOME}" if named and Path(named) == home else origin
     embedded = (home / "postgres" / "PG_VERSION").exists()
-    kept = "postgresql, embedded" if embedded else "sqlite"
+    elsewhere = migration.moved_to(home)
+    kept = "postgresql, embedded" if embedded else f"moved to {elsewhere}" if elsewhere else "sqlite"
     where = (_without_password(url), f"environment {environment.DATABASE}") if url else (kept, "default")
     return [("home", str(home), origin), ("database", *where)]
 

@@ -43,6 +43,8 @@ def test_a_moved_home_says_where_it_is_until_the_environment_does(
     assert status_of(["db", "migrate", "--to", postgres_url, "--home", str(home)]) == 0
     assert "from now on set FABLINE_DATABASE_URL" in capsys.readouterr().out
 
+    assert status_of(["config", "show", "--home", str(home)]) == 0
+    assert "moved to postgresql://" in capsys.readouterr().out
     assert status_of(["show", "--home", str(home)]) == 1
     assert "are in postgresql://" in capsys.readouterr().err
     with pytest.raises(HomeError, match="name it in FABLINE_DATABASE_URL"):

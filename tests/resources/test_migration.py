@@ -85,7 +85,7 @@ def test_every_row_and_commit_arrives_and_is_proved(home: Home, postgres_url: st
         **{name: len(before[name]) for name in RECORDED},
         "commits": len(before["commits"]),
     }
-    assert moved_to(home) == where
+    assert moved_to(home.path) == where
     assert (home.path / KEPT).exists()
     assert not home.database.exists()
 
@@ -108,7 +108,7 @@ def test_a_move_that_is_killed_leaves_the_home_as_it_was_and_the_next_completes(
     before = content(home, home.database)
     with pytest.raises(KilledError):
         migrate(home, postgres_url, die_at(table))
-    assert moved_to(home) is None
+    assert moved_to(home.path) is None
     same(content(home, home.database), before)
     migrate(home, postgres_url, ignore)
     same(content(home, postgres_url), before)
@@ -145,7 +145,7 @@ def test_a_row_that_does_not_arrive_as_it_was_stops_the_move(
     monkeypatch.setattr(SqlStore, "_append", lambda store, name, rows: honest(store, name, rows.slice(1)))
     with pytest.raises(HomeError, match="is not the same in both databases"):
         migrate(home, postgres_url, ignore)
-    assert moved_to(home) is None
+    assert moved_to(home.path) is None
     monkeypatch.undo()
     assert not len(SqlStore(postgres_url, home=home.facts.id).commits())
 
