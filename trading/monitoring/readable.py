@@ -139,10 +139,7 @@ def _stamp(value: Any) -> pd.Timestamp:
     dated = isinstance(value, str) and _DATE.match(value)
     if not dated and not isinstance(value, dt.date | np.datetime64):
         raise UnreadableError(value)
-    stamp = pd.Timestamp(value)
-    if pd.isna(stamp):
-        raise UnreadableError(value)
-    return stamp
+    return pd.Timestamp(value)
 
 
 def _is_naive(value: Any) -> bool:

@@ -206,6 +206,7 @@ def test_a_missing_column_or_one_that_is_there_twice_is_a_schema_error() -> None
         ("ts", "yesterday"),
         ("known_at", "2024-13-45"),
         ("session", pd.Timestamp("2024-06-07", tz="UTC")),
+        ("session", 20240607),
     ],
 )
 def test_one_value_that_cannot_be_read_costs_its_row_and_no_other(column: str, value: object) -> None:
