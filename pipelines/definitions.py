@@ -17,6 +17,7 @@ from assets.market import market_assets
 from assets.staleness import staleness_check
 from assets.training import training_asset
 from pipelines import environment, settings
+from pipelines.freshness import with_freshness
 from pipelines.jobs import line_jobs
 from pipelines.partitions import DEFAULT_START, session_partitions
 from pipelines.run_logs import STRUCTURED, structured_logger
@@ -72,11 +73,12 @@ def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.De
 def _assets(workshop: Workshop, partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
     """The assets of the line; over a simulated market each of them is tagged so."""
     plan, faces = workshop.plan, faces_of(workshop.settings)
-    assets = [
+    made = [
         *market_assets(plan, partitions),
         training_asset(plan, specs_of(workshop.settings)),
         *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
     ]
+    assets = with_freshness(made)
     if workshop.settings.source.name != SimulatedSource.name:  # asked without opening it: it may be away
         return assets
     return list(dg.map_asset_specs(lambda spec: spec.merge_attributes(tags={"market": "SIMULATED"}), assets))
