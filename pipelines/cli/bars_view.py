@@ -12,7 +12,9 @@ from trading.errors import UsageError
 from trading.features import views
 from trading.features.filling import filled
 from trading.monitoring.reconciliation import span
+from trading.universe import INSTRUMENTS
 
+_COMPANIES = frozenset(i.symbol for i in INSTRUMENTS if i.role != "index")  # an index is never adjusted
 _MADE_OF = {"5min": ("5min",), "1D": ("1D", "5min"), "1W": ("1W", "1D", "5min")}
 
 
@@ -87,6 +89,20 @@ def bars_of(store: HomeStore, wanted: Wanted, extent: Extent, now: pd.Timestamp)
     if extent.last is not None:
         inside &= bars["session"] <= extent.last
     return bars[inside.to_numpy()].reset_index(drop=True)
+
+
+def note_on(store: HomeStore, view: pd.DataFrame) -> str:
+    """What a person must know of an adjusted view as of a moment over bars that the source adjusted, else empty."""
+    if view.empty:
+        return ""
+    stored = store.read("bars", view["session"].iloc[-1], view["session"].iloc[-1])
+    other = stored[stored["basis"].ne("raw").to_numpy() & stored["symbol"].isin(_COMPANIES).to_numpy()]
+    if other.empty:
+        return ""
+    return (
+        f"note: the bars of {other['symbol'].iloc[0]} are {other['basis'].iloc[0]} by their source as of its own day, "
+        f"so they are the same at every --as-of; a home of raw bars (source.basis raw) shows what was quoted then"
+    )
 
 
 def _observed(store: HomeStore, wanted: Wanted, extent: Extent) -> pd.DataFrame:

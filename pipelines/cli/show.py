@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.cli import dates, rendering
-from pipelines.cli.bars_view import Extent, Wanted, bars_of, check
+from pipelines.cli.bars_view import Extent, Wanted, bars_of, check, note_on
 from pipelines.environment import market_line, open_store
 from resources.clock import now
 from resources.store import HomeStore
@@ -54,6 +55,9 @@ def show_table(home: Path, view: View, format_: str, output: Path | None) -> Non
     """Write the rows of a view."""
     with closing(open_store(home)) as store:
         rows = rows_of(store, view, now())
+        note = note_on(store, rows) if view.bars.adjusted and view.as_of is not None else ""
+    if note:
+        sys.stderr.write(note + "\n")
     rendering.write(rows, format_, output, heading=market_line(home))
 
 

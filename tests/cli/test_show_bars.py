@@ -120,6 +120,11 @@ def test_a_view_that_cannot_be_is_wrong_use(
     assert words in capsys.readouterr().err
 
 
+def test_over_raw_bars_there_is_nothing_to_note(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["show", "bars", "--adjusted", "--as-of", "2023-09-29", "--home", str(home)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_in_a_notebook_the_same_view_is_a_frame(home: Path) -> None:
     frame = fabline.read("bars", "2023-09-27", "2023-09-28", timeframe="1D", adjusted=True, home=home)
     spy = frame[frame["symbol"] == "SPY"]
@@ -143,4 +148,5 @@ def test_raw_bars_are_refused_where_only_adjusted_ones_are_stored(
 
     assert status_of(["show", "bars", "--raw", "--home", str(made.path)]) == 2
     assert "1D bars of AMD are fully_adjusted by their source" in capsys.readouterr().err
-    assert status_of(["show", "bars", "--adjusted", "--home", str(made.path)]) == 0
+    assert status_of(["show", "bars", "--adjusted", "--as-of", "2023-09-29", "--home", str(made.path)]) == 0
+    assert "note: the bars of AMD are fully_adjusted by their source" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from trading.history import History, Rows
 from trading.interfaces import Bools, Floats
 
 _KEY = ["session", "timeframe", "ts", "symbol"]
+_DIGITS = 12
 _PRICES = ["open", "high", "low", "close"]
 
 
@@ -159,8 +160,16 @@ def on_scale_of_week(daily: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame
 
 
 def _scaled(bars: pd.DataFrame, price: Floats, shares: Floats) -> pd.DataFrame:
-    values = {name: bars[name] * price for name in _PRICES}
-    return bars.assign(**values, volume=bars["volume"] * shares)
+    values = {name: _rounded(bars[name].to_numpy() * price) for name in _PRICES}
+    return bars.assign(**values, volume=_rounded(bars["volume"].to_numpy() * shares))
+
+
+def _rounded(values: Floats) -> Floats:
+    """Values to twelve significant digits: a tenth of 1208.88 is 120.888, and not 120.88800000000002."""
+    with np.errstate(divide="ignore"):
+        digits = _DIGITS - np.ceil(np.log10(np.abs(values)))
+    scale = 10.0 ** np.where(np.isfinite(digits), digits, 0.0)
+    return np.round(values * scale) / scale
 
 
 def _applied(actions: pd.DataFrame, sessions: pd.DatetimeIndex, as_of: pd.Timestamp) -> Rows:

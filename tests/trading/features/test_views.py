@@ -66,10 +66,10 @@ def test_real_splits_are_seen_the_day_after_and_not_the_day_before(
     day_after = view(bars, actions, calendar.as_of(split))
 
     assert last_close(day_before, before) == raw_before
-    assert last_close(day_after, before) == pytest.approx(raw_before / 10, rel=1e-12)
+    assert last_close(day_after, before) == round(raw_before / 10, 3)
     assert last_close(day_after, split) == raw_after
-    np.testing.assert_allclose(day_after["close"].iloc[:10], day_before["close"] / 10, rtol=1e-12)
-    np.testing.assert_allclose(day_after["volume"].iloc[:10], day_before["volume"] * 10, rtol=1e-12)
+    np.testing.assert_allclose(day_after["close"].iloc[:10], day_before["close"] / 10, rtol=1e-11)
+    np.testing.assert_allclose(day_after["volume"].iloc[:10], day_before["volume"] * 10, rtol=1e-11)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
@@ -110,8 +110,8 @@ def test_a_simulated_split_scales_what_lies_before_it_from_its_open_on(timeframe
 
     pd.testing.assert_frame_equal(then[[*PRICES, "volume"]], evening[[*PRICES, "volume"]])
     earlier = (later["session"] < SPLIT).to_numpy()
-    np.testing.assert_allclose(later.loc[earlier, PRICES] * 4, bars.loc[earlier, PRICES], rtol=1e-12)
-    np.testing.assert_allclose(later.loc[earlier, "volume"] / 4, bars.loc[earlier, "volume"], rtol=1e-12)
+    np.testing.assert_allclose(later.loc[earlier, PRICES] * 4, bars.loc[earlier, PRICES], rtol=1e-11)
+    np.testing.assert_allclose(later.loc[earlier, "volume"] / 4, bars.loc[earlier, "volume"], rtol=1e-11)
     assert (later.loc[earlier, "known_at"] == calendar.session_open(SPLIT)).all()
     pd.testing.assert_frame_equal(later.loc[~earlier, PRICES], bars.loc[~earlier, PRICES])
     assert set(later["basis"]) == {"fully_adjusted"}
@@ -163,7 +163,7 @@ def test_the_view_of_the_last_session_is_the_window_that_features_see() -> None:
 
     made = view(bars, actions, calendar.as_of(last)).pivot_table("close", "session", "symbol")
 
-    np.testing.assert_allclose(made.to_numpy(), adjusted_bars(*rows, symbols=symbols).close, rtol=1e-13)
+    np.testing.assert_allclose(made.to_numpy(), adjusted_bars(*rows, symbols=symbols).close, rtol=1e-11)
 
 
 def test_adjusted_bars_stay_as_they_are() -> None:
