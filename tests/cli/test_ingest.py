@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pandas as pd
 import pytest
 
 from pipelines.cli.main import status_of
+from pipelines.ingest import chunks
 from pipelines.ingest.desk import TABLES
 from resources.home import Home
 from resources.store import store_at
@@ -195,3 +198,32 @@ def test_ctrl_c_ends_it_in_one_line_and_what_is_stored_stays(home: Path) -> None
     sessions = rows_of(home).groupby("session")["symbol"].nunique()
     assert 0 < len(sessions) < 563, "it had not ended"
     assert set(sessions) <= {13, 14}, "each session is there whole"  # ARM lists on the way
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond `size` bytes: writes fail as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits files as Linux does")
+def test_a_full_disk_stops_a_load_in_one_line_and_the_next_one_completes_it(
+    home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "MOST_ROWS", 400)
+    asked = ("--timeframe", "5min", "--from", "2024-03-04", "--to", "2024-03-28", "--symbols", "NVDA,AMD")
+    counts(capfd, *WEEK, "--symbols", "NVDA")
+    with no_file_above(600_000):  # the log of what is written, which the database takes over at the end
+        assert status_of(["ingest", *asked]) == 1
+    said = capfd.readouterr().err.strip().splitlines()[-1]
+
+    assert said.startswith("error: ")
+    assert "free disk space" in said
+    before = int((rows_of(home)["timeframe"] == "5min").sum())
+    assert 0 < before < 2 * 19 * 78, "some chunks were stored, and not all"
+    assert before + counts(capfd, *asked)["bars"]["accepted"] == 2 * 19 * 78
