@@ -8,11 +8,15 @@ from email.utils import format_datetime
 
 import pandas as pd
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resources.sources.sessions import Polite
 from resources.sources.timing import HOUR_SECONDS, Circuit, RateLimit, Timer
 from resources.sources.transport import Policy, Transport, transport_of
+from tests.peers.http_peer import Answer, HttpPeer
+from tests.peers.patience import impatient
 from trading.errors import SourceUnavailableError, UsageError
 
 NOON = pd.Timestamp("2024-07-01 12:00", tz="UTC").timestamp()
@@ -273,3 +277,19 @@ def test_all_of_a_process_share_the_transport_of_a_vendor() -> None:
 def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(UsageError, match=re.escape(next(iter(wrong)))):
         Policy(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_libraries_own_session_is_made_polite() -> None:
+    class Session(Polite, requests.Session):
+        def flaw(self, url: str, answer: Said) -> str:  # type: ignore[override]
+            return "cut" if url.endswith("/data") and not answer.text.endswith("}") else ""
+
+    bodies = deque([b'{"cut": ', b'{"whole": 1}'])
+    with HttpPeer(lambda *_: Answer(bodies.popleft())) as peer, Session() as session:
+        session.transport, session.peer, session.wanted = impatient("vendor"), peer.url + "/there", WANTED
+
+        answer = session.get("https://vendor.example/data", params={"key": "SECRET"})
+
+    assert answer.json() == {"whole": 1}
+    assert [asked.path for asked in peer.asked] == ["/there/data"] * 2
+    assert session.place("https://vendor.example/data?a=1") == f"{peer.url}/there/data?a=1"

@@ -1,6 +1,7 @@
 """Yahoo through yfinance, against a peer that speaks Yahoo's words: scales, hours, reach, outages, chaos."""
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Iterator
 
@@ -383,3 +384,13 @@ def test_a_range_that_has_not_begun_has_no_bars(source: YahooSource) -> None:
     future = calendar.session_of("2024-12-02")
 
     assert source.bars(("NVDA",), future, future).empty
+
+
+def test_without_the_extra_the_error_says_what_to_install(
+    source: YahooSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "resources.sources.yahoo_client", raising=False)
+    monkeypatch.setitem(sys.modules, "yfinance", None)
+
+    with pytest.raises(UsageError, match=r"the extra `brokers` \(yfinance is not installed\): pip install"):
+        source.first_session()
