@@ -6,6 +6,7 @@ within its declared look-back. What it cannot reach it cannot leak.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from trading import calendar, frames
 
 Array = NDArray[Any]
 Columns = Mapping[str, Array]
+_NEVER = np.iinfo(np.int64).max
 
 
 class History:
@@ -54,9 +56,32 @@ class History:
         decided = (
             calendar.as_of_each(sessions).tz_localize(None).to_numpy().astype("datetime64[us]").view(np.int64)
         )
-        return bool((self.known > decided).any()) or len(_newest(self, np.arange(len(self.days)))) < len(
-            self.days
-        )
+        return bool((self.known > decided).any() or (self._superseded < _NEVER).any())
+
+    @functools.cached_property
+    def _revisions(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """(n,) places ordered by key and then by when each row was known, and whether each revises the one before."""
+        key = [column for column in frames.table_of(self.table).key if column != "known_at"]
+        rows = pd.DataFrame({column: self.values[column] for column in key})
+        ordered = rows.assign(known_at=self.known).sort_values([*key, "known_at"], kind="stable")
+        return ordered.index.to_numpy(), ordered.duplicated(subset=key).to_numpy()
+
+    @functools.cached_property
+    def _superseded(self) -> NDArray[np.int64]:
+        """(n,) microseconds since 1970: when each row was revised, or never."""
+        places, revises = self._revisions
+        until = np.full(len(self.days), _NEVER)
+        until[places[:-1][revises[1:]]] = self.known[places[1:][revises[1:]]]
+        return until
+
+    @functools.cached_property
+    def first_known(self) -> NDArray[np.int64]:
+        """(n,) microseconds since 1970: when each row's key was first known, by any revision of it."""
+        places, revises = self._revisions
+        begins = np.flatnonzero(~revises)
+        first = np.empty(len(places), dtype=np.int64)
+        first[places] = np.repeat(self.known[places[begins]], np.diff(np.append(begins, len(places))))
+        return first
 
     def window(self, first: pd.Timestamp, last: pd.Timestamp, as_of: pd.Timestamp) -> Rows:
         """Rows of the sessions `first` to `last` that were known at `as_of`, the newest revision of each key."""
@@ -64,9 +89,9 @@ class History:
         stop = int(np.searchsorted(self.days, _micros(last), side="right"))
         if not self.has_late_rows:
             return Rows(self, slice(start, stop), first, last)
-        index = np.arange(start, stop)
-        index = index[self.known[start:stop] <= _micros(as_of)]
-        return Rows(self, _newest(self, index), first, last)
+        moment = _micros(as_of)
+        visible = (self.known[start:stop] <= moment) & (moment < self._superseded[start:stop])
+        return Rows(self, start + np.flatnonzero(visible), first, last)
 
     def codes(self, column: str) -> tuple[NDArray[np.int64], dict[Hashable, int]]:
         """Integer code of each row's value of `column`, and the code of each value."""
@@ -115,10 +140,7 @@ class Rows:
         history = self._history
         if not history.has_late_rows:
             return history.known[self._index]
-        key = [column for column in frames.table_of(history.table).key if column != "known_at"]
-        rows = pd.DataFrame({column: history.values[column] for column in key})
-        first = pd.Series(history.known).groupby([rows[column] for column in key]).transform("min")
-        return first.to_numpy()[self._index]
+        return history.first_known[self._index]
 
     def cube(self, column: str, **axes: Sequence[Hashable] | pd.DatetimeIndex) -> Array:
         """Values of `column` laid out along named key columns, NaN where there is no row.
@@ -158,16 +180,6 @@ class Rows:
             if label in code_of:
                 place_of[code_of[label]] = place
         return place_of[codes[self._index]]
-
-
-def _newest(history: History, index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of several rows with one key (but for `known_at`), the one known last."""
-    key = [column for column in frames.table_of(history.table).key if column != "known_at"]
-    rows = pd.DataFrame({column: history.values[column][index] for column in key})
-    rows["known_at"] = history.known[index]
-    order = rows["known_at"].argsort(kind="stable").to_numpy()
-    last = ~rows.iloc[order].duplicated(subset=key, keep="last").to_numpy()
-    return np.sort(index[order[last]])
 
 
 def _micros(moment: pd.Timestamp) -> int:

@@ -91,3 +91,34 @@ def test_frames_survive_the_way_through_columns_and_back() -> None:
 
 def test_nothing_made_is_an_empty_frame_with_types() -> None:
     assert dict(to_frame("fills", []).dtypes.astype(str)) == frames.table_of("fills").dtypes
+
+
+MOMENTS = st.lists(
+    st.tuples(st.integers(0, 4), st.sampled_from(["AMD", "NVDA"]), st.integers(0, 200)),
+    min_size=1,
+    max_size=12,
+    unique=True,
+)
+
+
+# Up to twelve opinions on the bars of two symbols in five sessions, each known some hours after its close.
+@given(MOMENTS)
+def test_a_window_holds_of_each_key_the_last_row_known_by_then(opinions: list[tuple[int, str, int]]) -> None:
+    days = calendar.sessions_between(pd.Timestamp("2024-03-04"), pd.Timestamp("2024-03-08"))
+    decided = calendar.as_of(days[-1])
+    rows = pd.DataFrame(sorted(opinions), columns=["day", "symbol", "hours"])
+    own = days[rows["day"]]
+    rows["known"] = calendar.as_of_each(own, pd.Timedelta(0)) + pd.to_timedelta(rows["hours"], unit="h")
+    values = {
+        "session": own.to_numpy(), "timeframe": np.full(len(rows), "1D", dtype=object),
+        "ts": calendar.open_each(own).tz_localize(None).to_numpy(),
+        "symbol": rows["symbol"].to_numpy(dtype=object), "close": np.arange(len(rows), dtype=float),
+        "known_at": rows["known"].dt.tz_localize(None).dt.as_unit("us").to_numpy(),
+    }  # fmt: skip
+    seen = History("bars", values).window(days[0], days[-1], decided)
+
+    visible = rows[rows["known"] <= decided]
+    last = visible.drop_duplicates(["day", "symbol"], keep="last")
+    assert list(seen["close"]) == [float(place) for place in last.index]
+    first = visible.groupby(["day", "symbol"])["known"].transform("min")[last.index]
+    assert list(seen.first_known()) == list(first.dt.tz_localize(None).dt.as_unit("us").astype("int64"))
