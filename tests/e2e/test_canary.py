@@ -10,22 +10,30 @@ import pytest
 from pipelines.in_memory import market_of, run_in_memory
 from pipelines.settings import Settings
 from pipelines.wiring import plan_of
-from trading import calendar
+from tests.e2e.restless import restless_actions, restless_bars
+from trading import calendar, frames
+from trading.interfaces import Forecaster, ModelVersion
 from trading.monitoring.leaks import Leak, Market, find_leaks
 from trading.plan import Plan
-from trading.stages.stage import Inputs, Moment, Outputs
+from trading.stages.stage import Inputs, ModelBook, Moment, Outputs
 
 SMALL = Settings(models=("random_walk", "ar1"), burn_in_sessions=45).with_value("regimes.starts", 2)
 # The range crosses a quarter's end, so that models are trained and the regimes refitted within it.
 FIRST, LAST = calendar.session_of("2024-03-20"), calendar.session_of("2024-04-10")
 CUT = calendar.session_of("2024-04-03")
+BEFORE_TRAINING = calendar.session_of("2024-03-27")  # the quarter's versions are trained after this cut
 PLAN = plan_of(SMALL)
 Change = Callable[[Moment, dict[str, np.ndarray]], None]
 
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return market_of(SMALL, FIRST, LAST)
+    calm = market_of(SMALL, FIRST, LAST)
+    bars, actions = calm["bars"], calm["corporate_actions"]
+    for cut in (CUT, BEFORE_TRAINING):  # rows come late and are revised on both sides of each cut
+        bars, actions = restless_bars(bars, cut), restless_actions(actions, cut)
+    key = list(frames.table_of("bars").key)
+    return {"bars": bars.sort_values(key, kind="stable", ignore_index=True), "corporate_actions": actions}
 
 
 def tables(market: Market, plan: Plan = PLAN) -> Market:
@@ -128,6 +136,41 @@ def target_in_the_forecast(market: Market) -> Plan:
     return mutant("ensemble_forecast", "ensemble_forecast", change)
 
 
+def revision_before_it_was_known(market: Market) -> Plan:
+    revised = closes(market)  # the last opinion on each close, whenever it came
+
+    def change(moment: Moment, rows: dict[str, np.ndarray]) -> None:
+        rows["overnight_return"] = np.log(at(revised, moment, rows["symbol"]))
+
+    return mutant("features", "features", change)
+
+
+@dataclasses.dataclass(frozen=True)
+class NextQuarters:
+    """The versions of two weeks later."""
+
+    inner: ModelBook
+
+    def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
+        return self.inner.live(model, calendar.shift(session, 10))
+
+    def records(self, model: str, session: pd.Timestamp) -> tuple[ModelVersion, ...]:
+        return self.inner.records(model, calendar.shift(session, 10))
+
+
+def version_trained_later(_market: Market) -> Plan:
+    honest = PLAN.stage("forecast_ar1")
+
+    def make(moment: Moment, inputs: Inputs) -> Outputs:
+        early = calendar.shift(moment.session, 10) <= LAST
+        return honest.make(
+            dataclasses.replace(moment, models=NextQuarters(moment.models)) if early else moment, inputs
+        )
+
+    stages = [dataclasses.replace(s, make=make) if s is honest else s for s in PLAN.stages]
+    return Plan.of(stages, PLAN.burn_in_sessions).up_to("forecast_ar1")
+
+
 MUTANTS: Mapping[Callable[[Market], Plan], tuple[str, str]] = {
     negative_shift: ("features", "momentum_21"),
     centred_window: ("features", "volatility_21"),
@@ -136,6 +179,7 @@ MUTANTS: Mapping[Callable[[Market], Plan], tuple[str, str]] = {
     smoothed_regime: ("regimes", "multiplier"),
     universe_chosen_by_the_future: ("signals", "alpha"),
     target_in_the_forecast: ("ensemble_forecast", "between_models"),
+    revision_before_it_was_known: ("features", "overnight_return"),
 }
 
 
@@ -145,8 +189,15 @@ def leaks_of(market: Market, plan_from: Callable[[Market], Plan]) -> dict[str, L
     }
 
 
-def test_no_honest_stage_sees_the_future(market: Market) -> None:
-    assert find_leaks(tables, market, CUT) == []
+@pytest.mark.parametrize("cut", [CUT, BEFORE_TRAINING])
+def test_no_honest_stage_sees_the_future(market: Market, cut: pd.Timestamp) -> None:
+    assert find_leaks(tables, market, cut) == []
+
+
+def test_a_version_that_was_trained_after_the_cut_is_caught(market: Market) -> None:
+    plan = version_trained_later(market)
+    (leak,) = find_leaks(lambda world: tables(world, plan), market, BEFORE_TRAINING)
+    assert leak.table == "forecast_ar1"
 
 
 @pytest.mark.parametrize("plan_from", MUTANTS, ids=lambda mutant: mutant.__name__)
