@@ -12,8 +12,10 @@ Labels = NDArray[np.datetime64]
 TELLING_RATIO = (
     2.0  # from here on a split that is not in the prices yet cannot be taken for a move of the market
 )
-# Such vendors send 32-bit numbers, exact to 6e-8 of the price: 4 decimals below 512 USD, 2 above (to 83,000 USD).
-CENTS_FROM = 512.0
+# Such vendors send 32-bit numbers, which are off by 6e-8 of the price at most: by less than half of the last of so
+# many decimals, below each of these prices (USD), and of two beyond.
+DECIMALS: tuple[tuple[float, int], ...] = ((800.0, 4), (8_000.0, 3))
+CENTS = 2
 
 
 def in_prices(sessions: Labels, opens: Floats, closes: Floats, splits: pd.Series) -> Bools:
@@ -58,7 +60,10 @@ def raw_prices(prices: Floats, factor: Floats) -> Floats:
     array([1208.88])
     """
     raw = prices * factor
-    return np.where(raw < CENTS_FROM, np.round(raw, 4), np.round(raw, 2))
+    limits, decimals = zip(*DECIMALS, strict=True)
+    return np.select(
+        [raw < limit for limit in limits], [np.round(raw, n) for n in decimals], np.round(raw, CENTS)
+    )
 
 
 def raw_amounts(amounts: Floats, implied: Floats, factor: Floats) -> Floats:

@@ -1,5 +1,7 @@
 """Raw prices of a vendor that divides the past by every later split."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from resources.sources.unadjusting import factors, in_prices, raw_amounts, raw_prices
 
+DATA = Path(__file__).parents[3] / "shared" / "data"
 DAYS = pd.date_range("2024-06-03", periods=5).to_numpy()
 
 
@@ -23,27 +26,33 @@ def test_a_factor_is_the_product_of_all_later_ratios() -> None:
     assert factors(DAYS, splits()).tolist() == [1.0] * 5
 
 
-@given(
-    cents=st.integers(100, 51_199),
-    ratio=st.sampled_from([10.0, 4.0, 2.0, 3.0, 1.5, 7.0, 0.1, 1.0, 20.0]),
-)
-def test_prices_divided_and_sent_as_32_bit_numbers_come_back_to_the_cent(cents: int, ratio: float) -> None:
-    sent = np.array([np.float32(cents / 100 / ratio)], dtype=np.float64)
-
-    assert raw_prices(sent, np.array([ratio])).tolist() == [cents / 100]
+RATIOS = st.sampled_from([10.0, 4.0, 2.0, 3.0, 1.5, 7.0, 0.1, 1.0, 20.0])
 
 
-@given(cents=st.integers(51_200, 8_000_000), ratio=st.sampled_from([10.0, 3.0, 1.0, 40.0]))
-def test_large_prices_come_back_to_the_cent_too(cents: int, ratio: float) -> None:
-    sent = np.array([np.float32(cents / 100 / ratio)], dtype=np.float64)
+@pytest.mark.parametrize(("low", "high", "decimals"), [(1, 800, 4), (800, 8_000, 3), (8_000, 80_000, 2)])
+@given(share=st.floats(0, 1, exclude_max=True), ratio=RATIOS)
+def test_prices_divided_and_sent_as_32_bit_numbers_come_back_to_the_last_decimal(
+    low: int, high: int, decimals: int, share: float, ratio: float
+) -> None:
+    price = np.floor((low + share * (high - low)) * 10**decimals) / 10**decimals
+    sent = np.array([np.float32(price / ratio)], dtype=np.float64)
 
-    assert raw_prices(sent, np.array([ratio])).tolist() == [cents / 100]
+    assert raw_prices(sent, np.array([ratio])).tolist() == [pytest.approx(price, rel=1e-12)]
 
 
-def test_a_hundredth_of_a_cent_survives_below_512_dollars() -> None:
-    sent = np.array([np.float32(187.1234)], dtype=np.float64)
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
+def test_real_prices_around_real_splits_come_back() -> None:
+    bars = pd.read_parquet(DATA / "daily/raw_with_actions.parquet").sort_values(["symbol", "session"])
+    for _, mine in bars.groupby("symbol"):
+        sessions, prices = mine["session"].to_numpy(), mine[["open", "close"]].to_numpy()
+        listed = mine.loc[mine["split_factor"] != 1].set_index("session")["split_factor"]
+        factor = factors(sessions, listed)
+        sent = (prices / factor[:, None]).astype(np.float32).astype(np.float64)
 
-    assert raw_prices(sent, np.ones(1)).tolist() == [187.1234]
+        assert in_prices(sessions, sent[:, 0], sent[:, 1], listed).all()
+        assert not in_prices(sessions, prices[:, 0], prices[:, 1], listed).any()
+        # Half of a thousandth of a dollar: some prices above 800 USD hold more decimals than 32 bits do.
+        assert np.abs(raw_prices(sent, factor[:, None]) - prices).max() <= 5e-4
 
 
 @pytest.mark.parametrize(
