@@ -5,7 +5,7 @@ the range, so the sessions that break a rule are named in its metadata. Only `ba
 after must not be made from a market that is not there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -22,6 +22,10 @@ from trading.stages.layout import DAILY
 from trading.universe import SYMBOLS
 
 SHOWN_ROWS, NAMED_SESSIONS, NAMED_EXPECTATIONS = 20, 100, 3
+MARKET_TABLES = (
+    *("extended_bars", "earnings", "fundamentals", "reconciliation"),
+    *("findings", "data_quality", "quarantine", "quarantine_decisions"),
+)
 _ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 _EXTRA_SESSIONS = 40  # beyond a coverage band's own: the last horizon matures late
 
@@ -72,6 +76,10 @@ def market_checks(
         for check in (
             Check("bars", "expectations", "Great Expectations on the bars of the run: prices, keys, one basis, "
                   "completeness, quarantine.", _bars, blocking=True),
+            Check("bars", "market_tables", "Great Expectations on every other table of market data that has rows: bars "
+                  "outside the session, earnings, findings, quality, comparisons, quarantine.", _market_tables),
+            Check("bars", "findings", "Nothing that was found in the data is an error: missing sessions, impossible "
+                  "actions.", _findings, _WARN),
             Check("corporate_actions", "expectations", "Great Expectations on splits and dividends.", _actions),
             Check("features", "expectations", "Great Expectations on the features of the run.", _features),
             Check("features", "no_blank_column", "Every feature is known for some stock in the newest session.",
@@ -163,6 +171,27 @@ def _bars(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
     return _explained(verdict, home, span)
 
 
+def _market_tables(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
+    """One verdict over all tables beside bars and actions; those without a row in the span say nothing."""
+    held = {table: home.store.read(table, span.first, span.last) for table in MARKET_TABLES}
+    verdicts = [expectations.validate_table(table, rows) for table, rows in held.items() if len(rows)]
+    bad = [_cell(session) for verdict in verdicts for session in verdict.bad_sessions]
+    parts = [_finding(verdict) for verdict in verdicts]
+    finding = Finding(
+        passed=all(part.passed for part in parts),
+        summary="; ".join(part.summary for part in parts) or "none of these tables has a row",
+        facts={f"{verdict.table}_rows": verdict.rows for verdict in verdicts},
+        failures=pd.concat([part.failures for part in parts], ignore_index=True) if parts else pd.DataFrame(),
+    )
+    pages = {"data_docs": _documents(verdicts, home, span)} if verdicts else {}
+    return finding, {**pages, **_sessions(sorted(set(bad)))}
+
+
+def _findings(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
+    found = home.store.read("findings", span.first, span.last)
+    return table_rules.graded(found), {}
+
+
 def _without_a_bar(bad: pd.DataFrame, bars: pd.DataFrame) -> int:
     """How many bad rows left their symbol without a bar: one that the vendor has mended counts no more."""
     key = ["session", "symbol"]
@@ -203,18 +232,18 @@ def _books(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
 
 def _explained(verdict: expectations.Verdict, home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
     bad = [_cell(session) for session in verdict.bad_sessions]
-    return _finding(verdict), {"data_docs": _documents(verdict, home, span), **_sessions(bad)}
+    return _finding(verdict), {"data_docs": _documents([verdict], home, span), **_sessions(bad)}
 
 
-def _documents(verdict: expectations.Verdict, home: OpenHome, span: Span) -> dg.MetadataValue:
+def _documents(verdicts: Sequence[expectations.Verdict], home: OpenHome, span: Span) -> dg.MetadataValue:
     """Where the Data Docs are; that they cannot be written is no fault of the table.
 
     A single session in order adds no page: it would cost more than all that the session trades.
     """
-    if verdict.success and span.first == span.last:
+    if all(verdict.success for verdict in verdicts) and span.first == span.last:
         return dg.MetadataValue.text("no page for a single session in order; ranges and failures have one")
     try:
-        page = expectations.write_data_docs([verdict], home.home.datadocs, run=span.name)
+        page = expectations.write_data_docs(verdicts, home.home.datadocs, run=span.name)
     except HomeError as error:
         return dg.MetadataValue.text(str(error))
     return dg.MetadataValue.path(str(page.absolute()))

@@ -5,6 +5,7 @@ Importing this module imports the library, so it is only imported where a batch 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from great_expectations import expectations as gxe
 
 from trading import frames
 from trading.ingest import ALL_SYMBOLS
+from trading.monitoring.findings import RULES
+from trading.schemas.quick import Limits, limits_of
 
 LEAST_COMPLETENESS = 0.80
 MOST_QUARANTINED = 0.05
@@ -82,6 +85,58 @@ def corporate_actions() -> list[Any]:
         _at_least("pay_session", "session", "nothing is paid before it is due"),
         _unique(["session", "symbol", "kind"]),
     ]
+
+
+def declared(table: str) -> list[Any]:
+    """What the schema of `table` says, and what is more to be said of some tables."""
+    columns_kept = [
+        one
+        for name, limits in (limits_of(frames.table_of(table)) or {}).items()
+        for one in _within(name, limits)
+    ]
+    more = _MORE.get(table, list)
+    return [
+        *columns(table),
+        *_known(table),
+        *columns_kept,
+        *more(),
+        _unique(list(frames.table_of(table).key)),
+    ]
+
+
+def _within(name: str, limits: Limits) -> list[Any]:
+    """The bounds and the words that a schema allows in a column."""
+    if limits.allowed is not None:
+        words = sorted(str(word) for word in limits.allowed)
+        return [_one_of(name, words, f"{name} is one of {', '.join(words) or 'none'}")]
+    low, strict = (limits.above, True) if limits.above > -math.inf else (limits.least, False)
+    least = low if low > -math.inf else None
+    most = limits.most if limits.most < math.inf else None
+    if least is None and most is None:
+        return []
+    return [_between(name, least, most, f"{name} lies within its bounds", strict=strict)]
+
+
+def _extended_bars() -> list[Any]:
+    """With the columns highest and lowest, which allow for the last digit of a vendor's adjustment."""
+    return [
+        _at_least("highest", "low", "high is not below low"),
+        _at_least("highest", "open", "high is not below open"),
+        _at_least("highest", "close", "high is not below close"),
+        _at_least("open", "lowest", "low is not above open"),
+        _at_least("close", "lowest", "low is not above close"),
+    ]
+
+
+def _findings() -> list[Any]:
+    return [_one_of("rule", list(RULES), "the rule is one of ours")]
+
+
+def _data_quality() -> list[Any]:
+    return [_at_least("expected", "present", "no more bars are there than the calendar asks for")]
+
+
+_MORE = {"extended_bars": _extended_bars, "findings": _findings, "data_quality": _data_quality}
 
 
 def features() -> list[Any]:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from trading import frames
 from trading.monitoring import table_rules
+from trading.monitoring.bar_rules import ROUNDING
 from trading.universe import SYMBOLS
 
 FIRST_ROWS = 20
@@ -128,6 +129,22 @@ def validate_features(frame: pd.DataFrame) -> Verdict:
     lacking = _lacks_columns("features", frame)
     expectations = suites.columns("features") if lacking else suites.features()
     return _verdict("features", frame, [_run("features", frame, expectations)])
+
+
+def validate_table(table: str, frame: pd.DataFrame) -> Verdict:
+    """Validate a batch of any other table by what its schema says; an empty one is in order.
+
+    Parameters
+    ----------
+    frame : columns of `table`
+    """
+    from resources import expectation_suites as suites
+
+    if _lacks_columns(table, frame):
+        return _verdict(table, frame, [_run(table, frame, suites.columns(table))])
+    if table == "extended_bars":
+        frame = frame.assign(highest=frame["high"] * (1 + ROUNDING), lowest=frame["low"] * (1 - ROUNDING))
+    return _verdict(table, frame, [_run(table, frame, suites.declared(table))])
 
 
 def write_data_docs(verdicts: Iterable[Verdict], folder: Path, *, run: str, simulated: bool = False) -> Path:

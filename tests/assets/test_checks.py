@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assets.checks import markdown, market_checks
+from assets.checks import MARKET_TABLES, markdown, market_checks
 from resources.home import Home
 from resources.open_home import OpenHome
 from resources.sources import SimulatedSource
-from trading import calendar
+from trading import calendar, frames
 from trading.monitoring.table_rules import BookLimits, CoverageBand
 from trading.stages.trading_rules import TradingRules
 from trading.testing.example_rows import example
@@ -188,6 +188,50 @@ class TestBars:
     def test_a_check_run_on_its_own_looks_at_the_whole_table(self, tmp_path: Path) -> None:
         home = opened(tmp_path, bars=without(good_bars(), "2024-07-01", "NVDA"))
         assert bad_sessions(evaluation(home, "bars", "expectations", None)) == ["2024-07-01"]
+
+
+class TestTheOtherMarketTables:
+    def test_tables_without_rows_say_nothing(self, tmp_path: Path) -> None:
+        said = evaluation(opened(tmp_path, bars=good_bars()), "bars", "market_tables")
+        assert (said.passed, said.description) == (True, "none of these tables has a row")
+
+    def test_every_table_with_rows_is_validated_and_has_its_page(self, tmp_path: Path) -> None:
+        tables = {name: frames.validated(name, well_formed(name)) for name in MARKET_TABLES}
+        said = evaluation(opened(tmp_path, **tables), "bars", "market_tables")
+        assert said.passed, said.description
+        assert [name for name in MARKET_TABLES if f"of {name} met" not in said.description] == []
+        assert Path(str(said.metadata["data_docs"].value)).exists()
+
+    def test_what_a_schema_cannot_say_is_found_and_stops_nothing(self, tmp_path: Path) -> None:
+        quality = well_formed("data_quality").assign(present=79)
+        home = opened(tmp_path, bars=good_bars(), data_quality=quality)
+        said = evaluation(home, "bars", "market_tables")
+        assert (said.passed, said.severity) == (False, dg.AssetCheckSeverity.ERROR)
+        assert "no more bars are there than the calendar asks for" in said.description
+        _, made = ran(home, [CHECKS["bars", "market_tables"]])
+        assert "features" in made
+
+    @pytest.mark.parametrize(("severity", "passed"), [("error", False), ("warning", True)])
+    def test_a_finding_is_a_warning_if_it_is_an_error(
+        self, tmp_path: Path, severity: str, *, passed: bool
+    ) -> None:
+        found = well_formed("findings").assign(severity=severity, rule="missing_session")
+        said = evaluation(opened(tmp_path, findings=found), "bars", "findings")
+        assert (said.passed, said.severity) == (passed, dg.AssetCheckSeverity.WARN)
+        assert said.metadata["missing_session"].value == len(found)
+        assert f"{len(found)} {severity}" in said.description
+
+
+def well_formed(table: str) -> pd.DataFrame:
+    """Example rows that also keep what only the suites ask for."""
+    rows = example(table, FIRST, LAST)
+    prices = {"open": 2.0, "high": 3.0, "low": 1.0, "close": 2.0}
+    values = {
+        "extended_bars": {**prices, "volume": 1.0},
+        "findings": {"rule": "gap"},
+        "data_quality": {"expected": 78, "present": 70},
+    }
+    return rows.assign(**values.get(table, {}))
 
 
 def test_a_dividend_of_a_third_of_the_price_is_questioned(tmp_path: Path) -> None:

@@ -124,6 +124,26 @@ def _no_sessions(sessions: pd.DatetimeIndex, listed: np.ndarray) -> pd.DataFrame
     return pd.DataFrame({"session": sessions, "timeframe": "", "listed": listed, "present": 0})
 
 
+def graded(findings: pd.DataFrame) -> Finding:
+    """Nothing that was found in the data is an error; what is less is counted by its rule.
+
+    Parameters
+    ----------
+    findings : columns of `findings`
+    """
+    errors = findings[(findings["severity"] == "error").to_numpy()]
+    counts = findings["severity"].value_counts()
+    said = ", ".join(f"{counts.get(name, default=0)} {name}" for name in ("error", "warning", "info"))
+    rules = findings["rule"].value_counts().sort_index()
+    shown = ["session", "symbol", "timeframe", "rule", "detail"]
+    return Finding(
+        passed=not len(errors),
+        summary=f"{len(findings)} findings: {said}",
+        facts={str(rule): int(count) for rule, count in rules.items()},
+        failures=errors[shown].reset_index(drop=True),
+    )
+
+
 def blank_columns(features: pd.DataFrame) -> Finding:
     """No feature is NaN for every stock in the newest session."""
     stocks = features[features["symbol"].isin(SYMBOLS).to_numpy()]
