@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
+from trading import calendar
 from trading.errors import MissingBarsError
 from trading.interfaces import MarketDataSource, Store
 
@@ -59,27 +60,26 @@ class StoredSource:
     ) -> pd.DataFrame:
         """Bars of the range as they were restated; later ones as the source beyond gives them."""
         held = self._store.read("bars", first, min(last, self._last), timeframe=timeframe)
-        held = held[held["symbol"].isin(list(symbols))]
-        beyond = self._later() if last > self._last else None
-        if beyond is None:
-            return held.reset_index(drop=True)
-        after = first if first > self._last else self._last + pd.Timedelta(days=1)
-        return _joined(held, beyond.bars(symbols, after, last, timeframe))
+        beyond, begin = self._after(first, last)
+        later = [] if beyond is None else [beyond.bars(symbols, begin, last, timeframe)]
+        return _joined(_of(held, symbols), later)
 
     def actions(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
         """Corporate actions of the range, as `bars`."""
         held = self._store.read("corporate_actions", first, min(last, self._last))
-        held = held[held["symbol"].isin(list(symbols))]
-        beyond = self._later() if last > self._last else None
-        if beyond is None:
-            return held.reset_index(drop=True)
-        after = first if first > self._last else self._last + pd.Timedelta(days=1)
-        return _joined(held, beyond.actions(symbols, after, last))
+        beyond, begin = self._after(first, last)
+        later = [] if beyond is None else [beyond.actions(symbols, begin, last)]
+        return _joined(_of(held, symbols), later)
 
     def earnings(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
         """Announcements that are stored."""
         held = self._store.read("earnings", first, last)
-        return held[held["symbol"].isin(list(symbols))].reset_index(drop=True)
+        return _of(held, symbols)
+
+    def _after(self, first: pd.Timestamp, last: pd.Timestamp) -> tuple[MarketDataSource | None, pd.Timestamp]:
+        """The source of what lies beyond the restated sessions, if any does, and from where on."""
+        following = calendar.shift(self._last, 1)
+        return (self._later() if last >= following else None), max(first, following)
 
     def _later(self) -> MarketDataSource | None:
         if self._beyond is None and self._open_beyond is not None:
@@ -87,5 +87,9 @@ class StoredSource:
         return self._beyond
 
 
-def _joined(held: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([part for part in (held, later) if len(part)] or [held], ignore_index=True)
+def _of(rows: pd.DataFrame, symbols: Sequence[str]) -> pd.DataFrame:
+    return rows[rows["symbol"].isin(list(symbols)).to_numpy()].reset_index(drop=True)
+
+
+def _joined(held: pd.DataFrame, later: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([part for part in (held, *later) if len(part)] or [held], ignore_index=True)
