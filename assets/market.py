@@ -3,10 +3,11 @@
 import dagster as dg
 import pandas as pd
 
+from assets import plots
 from assets.face import DATA, Face
 from assets.factory import commit_of, request_of, show_sessions, tell_made
 from assets.failures import translated
-from assets.tables import columns_of, facts
+from assets.tables import PLOT_FROM_SESSIONS, columns_of, facts, picture_of
 from resources import arrivals
 from resources.arrivals import check_same_basis, dated
 from resources.open_home import OpenHome
@@ -51,6 +52,7 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
             home.begin(request.inception)
         tell_made(context, home, "bars", {"bars": separated.accepted, "quarantine": separated.quarantined})
         show_sessions(context, home, "bars", separated.accepted, FACES["bars"])
+        show_quality(context, home, sessions)
         return dg.MaterializeResult(metadata=_metadata(separated, home))
 
     @dg.asset(name="corporate_actions", **_shown("corporate_actions", partitions))
@@ -67,6 +69,21 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
         return dg.MaterializeResult(metadata=_metadata(separated, home))
 
     return [bars, corporate_actions]
+
+
+def show_quality(context: dg.AssetExecutionContext, home: OpenHome, sessions: pd.DatetimeIndex) -> None:
+    """Show figures and findings of the loaded sessions at the newest one; a longer load with a picture."""
+    quality = home.store.read("data_quality", sessions[0], sessions[-1], timeframe=DAILY)
+    found = home.store.read("findings", sessions[0], sessions[-1], timeframe=DAILY)
+    counted = {str(rule): int(count) for rule, count in found["rule"].value_counts().items()}
+    shown: dict[str, dg.MetadataValue] = {
+        "completeness": dg.MetadataValue.float(float(quality["completeness"].mean())),
+        "findings": dg.MetadataValue.json(counted),
+    }
+    if len(sessions) >= PLOT_FROM_SESSIONS:
+        simulated = home.source.simulated
+        shown["quality"] = picture_of(plots.data_quality, quality, "data quality", simulated=simulated)
+    context.add_asset_metadata(shown, asset_key="bars", partition_key=context.partition_keys[-1])
 
 
 def arrived_bars(plan: Plan, home: OpenHome, request: Request) -> Separation:

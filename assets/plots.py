@@ -87,3 +87,24 @@ def target_weights(frame: pd.DataFrame) -> Figure:
     axes.set_ylim(0, 1)
     axes.legend(ncols=5, frameon=False, fontsize=7, loc="upper left")
     return figure
+
+
+def data_quality(frame: pd.DataFrame) -> Figure:
+    """Completeness, wait for a bar, and agreement with what it was compared with, over the sessions."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    panels = {
+        "completeness": ("#2a9d5c", "complete", "mean"),
+        "timeliness_seconds": ("#1d5f9e", "seconds late", "median"),
+        "accuracy": ("#e9a23b", "agreeing", "mean"),
+    }
+    for axes, (column, (colour, label, how)) in zip(
+        figure.subplots(3, sharex=True), panels.items(), strict=True
+    ):
+        daily = frame.groupby("session")[column].agg(how)
+        axes.plot(daily.index, daily, color=colour)
+        axes.set_ylabel(label)
+        if column != "timeliness_seconds":
+            axes.set_ylim(min(0.9, daily.min(skipna=True)), 1.005)
+    return figure

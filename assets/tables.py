@@ -68,11 +68,12 @@ def facts_by_session(frame: pd.DataFrame, face: Face, *, simulated: bool) -> Ite
     for session, count in rows.items():
         shown: Facts = {"dagster/partition_row_count": dg.MetadataValue.int(int(count))}
         if face.plot is not None and session == newest and len(rows) >= PLOT_FROM_SESSIONS:
-            shown["plot"] = _picture(face.plot, frame, face.group, simulated=simulated)
+            shown["plot"] = picture_of(face.plot, frame, face.group, simulated=simulated)
         yield f"{session:%Y-%m-%d}", shown
 
 
-def _picture(plot: Plot, frame: pd.DataFrame, name: str, *, simulated: bool) -> dg.MetadataValue:
+def picture_of(plot: Plot, frame: pd.DataFrame, name: str, *, simulated: bool) -> dg.MetadataValue:
+    """A plot of a frame, as a picture inside the metadata."""
     picture = base64.b64encode(plots.png(plot(frame), simulated=simulated)).decode()
     return dg.MetadataValue.md(f"![{name}](data:image/png;base64,{picture})")
 

@@ -17,6 +17,7 @@ from pipelines.settings import Settings
 from pipelines.wiring import faces_of
 from trading import frames
 from trading.schemas.table import TABLES
+from trading.testing.example_rows import example
 from trading.testing.finished_home import finished_home
 
 PNG = b"\x89PNG"
@@ -51,6 +52,14 @@ def test_every_plot_draws_its_own_table(table: str, finished: dict[str, pd.DataF
     figure = FACES[table].plot(finished[table])
     assert plots.png(figure, simulated=True).startswith(PNG)
     assert all(axes.lines or axes.collections for axes in figure.axes)
+
+
+@pytest.mark.parametrize("accuracy", [0.5, np.nan])
+def test_the_quality_of_the_bars_is_drawn_even_if_nothing_was_compared(accuracy: float) -> None:
+    rows = example("data_quality", pd.Timestamp("2024-03-01"), pd.Timestamp("2024-03-29"))
+    figure = plots.data_quality(rows.assign(accuracy=accuracy))
+    assert plots.png(figure, simulated=True).startswith(PNG)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["complete", "seconds late", "agreeing"]
 
 
 @pytest.mark.parametrize("table", TABLES)
