@@ -142,6 +142,19 @@ def test_a_split_that_becomes_known_late_is_in_no_earlier_view() -> None:
     assert (later["known_at"].iloc[:2] == moment + pd.Timedelta(hours=1)).all()
 
 
+def test_a_split_that_becomes_known_in_the_course_of_its_session_is_not_in_a_view_of_that_morning() -> None:
+    bars = bars_frame({"NVDA": [100.0, 102.0]}, "2024-06-07")
+    at_three = pd.Timestamp("2024-06-10 19:00", tz="UTC")
+    actions = actions_frame(("2024-06-10", "NVDA", "split", 10.0)).assign(known_at=at_three)
+
+    morning = adjusted_as_of(bars, actions, bars, at_three - pd.Timedelta(hours=4))
+    afternoon = adjusted_as_of(bars, actions, bars, at_three)
+
+    assert morning["close"].tolist() == [100.0, 102.0]
+    assert afternoon["close"].tolist() == [10.0, 10.2]
+    assert (afternoon["known_at"] == at_three).all()
+
+
 def test_a_dividend_takes_its_share_of_the_close_before_it() -> None:
     bars = bars_frame({"NVDA": [100.0, 200.0, 198.0]}, "2024-06-10")
     actions = actions_frame(("2024-06-10", "NVDA", "dividend", 2.0))

@@ -159,6 +159,7 @@ def test_of_five_minute_bars_the_one_furthest_apart_stands_for_its_session(five:
     assert (worst["left_value"], worst["right_value"]) == (one["close"].iloc[40], close.iloc[40])
     assert not worst["agrees"]
     assert len(rows) == len(FIELDS)
+    assert (rows["known_at"] == one["known_at"].iloc[-1]).all()
 
 
 def test_a_value_beside_zero_disagrees_and_two_zeros_agree(daily: pd.DataFrame) -> None:
