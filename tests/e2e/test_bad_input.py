@@ -63,7 +63,6 @@ UNREACHABLE = [
 ]
 WRONG_SOURCES = [
     (["--source", "crystal"], WRONG_USE, "'crystal' is not one of"),
-    (["--source", "alpaca"], WRONG_USE, "set APCA_API_KEY_ID and APCA_API_SECRET_KEY"),
     (["--source", "files"], WRONG_USE, "name it with --data DIR"),
     (["--source", "files", "--data", "/nowhere"], FAILED, "there is no folder /nowhere"),
     (["--sessions", "0"], WRONG_USE, "greater than or equal to 1"),
