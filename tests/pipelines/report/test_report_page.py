@@ -244,6 +244,15 @@ def test_a_real_market_does_not() -> None:
     assert "SIMULATED" not in render(TABLES, replace(FACTS, simulated=False, source="files"))
 
 
+def test_a_what_if_copy_says_so_in_title_heading_and_banner(page: str) -> None:
+    copy = render(TABLES, replace(FACTS, what_if="WHAT-IF: trial as if all had been known"))
+
+    assert "<title>WHAT-IF · SIMULATED · Fabline report, trial</title>" in copy
+    assert "<h1>Fabline report: WHAT-IF</h1>" in copy
+    assert 'role="alert"><b>WHAT-IF</b><span>trial as if all had been known</span>' in copy
+    assert "WHAT-IF" not in page
+
+
 def test_names_from_the_data_are_escaped() -> None:
     attack = "<img src=x onerror=alert(1)>"
     rows = TABLES["quarantine"].assign(reason=attack)

@@ -118,6 +118,10 @@ def test_a_made_up_market_is_called_simulated_and_a_real_one_is_not() -> None:
     assert "SIMULATED" not in told(TABLES, replace(FACTS, simulated=False))
 
 
+def test_a_what_if_copy_is_called_one() -> None:
+    assert "WHAT-IF  trial as if" in told(TABLES, replace(FACTS, what_if="WHAT-IF: trial as if"))
+
+
 def test_the_sharpe_ratio_comes_with_its_interval_and_its_meaning() -> None:
     text = " ".join(told(TABLES).split())
 
