@@ -102,7 +102,7 @@ def check_same_basis(
     """
     if source.basis == "raw":
         return
-    last, begin = calendar.shift(first, -1), calendar.shift(first, -OVERLAP_SESSIONS)
+    last, begin = calendar.near(first, -1), calendar.near(first, -OVERLAP_SESSIONS)
     stored = store.read("bars", begin, last, timeframe=DAILY)
     stored = stored[stored["symbol"].isin(symbols)]
     if len(stored):

@@ -82,7 +82,7 @@ def _of_bars(
 def _of_actions(
     load: Load, accepted: pd.DataFrame, bad: pd.DataFrame, store: HomeStore, now: pd.Timestamp
 ) -> pd.DataFrame:
-    first = calendar.shift(load.first, -_BEFORE_ACTIONS)
+    first = calendar.near(load.first, -_BEFORE_ACTIONS)
     bars = store.read("bars", first, load.last, timeframe=DAILY)
     bars = bars[bars["symbol"].isin(load.symbols).to_numpy()]
     known = _joined("corporate_actions", store.read("corporate_actions", load.first, load.last), accepted)
@@ -91,7 +91,7 @@ def _of_actions(
 
 def _with_stored(load: Load, accepted: pd.DataFrame, store: HomeStore) -> pd.DataFrame:
     """The accepted bars with every stored revision of their sessions and of as many before as rules look back on."""
-    first = calendar.shift(load.first, -CONTEXT_SESSIONS[load.timeframe])
+    first = calendar.near(load.first, -CONTEXT_SESSIONS[load.timeframe])
     symbol = load.symbols[0] if len(load.symbols) == 1 else None
     stored = store.read("bars", first, load.last, timeframe=load.timeframe, symbol=symbol, revisions=True)
     mine = stored[stored["symbol"].isin(load.symbols).to_numpy()]

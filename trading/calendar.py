@@ -128,6 +128,12 @@ def shift(session: pd.Timestamp, count: int) -> pd.Timestamp:
     return _labels()[at]
 
 
+def near(session: pd.Timestamp, count: int) -> pd.Timestamp:
+    """The same, or the first or last session of the calendar where that lies outside of it."""
+    at = min(max(position(session) + count, 0), len(_sessions()) - 1)
+    return _labels()[at]
+
+
 def sessions_between(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
     """All sessions from `first` to `last`, both included, as naive midnights."""
     index = _sessions()

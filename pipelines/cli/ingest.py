@@ -144,7 +144,7 @@ def range_of(options: Options, desk: Desk, held: Holdings | None) -> tuple[pd.Ti
         return begin or sessions[0], end or sessions[-1]
     end = end or min(newest, desk.source.last_session())
     if begin is None:
-        begin = max(calendar.shift(end, 1 - HISTORY_SESSIONS), desk.source.first_session())
+        begin = max(calendar.near(end, 1 - HISTORY_SESSIONS), desk.source.first_session())
         before = desk.before["bars"]
         loaded = before.loc[before["timeframe"] == options.timeframe, "last"]
         begin = min(begin, loaded.max()) if len(loaded) else begin

@@ -95,15 +95,16 @@ class Desk:
     def _bars(self, load: Load, rows: pd.DataFrame) -> dict[str, Separation]:
         regular, extended = market_hours.by_phase(rows)
         basis = self.source.basis if load.timeframe == DAILY else None
+        bounds = {"symbols": load.symbols, "now": self.clock()}
         return {
-            "bars": bar_rules.separate_bars(regular, basis=basis, symbols=load.symbols),
-            "extended_bars": bar_rules.separate_extended_bars(extended, symbols=load.symbols),
+            "bars": bar_rules.separate_bars(regular, basis=basis, **bounds),
+            "extended_bars": bar_rules.separate_extended_bars(extended, **bounds),
         }
 
     def _actions(self, load: Load, rows: pd.DataFrame) -> dict[str, Separation]:
-        before = calendar.shift(load.first, -1)
-        known = self.store.read("corporate_actions", calendar.shift(before, -NEIGHBOURS), before)
-        return {"corporate_actions": bar_rules.separate_actions(rows, known)}
+        before = calendar.near(load.first, -1)
+        known = self.store.read("corporate_actions", calendar.near(before, -NEIGHBOURS), before)
+        return {"corporate_actions": bar_rules.separate_actions(rows, known, symbols=load.symbols)}
 
     def _earnings(self, _load: Load, rows: pd.DataFrame) -> dict[str, Separation]:
         """A source may tell no more than the surprise."""

@@ -107,7 +107,7 @@ def _tail(desk: Desk, wanted: Wanted) -> dict[str, pd.Timestamp]:
     """The newest session with a bar of each symbol, of the last few sessions."""
     if desk.before["bars"].empty or not wanted.spans:
         return {}
-    first = calendar.shift(wanted.last, 1 - UNSETTLED_SESSIONS)
+    first = calendar.near(wanted.last, 1 - UNSETTLED_SESSIONS)
     bars = desk.store.read("bars", first, wanted.last, timeframe=wanted.timeframe)
     return {str(symbol): newest for symbol, newest in bars.groupby("symbol")["session"].max().items()}
 
@@ -178,16 +178,16 @@ class _Run:
         if not held:
             return load.first, load.last
         begins, ends = min(first for first, _ in held.values()), max(last for _, last in held.values())
-        first = max(begins, calendar.shift(load.first, -1) + pd.Timedelta(days=1))
-        return first, ends if calendar.shift(load.last, 1) > ends else load.last
+        first = min(load.first, calendar.near(load.first, -1) + pd.Timedelta(days=1))
+        return max(begins, first), ends if calendar.near(load.last, 1) > ends else load.last
 
     def _edges(self, load: Load) -> Iterator[pd.Timestamp]:
         """The sessions after those stored earlier beside a load of adjusted daily bars, on either side."""
         if load.timeframe != DAILY or self.desk.source.basis == "raw":
             return
         for neighbour, edge in (
-            (calendar.shift(load.first, -1), load.first),
-            (calendar.shift(load.last, 1), calendar.shift(load.last, 1 + OVERLAP_SESSIONS)),
+            (calendar.near(load.first, -1), load.first),
+            (calendar.near(load.last, 1), calendar.near(load.last, 1 + OVERLAP_SESSIONS)),
         ):
             one = pd.DatetimeIndex([neighbour])
             before = self.desk.before["bars"]

@@ -227,3 +227,16 @@ def test_a_full_disk_stops_a_load_in_one_line_and_the_next_one_completes_it(
     before = int((rows_of(home)["timeframe"] == "5min").sum())
     assert 0 < before < 2 * 19 * 78, "some chunks were stored, and not all"
     assert before + counts(capfd, *asked)["bars"]["accepted"] == 2 * 19 * 78
+
+
+def test_rows_between_sessions_and_from_the_calendars_beginning_on_are_not_lost(
+    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "MOST_ROWS", 2)
+    days = ["1990-01-02", "1990-01-03", "1990-01-06", "1990-01-08", "1990-01-13"]  # two of them Saturdays
+    text = "".join(f"VIX,{day},1,2,0.5,1.5\n" for day in days)
+
+    said = counts(capfd, "--data", mapped(tmp_path / "data", PANEL.splitlines()[0] + "\n" + text))
+
+    assert (said["bars"]["accepted"], said["bars"]["quarantined"]) == (3, 2)
+    assert set(rows_of(home, "quarantine")["reason"]) == {"not a session of XNYS"}

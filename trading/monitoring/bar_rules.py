@@ -128,7 +128,9 @@ def _separate(
     return separated(arrivals, mark_repeated(arrivals, reasons, key, trust_first=False))
 
 
-def separate_actions(rows: pd.DataFrame, known: pd.DataFrame | None = None) -> Separation:
+def separate_actions(
+    rows: pd.DataFrame, known: pd.DataFrame | None = None, *, symbols: Collection[str] | None = None
+) -> Separation:
     """Raw corporate actions as accepted and quarantined rows.
 
     A vendor may list one dividend twice, on the same or on neighbouring sessions, in other words or
@@ -139,6 +141,7 @@ def separate_actions(rows: pd.DataFrame, known: pd.DataFrame | None = None) -> S
     ----------
     rows : columns of `corporate_actions`
     known : accepted actions of earlier loads, beside which a dividend may be a repetition
+    symbols : those that may come; by default the universe
 
     Raises
     ------
@@ -147,7 +150,8 @@ def separate_actions(rows: pd.DataFrame, known: pd.DataFrame | None = None) -> S
     """
     key = ["session", "symbol", "kind"]
     arrivals = Arrivals.of("corporate_actions", rows).sorted_by(key)
-    reasons = first_reasons(arrivals.unmarked(), _action_rules(arrivals))
+    allowed = _LISTED if symbols is None else symbols
+    reasons = first_reasons(arrivals.unmarked(), _action_rules(arrivals, allowed))
     reasons = mark_repeated(arrivals, reasons, key, trust_first=True)
     repeated = _close_dividends(arrivals.typed[reasons == ""], known)
     return separated(arrivals, first_reasons(reasons, [(_REPEATED, repeated.reindex(reasons.index))]))
@@ -207,13 +211,13 @@ def _begins(rows: pd.DataFrame, timeframe: str) -> pd.Series:
     return rows["ts"] == market_hours.bar_starts(rows["session"], timeframe)
 
 
-def _action_rules(arrivals: Arrivals) -> Rules:
+def _action_rules(arrivals: Arrivals, symbols: Collection[str]) -> Rules:
     """The same for a single split or dividend."""
     rows = arrivals.typed
     split, dividend = rows["kind"].eq("split"), rows["kind"].eq("dividend")
     yield from _reading_rules(arrivals)
     yield "unknown kind", ~(split | dividend)
-    yield "unknown symbol", ~rows["symbol"].isin(list(_LISTED))
+    yield "unknown symbol", ~rows["symbol"].isin(list(symbols))
     yield "not a session of XNYS", ~_is_session(rows["session"])
     yield "paid outside the sessions of XNYS", ~_is_session(rows["pay_session"])
     yield "paid before it is due", rows["pay_session"] < rows["session"]
