@@ -74,13 +74,13 @@ def adjusted_as_of(
     made = _scaled(bars, np.where(raw, price[at, who], 1.0), np.where(raw, shares[at, who], 1.0))
     stamps = np.maximum(_micros(bars["known_at"]), np.where(raw, known[at, who], 0))
     known_at = pd.DatetimeIndex(stamps.view("datetime64[us]")).tz_localize("UTC")
-    return made.assign(known_at=known_at, basis=bars["basis"].mask(raw, "fully_adjusted"))
+    return made.assign(known_at=known_at, basis=_basis(bars, raw))
 
 
 def refuse_mixed(bars: pd.DataFrame) -> None:
     """DataError if bars of one symbol and timeframe have different bases."""
-    first = bars.groupby(["symbol", "timeframe"])["basis"].transform("first")
-    other = bars[(bars["basis"] != first).to_numpy()]
+    found = bars.drop_duplicates(["symbol", "timeframe", "basis"])
+    other = found[found.duplicated(["symbol", "timeframe"])]
     if len(other):
         row = other.iloc[0]
         raise DataError(
@@ -89,8 +89,14 @@ def refuse_mixed(bars: pd.DataFrame) -> None:
         )
 
 
+def _basis(bars: pd.DataFrame, raw: Bools) -> pd.Series | str:
+    return "fully_adjusted" if raw.all() else bars["basis"].mask(raw, "fully_adjusted")
+
+
 def _refuse_without_actions(raw: pd.DataFrame, closes: pd.DataFrame) -> None:
-    adjusted = closes[closes["basis"].ne("raw").to_numpy() & closes["symbol"].isin(raw["symbol"]).to_numpy()]
+    adjusted = closes[
+        closes["basis"].ne("raw").to_numpy() & closes["symbol"].isin(raw["symbol"].unique()).to_numpy()
+    ]
     if len(adjusted):
         row = adjusted.iloc[0]
         raise DataError(
