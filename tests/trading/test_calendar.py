@@ -30,7 +30,7 @@ def test_a_half_day_decides_at_a_quarter_past_one_in_new_york() -> None:
     [
         ("2025-07-04", "Friday) is not a session of XNYS; the nearest are 2025-07-03 and 2025-07-07"),
         ("2025-01-09", "is not a session"),  # the day of mourning for President Carter
-        ("1990-01-02", "outside the calendar"),
+        ("1989-12-29", "outside the calendar"),
         ("yesterday-ish", "is not a date; write it as YYYY-MM-DD"),
         ("", "is not a date"),
         ("now", "is not a date"),
