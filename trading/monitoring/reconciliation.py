@@ -73,12 +73,13 @@ def reconciled(accepted: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
     mine = stored[stored["symbol"].isin(accepted["symbol"].unique()).to_numpy()]
     both = pd.concat([part for part in (mine, accepted) if len(part)])
     newest = both.sort_values("known_at", kind="stable").drop_duplicates(_BAR, keep="last")
-    parts = [between_timeframes(newest, *pair) for pair in PAIRS]
-    parts.append(between_sources(mine, accepted))
-    filled = [part for part in parts if len(part)]
-    rows = pd.concat(filled) if filled else frames.empty("reconciliation")
-    loaded = rows["session"].isin(accepted["session"].unique()).to_numpy()
-    return frames.validated("reconciliation", rows[loaded])
+    loaded = accepted["session"].unique()
+    spans = {"1D": newest["session"].to_numpy(), "1W": market_hours.week_of(newest["session"])}
+    parts = [
+        between_timeframes(newest[np.isin(spans[coarse], loaded)], coarse, fine) for coarse, fine in PAIRS
+    ]
+    filled = [part for part in (*parts, between_sources(mine, accepted)) if len(part)]
+    return frames.validated("reconciliation", pd.concat(filled)) if filled else frames.empty("reconciliation")
 
 
 def span(first: pd.Timestamp, last: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:
