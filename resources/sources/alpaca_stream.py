@@ -123,8 +123,13 @@ class AlpacaLiveBars:
                 message = await inbox.get()
                 if isinstance(message, _RefusedError):
                     raise self._refused(message)
-                bars = [message] if message is not None else await self._missed(symbols, newest, inbox)
-                for bar in bars:
+                if message is not None:
+                    newest = (
+                        message.ts
+                    )  # back again, too: it waited while history was asked, and may be corrected
+                    yield message
+                    continue
+                for bar in await self._missed(symbols, newest, inbox):
                     newest = bar.ts if newest is None else max(newest, bar.ts)
                     yield bar
         finally:
@@ -158,7 +163,7 @@ class AlpacaLiveBars:
 
 
 class _Socket(StockDataStream):
-    """Alpaca's client, which puts bars into an inbox, and None there after each connection."""
+    """Alpaca's client, which puts bars into an inbox, and None there after each subscription."""
 
     def __init__(self, keys: AlpacaKeys, feed: Feed, url: str | None, patience: tuple[float, float]) -> None:
         super().__init__(
@@ -204,10 +209,8 @@ class _Socket(StockDataStream):
             self._judge(f"{msg.get('msg')} ({msg.get('code')})")
             raise websockets.WebSocketException(f"alpaca: {msg.get('msg')}")
         await super()._dispatch(msg)
-
-    async def _send_subscribe_msg(self) -> None:
-        await super()._send_subscribe_msg()
-        await self._inbox.put(None)
+        if msg.get("T") == "subscription":  # only now does nothing escape any more
+            await self._inbox.put(None)
 
     async def _consume(self) -> bool:
         """Read until the connection ends; what cannot be read ends it, because it may have held bars."""

@@ -124,8 +124,8 @@ class AlpacaStreamPeer:
         async for message in connection:
             asked = msgpack.unpackb(message)
             self.seen.subscriptions.append(asked)
-            await _send(connection, {"T": "subscription", "trades": [], **asked})
             self._listening.add(connection)
+            await _send(connection, {"T": "subscription", "trades": [], **asked})
             self._heard.set()
 
     async def _until_listening(self, seconds: float) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,8 @@ from tests.pipelines.ingest.killed_listener import QUICK, clock_from, stream_of
 from trading import calendar
 from trading.universe import SYMBOLS
 
-SESSIONS = [calendar.session_of(day) for day in ("2024-06-27", "2024-06-28", "2024-07-01")]
+SESSION = calendar.session_of("2024-07-01")
+MANY = tuple(f"S{number:02d}" for number in range(26))  # of one session each 390 minutes: 10,140
 ROOT = Path(__file__).parents[3]
 VALUES = ["open", "high", "low", "close", "volume"]
 
@@ -59,11 +60,6 @@ class Played:
         return iter(sorted(self._history.copy().values(), key=lambda bar: bar["t"]))
 
 
-def all_minutes(sessions: list[pd.Timestamp], most: int) -> list[Bar]:
-    bars = [bar for session in sessions for bar in minute_bars(SYMBOLS, session, 390)]
-    return bars[:most]
-
-
 def found(store: HomeStore) -> dict[tuple[str, pd.Timestamp], tuple[float, ...]]:
     rows = store.read("bars", timeframe="5min")
     values = rows[VALUES].itertuples(index=False, name=None)
@@ -89,12 +85,13 @@ def assert_each_once(store: HomeStore) -> None:
     assert (rows["known_at"] >= ended).all()
 
 
-def chaos(folder: Path, bars: list[Bar], seconds: float) -> float:
+def chaos(folder: Path, symbols: Sequence[str], most: int, seconds: float) -> float:
+    bars = minute_bars(symbols, SESSION, 390)[:most]
     opened = Workshop.of(Home.open_or_create(folder), Settings()).open()
-    clock = clock_from(calendar.session_close(SESSIONS[-1]))
+    clock = clock_from(calendar.session_close(SESSION))
     began, truth = time.monotonic(), five_minute_truth(bars)
     with vendor(0.2) as peers:
-        ingester = LiveIngester(opened, stream_of(peers.http.url, peers.stream.url, clock), SYMBOLS, QUICK)
+        ingester = LiveIngester(opened, stream_of(peers.http.url, peers.stream.url, clock), symbols, QUICK)
 
         async def listen() -> None:
             running = asyncio.create_task(ingester.run())
@@ -113,19 +110,19 @@ def chaos(folder: Path, bars: list[Bar], seconds: float) -> float:
 
 
 def test_a_fifth_of_all_messages_harmed_costs_no_bar(tmp_path: Path) -> None:
-    chaos(tmp_path, all_minutes(SESSIONS[-1:], 2000), seconds=60)
+    chaos(tmp_path, SYMBOLS, 2000, seconds=60)
 
 
 @pytest.mark.nightly  # 10,000 minutes take some 40 s on a busy machine
 def test_a_fifth_of_all_messages_harmed_costs_none_of_ten_thousand(tmp_path: Path) -> None:
-    seconds = chaos(tmp_path, all_minutes(SESSIONS, 10_000), seconds=300)
+    seconds = chaos(tmp_path, MANY, 10_000, seconds=300)
     sys.stdout.write(f"10,000 minutes, 20 % harmed: {seconds:.1f} s\n")
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.nightly)])  # a fork and a home each
 def test_kill_9_at_random_moments_loses_and_doubles_nothing(kills: int, tmp_path: Path) -> None:
-    bars = all_minutes(SESSIONS[-1:], 3900)
-    start = str(calendar.session_close(SESSIONS[-1]))
+    bars = minute_bars(SYMBOLS, SESSION, 390)
+    start = str(calendar.session_close(SESSION))
     with vendor(0.05) as peers:
         words = [tmp_path, peers.http.url, peers.stream.url, str(kills), start]
         script = Path(__file__).with_name("killed_listener.py")
