@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -23,14 +24,19 @@ from pipelines import environment
 from pipelines.cli import rendering
 from pipelines.cli.up import DAGSTER_PORT, MLFLOW_PORT
 from pipelines.services import HOST
+from pipelines.stale_bars import freshness_of
+from resources import clock as wall
 from resources.home import Home
 from trading.errors import FablineError
+from trading.interfaces import Clock
 
 State = Literal["ok", "warn", "fail"]
 OLDEST_PYTHON = (3, 11)
 GPU_DEVICE = Path("/dev/nvidiactl")
 DISK_FAIL_GB, DISK_WARN_GB = 0.5, 2.0
 EXTRAS = ("postgres", "brokers", "train", "test")
+GOES_ON = ("yahoo", "alpaca")
+REMEDIES = {"1D": "fabline ingest", "5min": "fabline ingest --live, or fabline ingest --timeframe 5min"}
 INSTALL = "pip install -c requirements.lock -e '.[{extra}]'"
 
 
@@ -61,7 +67,7 @@ def doctor(home: Path, format_: str) -> bool:
 
 def examine(home: Path) -> Iterator[Check]:
     """Every finding, in the order in which a person would mend them."""
-    for look in (python, packages, extras, gpu, talib, database, data, state_of_home, disk, ports):
+    for look in (python, packages, extras, gpu, talib, database, data, state_of_home, freshness, disk, ports):
         yield from look(home)
 
 
@@ -224,6 +230,36 @@ def state_of_home(home: Path) -> Iterator[Check]:
         yield Check("home", "warn", f"written by {holder.command} (process {holder.pid})", "wait, or stop it")
     else:
         yield Check("home", "ok", f"{opened.path}, inception {opened.facts.inception or 'not fixed yet'}")
+
+
+def freshness(home: Path, clock: Clock = wall.now) -> Iterator[Check]:
+    """Whether the bars are as new as they should be: last known at, expected by, how late."""
+    try:
+        facts = Home.open(home).facts
+        with closing(environment.open_store(home)) as store:
+            listed = list(freshness_of(store, clock()))
+    except FablineError:  # `state_of_home` says what it is
+        return
+    for found in listed:
+        said = f"last of {found.last_session:%Y-%m-%d}, known at {found.known_at:%Y-%m-%d %H:%M} UTC"
+        name = f"bars {found.timeframe}"
+        if found.due is None:
+            yield Check(name, "ok", said)
+        elif facts.source.get("name") in GOES_ON:
+            behind = ", ".join(found.behind)
+            missed = f"expected by {found.due:%Y-%m-%d %H:%M} UTC, {_spelled(found.late)} late: {behind}"
+            yield Check(name, "warn", f"{said}; the next was {missed}", REMEDIES[found.timeframe])
+        else:
+            yield Check(name, "ok", f"{said}; the source {facts.source.get('name')} does not go on by itself")
+
+
+def _spelled(late: pd.Timedelta) -> str:
+    """A time in the two units that people would name: `2 d 3 h`, `3 h 4 min`, `12 min`."""
+    minutes = int(late.total_seconds() // 60)
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
 def disk(home: Path) -> Iterator[Check]:
