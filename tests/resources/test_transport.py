@@ -104,9 +104,10 @@ def test_an_answer_with_a_flaw_is_asked_for_again() -> None:
 @given(draws=st.lists(st.floats(0, 1, exclude_max=True), min_size=6, max_size=6))
 def test_waits_are_a_share_of_a_doubling_bound(draws: list[float]) -> None:
     clock, left = Clock(), iter(draws)
+    way = transport(clock, lambda: next(left), attempts=6, longest_seconds=3.0)
 
     with pytest.raises(SourceUnavailableError):
-        transport(clock, lambda: next(left), longest_seconds=3.0).send(Vendor([Said(500)]), wanted=WANTED)
+        way.send(Vendor([Said(500)]), wanted=WANTED)
 
     wanted = [share * bound for share, bound in zip(draws, [0.5, 1.0, 2.0, 3.0, 3.0], strict=False)]
     assert clock.sleeps == [wait for wait in wanted if wait > 0]  # the sixth failure is the last
