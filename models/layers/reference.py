@@ -42,10 +42,9 @@ def reference_scan(
     step = functional.softplus(step) if delta_softplus else step  # (b, l, d)
     h = u.new_zeros(u.shape[0], *A.shape) if state is None else state  # (b, d, n)
     outputs = []
-    for t in range(u.shape[1]):
-        decay = torch.exp(step[:, t, :, None] * A)  # (b, d, n)
-        h = decay * h + (step[:, t] * u[:, t])[..., None] * B[:, t, None, :]
-        outputs.append((h * C[:, t, None, :]).sum(-1))  # (b, d)
+    for u_t, step_t, B_t, C_t in zip(*(of.unbind(1) for of in (u, step, B, C)), strict=True):
+        h = torch.exp(step_t[..., None] * A) * h + (step_t * u_t)[..., None] * B_t[:, None]  # (b, d, n)
+        outputs.append((h * C_t[:, None]).sum(-1))  # (b, d)
     y = torch.stack(outputs, dim=1)  # (b, l, d)
     y = y if D is None else y + u * D
     return (y if z is None else y * functional.silu(z)), h

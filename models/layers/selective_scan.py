@@ -48,9 +48,10 @@ def selective_scan(
 ) -> tuple[Tensor, Tensor]:
     """Scan a batch of sequences; differentiable once in every tensor.
 
-    A row's bytes depend neither on the rest of the batch nor on the number of threads
-    (`torch.get_num_threads()` at the call); a sequence scanned in parts, each from the `last_state` of
-    the one before, gives the same bytes as in one go. On CPU no b l d n numbers are ever held.
+    On CPU a row's bytes depend neither on the rest of the batch nor on the number of threads
+    (`torch.get_num_threads()` at the call); a sequence scanned in parts, each from the `last_state` of the
+    one before, gives the same bytes as in one go; and b l d n numbers are never held. On CUDA mamba_ssm's
+    kernel passes no gradient through `last_state`.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def selective_scan(
         last = u.new_zeros(u.shape[0], *A.shape) if state is None else state
         return _FusedScan.apply(*tensors, delta_softplus, last, torch.is_grad_enabled())
     if chosen == "mamba_ssm":
-        return _scan_on_cuda(*tensors, delta_softplus)
+        return _scan_on_cuda(*tensors, softplus=delta_softplus)
     return reference_scan(*tensors, delta_softplus=delta_softplus, state=state)
 
 
@@ -130,11 +131,16 @@ def implementation(u: Tensor, *others: Tensor | None) -> Implementation:
     """
     given = [tensor for tensor in (u, *others) if tensor is not None]
     if all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in given):
-        return "kernels" if find_spec("numba") is not None else "reference"
+        return "kernels" if _has_numba() else "reference"
     starts_from_zero = not others or others[-1] is None
     if all(tensor.device.type == "cuda" for tensor in given) and starts_from_zero:
         return "mamba_ssm" if _cuda_kernel() is not None else "reference"
     return "reference"
+
+
+@cache
+def _has_numba() -> bool:
+    return find_spec("numba") is not None
 
 
 @cache
@@ -155,7 +161,8 @@ def _scan_on_cuda(
     D: Tensor | None,
     z: Tensor | None,
     delta_bias: Tensor | None,
-    softplus: bool,  # noqa: FBT001 - as the kernel has it
+    *,
+    softplus: bool,
 ) -> tuple[Tensor, Tensor]:
     """mamba_ssm's kernel, which has time last: (b, d, l) and (b, n, l)."""
     kernel = _cuda_kernel()
