@@ -12,6 +12,7 @@ from tests.peers.faults import Fault, reshaped
 from tests.peers.http_peer import Answer, Asked
 
 Row = dict[str, Any]
+LETTERS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 BARS, ACTIONS = "/v2/stocks/bars", "/v1/corporate-actions"
 
 
@@ -84,6 +85,31 @@ class AlpacaHistory:
         begin = int(query.get("page_token", "0"))
         end = begin + min(self.page_rows, int(query["limit"]))
         return rows[begin:end], str(end) if end < len(rows) else None
+
+
+def bars_as_written(bars: pd.DataFrame) -> list[Row]:
+    """Rows of `bars` as Alpaca writes them: a daily one begins at midnight in New York."""
+    rows = []
+    for bar in bars.itertuples():
+        midnight = bar.session.tz_localize("America/New_York").tz_convert("UTC")
+        values = {letter: getattr(bar, name) for name, letter in LETTERS.items()}
+        rows.append({"S": bar.symbol, "t": bar.ts if bar.timeframe == "5min" else midnight, "n": 1, **values})
+    return rows
+
+
+def actions_as_written(actions: pd.DataFrame) -> dict[str, list[Row]]:
+    """Rows of `corporate_actions` as Alpaca writes them: processed on the day on which they are paid."""
+    told: dict[str, list[Row]] = {"forward_splits": [], "cash_dividends": []}
+    for one in actions.itertuples():
+        dates = {"ex_date": f"{one.session:%Y-%m-%d}", "process_date": f"{one.pay_session:%Y-%m-%d}"}
+        if one.kind == "split":
+            told["forward_splits"].append(
+                {"symbol": one.symbol, "new_rate": one.ratio, "old_rate": 1, **dates}
+            )
+        else:
+            paid = {"payable_date": dates["process_date"], "rate": one.amount}
+            told["cash_dividends"].append({"symbol": one.symbol, **paid, **dates})
+    return told
 
 
 def _said(page: object) -> Answer:

@@ -13,7 +13,7 @@ from resources.sources.alpaca import AlpacaSource
 from resources.sources.alpaca_keys import AlpacaKeys
 from resources.sources.timing import Timer
 from resources.sources.transport import Policy, Transport
-from tests.peers.alpaca_http import AlpacaHistory, Row
+from tests.peers.alpaca_http import LETTERS, AlpacaHistory, bars_as_written
 from tests.peers.alpaca_stream import KEY, SECRET
 from tests.peers.faults import TRANSPORT, FaultEngine
 from tests.peers.http_peer import HttpPeer
@@ -26,23 +26,12 @@ FIRST, LAST = calendar.session_of("2024-07-01"), calendar.session_of("2024-07-05
 HALF = calendar.session_of("2024-07-03")
 NOW = pd.Timestamp("2024-07-08 12:00", tz="UTC")
 SYMBOLS = ("NVDA", "AMD", "SPY")
-LETTERS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
-
-
-def written(bars: pd.DataFrame) -> list[Row]:
-    """Bars of a simulated market as Alpaca writes them: a daily one begins at midnight in New York."""
-    rows = []
-    for bar in bars.itertuples():
-        midnight = bar.session.tz_localize("America/New_York").tz_convert("UTC")
-        values = {letter: getattr(bar, name) for name, letter in LETTERS.items()}
-        rows.append({"S": bar.symbol, "t": bar.ts if bar.timeframe == "5min" else midnight, "n": 1, **values})
-    return rows
 
 
 def market_history(**options: object) -> AlpacaHistory:
     market = SimulatedMarket()
     bars = {
-        name: written(market.bars(SYMBOLS, FIRST, LAST, timeframe))
+        name: bars_as_written(market.bars(SYMBOLS, FIRST, LAST, timeframe))
         for name, timeframe in (("1Day", "1D"), ("5Min", "5min"))
     }
     return AlpacaHistory(bars, **options)  # type: ignore[arg-type]
