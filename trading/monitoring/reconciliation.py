@@ -40,6 +40,7 @@ _OWN_SUM = Tolerance(1e-2, "the sessions of a week are counted once")
 _SAME = Tolerance(1e-5, "an official price is one number; adjusted ones are rounded to about 1e-7")
 _VENUES = Tolerance(1e-3, "vendors count other prints among the trades of a session")
 _CORRECTED = Tolerance(0.05, "vendors correct the volume at different times")
+_OTHER_DAY = Tolerance(1e-3, "adjusted as of different days: relative to the close")
 _OTHER_FEED = Tolerance(2e-3, "feeds of five-minute bars hold different venues")
 _OTHER_VOLUME = Tolerance(0.99, "the volume of a feed is that of its venues, 2 % of the tape at the least")
 
@@ -50,6 +51,7 @@ MADE_OF_FIVE_MINUTES = {
 }  # fmt: skip
 MADE_OF_SESSIONS = dict.fromkeys(("open", "high", "low", "close"), _SAME) | {"volume": _OWN_SUM}
 TWO_SOURCES = dict.fromkeys(("open", "high", "low"), _VENUES) | {"close": _SAME, "volume": _CORRECTED}
+TWO_ADJUSTED = dict.fromkeys(("open", "high", "low"), _OTHER_DAY) | {"volume": _CORRECTED}
 TWO_FEEDS = dict.fromkeys(("open", "high", "low", "close"), _OTHER_FEED) | {"volume": _OTHER_VOLUME}
 SHAPE = dict.fromkeys(("open", "high", "low"), _SHAPE)
 _MADE_OF = {"5min": MADE_OF_FIVE_MINUTES, "1D": MADE_OF_SESSIONS}
@@ -109,7 +111,7 @@ def between_timeframes(bars: pd.DataFrame, coarse: str, fine: str) -> pd.DataFra
     same = joined["basis"].eq(joined["basis_right"]).to_numpy()
     kinds = (
         *((rows, _tolerances(fine, basis)) for basis, rows in joined[same].groupby("basis")),
-        (_on_one_scale(joined[~same]), SHAPE),
+        (_with_close(_on_one_scale(joined[~same])), SHAPE),
     )
     compared = [_compared(rows, tolerances, _seen(rows)) for rows, tolerances in kinds if len(rows)]
     return pd.concat(compared) if compared else frames.empty("reconciliation")
@@ -128,11 +130,14 @@ def _seen(joined: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _on_one_scale(joined: pd.DataFrame) -> pd.DataFrame:
-    """The prices on the right multiplied so that the closes are equal; only a bar with its close has one to go by."""
+    """The prices on the right multiplied so that the closes are equal."""
     scale = joined["close"] / joined["close_right"]
-    moved = {f"{name}_right": joined[f"{name}_right"] * scale for name in FIELDS[:4]}
-    edges = {name: joined[name] & joined["has_close"] for name in ("has_open", "complete")}
-    return joined.assign(**moved, **edges)
+    return joined.assign(**{f"{name}_right": joined[f"{name}_right"] * scale for name in FIELDS[:4]})
+
+
+def _with_close(joined: pd.DataFrame) -> pd.DataFrame:
+    """Made bars that lack their close have no scale to go by."""
+    return joined.assign(**{name: joined[name] & joined["has_close"] for name in ("has_open", "complete")})
 
 
 def between_sources(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
@@ -144,7 +149,8 @@ def between_sources(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Rows of `reconciliation`, one a session, symbol and field. For five-minute bars it is the bar of the
+    Rows of `reconciliation`, one a session, symbol and field. Of bars that vendors adjusted, each as of
+    its own day, prices are compared relative to the close. For five-minute bars it is the bar of the
     session that is furthest apart, and `agrees` says whether all of them do.
     """
     joined = one.merge(other, on=[*_BAR, "basis"], suffixes=("", "_right"))
@@ -157,8 +163,12 @@ def between_sources(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
         joined[name] = left.mask(swapped, right)
         joined[f"{name}_right"] = right.mask(swapped, left)
     joined = joined.rename(columns={"source": "left", "source_right": "right"})
-    five = joined["timeframe"].eq("5min").to_numpy()
-    kinds = ((joined[five], TWO_FEEDS), (joined[~five], TWO_SOURCES))
+    five, raw = (joined[name].eq(word).to_numpy() for name, word in (("timeframe", "5min"), ("basis", "raw")))
+    kinds = (
+        (joined[five], TWO_FEEDS),
+        (joined[~five & raw], TWO_SOURCES),
+        (_on_one_scale(joined[~five & ~raw]), TWO_ADJUSTED),
+    )
     return pd.concat([_compared(rows, tolerances, {}) for rows, tolerances in kinds if len(rows)])
 
 

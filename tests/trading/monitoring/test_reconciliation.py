@@ -141,6 +141,20 @@ def test_two_sources_of_one_bar_are_named_in_one_order_whoever_came_first(daily:
     pd.testing.assert_frame_equal(rows, between_sources(other, daily))
 
 
+def test_bars_that_two_vendors_adjusted_as_of_different_days_are_compared_by_their_shape(
+    daily: pd.DataFrame,
+) -> None:
+    one = daily.assign(basis="fully_adjusted")
+    scaled = {name: one[name] * 0.9963 for name in ("open", "high", "low", "close")}
+    other = one.assign(**scaled, source="vendor")
+
+    same, higher = between_sources(one, other), between_sources(one, other.assign(high=one["high"] * 1.01))
+
+    assert set(same["field"]) == {"open", "high", "low", "volume"}
+    assert same["agrees"].all()
+    assert not higher.loc[higher["field"] == "high", "agrees"].any()
+
+
 def test_the_same_source_again_is_no_comparison(daily: pd.DataFrame) -> None:
     revised = daily.assign(close=daily["close"] * 1.001)
 
