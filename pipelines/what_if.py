@@ -167,3 +167,19 @@ def refuse_going_on(home: Home, last: pd.Timestamp) -> None:
             f"{environment.what_if_of(home.facts)}. It ends at {what_if['last']} and is no live home; to let it go "
             f"on with bars of its source: fabline run --continue-what-if"
         )
+
+
+def refuse_news(home: Home) -> None:
+    """Refuse to load market data into a what-if copy that was not asked to go on.
+
+    Raises
+    ------
+    UsageError
+        Naming the copy and the home that takes news.
+    """
+    what_if = home.facts.what_if
+    if what_if and not what_if.get("continues"):
+        raise UsageError(
+            f"{environment.what_if_of(home.facts)}. It takes no news; load them into {what_if['of']}, or let the "
+            f"copy go on: fabline run --continue-what-if"
+        )

@@ -21,6 +21,7 @@ from pipelines.ingest.loading import Failure, Outcome, Tell, check_timeframe, co
 from pipelines.ingest.loading import ingest as load
 from pipelines.ingest.statements import load_statements
 from pipelines.ingest.tally import as_frame
+from pipelines.what_if import refuse_news
 from pipelines.wiring import source_of
 from resources import clock as wall
 from resources.home import Home
@@ -69,6 +70,7 @@ def ingest(
     symbols = symbols_of(options.symbols, market, options.timeframe, held)
     session_range(options.first, options.last, now=wall.now())
     home = environment.open_or_create(path)
+    refuse_news(home)
     with home.writing("fabline ingest", wait=wait):
         settings.set_values(path, overrides)
         outcome = _loaded(home, market, options, symbols, held)

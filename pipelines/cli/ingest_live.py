@@ -18,6 +18,7 @@ from pipelines.cli.run import check_source, overrides_of
 from pipelines.ingest.live import live
 from pipelines.ingest.tally import as_frame
 from pipelines.settings import Settings
+from pipelines.what_if import refuse_news
 from pipelines.wiring import Workshop, source_of
 from resources import clock as wall
 from resources.sources.alpaca import AlpacaSource
@@ -54,6 +55,7 @@ def ingest_live(path: Path, request: LiveRequest, *, source: str | None, format_
     check_source(path, wanted)
     symbols, stream = symbols_of(request.symbols), stream_of(wanted, request)
     home = environment.open_or_create(path)
+    refuse_news(home)
     opened = Workshop.of(home, wanted).open()
     heading = "market: SIMULATED" if stream.simulated else ""
     Console(stderr=True).print(f"listening to {stream.name} {heading}; Ctrl-C stops", highlight=False)

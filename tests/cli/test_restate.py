@@ -10,7 +10,7 @@ import pytest
 from pipelines import environment
 from pipelines.cli import status
 from pipelines.cli.main import FAILED, WRONG_USE, status_of
-from pipelines.what_if import Restatement, begin, refuse_going_on
+from pipelines.what_if import Restatement, begin, refuse_going_on, refuse_news
 from resources.home import Home
 from resources.store import store_at
 from trading import calendar
@@ -112,9 +112,13 @@ def test_a_copy_goes_on_only_when_asked(copy: Home) -> None:
     with pytest.raises(UsageError, match="--continue-what-if"):
         refuse_going_on(copy, following)
 
+    with pytest.raises(UsageError, match="It takes no news"):
+        refuse_news(copy)
+
     copy.continue_what_if()
 
     refuse_going_on(copy, following)
+    refuse_news(copy)
     assert "restated up to 2024-01-05 only" in environment.market_line(copy.path)
 
 
