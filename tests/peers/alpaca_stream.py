@@ -84,6 +84,10 @@ class AlpacaStreamPeer:
         """Correct a bar that was played."""
         self._call(self._update(bar))
 
+    def refuse(self, code: int, words: str) -> None:
+        """Say an error to everybody who listens."""
+        self._call(self._refuse_all({"T": "error", "code": code, "msg": words}))
+
     def drop(self) -> None:
         """Close every connection, as a network does."""
         self._call(self._drop())
@@ -176,6 +180,10 @@ class AlpacaStreamPeer:
                 await connection.send(payload)
             except ConnectionClosed:
                 self._listening.discard(connection)
+
+    async def _refuse_all(self, message: dict[str, Any]) -> None:
+        for connection in list(self._listening):
+            await _send(connection, message)
 
     async def _drop(self) -> None:
         for connection in list(self._listening):
