@@ -91,15 +91,20 @@ def additions(
     DataError
         If a row would rewrite history and there is no clock to date it.
     """
-    if not len(incoming) or (not len(known) and _last_of_each(table, incoming).all()):
+    is_single = bool(_last_of_each(table, incoming).all())
+    if not len(incoming) or (not len(known) and is_single):
         return incoming
     if "known_at" not in frames.table_of(table).key:
         return _absent(table, known, incoming)
     previous = _stored_newest(table, known, incoming)
     newest = previous["known_at"]
+    if is_single and newest.isna().all():
+        return incoming
     later = (newest.isna() | (incoming["known_at"] > newest)).to_numpy()
     forward = later & _differs_from_predecessor(table, incoming, previous, later)
     claims = incoming[~later & ~_same(table, incoming, previous)]
+    if not len(claims):
+        return incoming[forward].reset_index(drop=True)
     claims = claims[~_same(table, claims, _in_force(table, known, claims))]
     late = _dated(table, claims, incoming[forward], newest, clock)
     joined = pd.concat([incoming[forward], late]) if len(late) else incoming[forward]
