@@ -264,3 +264,15 @@ class TestBooks:
 
     def test_nothing_held_and_nothing_booked_agree(self) -> None:
         assert table_rules.unbalanced_accounts(frames.empty("ledger"), frames.empty("positions")).passed
+
+
+@pytest.mark.parametrize(("severity", "passed"), [("error", False), ("warning", True), ("info", True)])
+def test_findings_are_graded_by_the_worst_of_them(severity: str, *, passed: bool) -> None:
+    day = pd.Timestamp(LAST)
+    rows = example("findings", day, day).head(3).assign(severity=["info", "warning", severity], rule="gap")
+
+    graded = table_rules.graded(rows)
+
+    assert (graded.passed, len(graded.failures)) == (passed, int(not passed))
+    assert graded.facts == {"gap": 3}
+    assert graded.summary.startswith("3 findings: ")
