@@ -67,8 +67,8 @@ def arrivals(table: str, rows: pd.DataFrame, commits: pd.DataFrame) -> pd.DataFr
     """`rows` of one recorded table, every revision of them, with the moment at which each `came_in`.
 
     A row came in with a commit that covers its session, symbol and timeframe and was not written before
-    the row was known. Each commit says how many rows it added: of those that fit it, the first of their
-    keys and those known earliest came with it. A row that fits none counts as the newest of all.
+    the row was known. Each commit says how many rows it added: from the newest commit back, those that fit
+    it, revise most and were known last came with it. A row that fits none counts as the newest of all.
 
     Parameters
     ----------
@@ -80,14 +80,15 @@ def arrivals(table: str, rows: pd.DataFrame, commits: pd.DataFrame) -> pd.DataFr
     rank, known = rows.groupby(prefix).cumcount().to_numpy(), _micros(rows["known_at"])
     came = np.full(len(rows), _NEVER)
     days = pd.DatetimeIndex(rows["session"])
-    for commit in commits.sort_values("written_at", kind="stable").itertuples(index=False):
+    for commit in commits.sort_values("written_at", kind="stable")[::-1].itertuples(index=False):
         part = slice(days.searchsorted(commit.first), days.searchsorted(commit.last, side="right"))
         written = commit.written_at.value // 1000
         fits = (came[part] == _NEVER) & (known[part] <= written) & _is_of(rows[part], commit)
         places = np.flatnonzero(fits) + part.start
-        came[places[np.lexsort((known[places], rank[places]))][: commit.rows]] = written
-    newest = np.maximum(known, _micros(commits["written_at"]).max(initial=_NEVER))
-    moments = pd.to_datetime(np.where(came == _NEVER, newest, came), unit="us", utc=True)
+        newest = places[np.lexsort((known[places], rank[places]))][::-1]
+        came[newest[: commit.rows]] = written
+    otherwise = np.maximum(known, _micros(commits["written_at"]).max(initial=_NEVER))
+    moments = pd.to_datetime(np.where(came == _NEVER, otherwise, came), unit="us", utc=True)
     return rows.assign(came_in=moments.as_unit("us"))
 
 

@@ -314,15 +314,20 @@ def test_a_row_that_came_in_while_a_stage_was_reading_was_not_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "minute"),
-    [({"symbols": "NVDA,AMD", "timeframe": "1D"}, 0), ({"symbols": "MU"}, 2), ({"timeframe": "5min"}, 2)],
+    ("facts", "counts", "minutes"),
+    [
+        ({0: {"symbols": "NVDA,AMD", "timeframe": "1D"}, 2: {"symbols": "MU"}}, [1, 0, 1], [2, 0]),
+        ({0: {"timeframe": "5min"}}, [9, 0, 2], [2, 2]),
+        ({}, [2, 0, 0], [0, 0]),
+    ],
 )
-def test_a_row_came_in_with_the_first_load_of_its_symbol_and_timeframe(
-    facts: Mapping[str, str], minute: int
+def test_a_row_came_in_with_the_load_of_its_symbol_and_timeframe(
+    facts: Mapping[int, Mapping[str, str]], counts: list[int], minutes: list[int]
 ) -> None:
-    loads = commits(("bars", 0, 14), ("bars", 0, 2), ("bars", 0, 14), facts={0: facts})
-    came = arrivals("bars", bars_of(DAYS[[5]]), loads)["came_in"].item()
-    assert came == loads["written_at"][minute]
+    loads = commits(("bars", 0, 14), ("bars", 0, 2), ("bars", 0, 14), facts=facts).assign(rows=counts)
+    rows = pd.concat([bars_of(DAYS[[5]]).assign(symbol=symbol) for symbol in ("MU", "NVDA")])
+    came = arrivals("bars", rows.astype(rows.dtypes), loads)["came_in"]
+    assert list(came) == [loads["written_at"][minute] for minute in minutes]
 
 
 def test_a_load_that_added_nothing_brought_nothing() -> None:
@@ -336,7 +341,7 @@ def test_a_revision_came_in_after_the_row_that_it_revises_if_the_first_load_has_
     loads = commits(("bars", 0, 14), ("bars", 5, 5))
 
     assert list(arrivals("bars", twice, loads)["came_in"]) == list(loads["written_at"])
-    assert arrivals("bars", twice, loads.assign(rows=[2, 1]))["came_in"].max() == loads["written_at"][0]
+    assert arrivals("bars", twice, loads.assign(rows=[2, 0]))["came_in"].max() == loads["written_at"][0]
 
 
 def test_a_row_known_later_than_any_load_counts_as_having_come_then() -> None:
