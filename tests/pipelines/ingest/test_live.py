@@ -339,3 +339,19 @@ def test_it_lets_others_write_between_two_bars(tmp_path: Path) -> None:
 async def stopped(running: asyncio.Task[object]) -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def test_a_correction_of_a_bar_that_was_let_go_is_kept_for_people(tmp_path: Path) -> None:
+    home = opened(tmp_path)
+    after = calendar.session_open(calendar.session_of("2024-07-05"))
+    later = [replace(minute(at), symbol="AMD", ts=after + at * MINUTE) for at in range(5)]
+    later = [replace(bar, received=bar.ts + MINUTE) for bar in later]
+    corrected = replace(minute(2, close=11.0), received=after + 9 * MINUTE)
+
+    def has(rows: int) -> Callable[[], bool]:
+        return lambda: len(stored(home)) == rows
+
+    live(home, Script([*map(minute, range(5)), has(1), *later, has(2), corrected]), options=QUICK)
+
+    assert home.store.read("quarantine")["reason"].tolist() == ["came after its bar was closed"]
+    assert len(stored(home, revisions=True)) == 2
