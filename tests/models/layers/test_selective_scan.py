@@ -101,6 +101,7 @@ def test_extreme_steps_neither_overflow_nor_leave_the_readable_scan() -> None:
     assert_close(ours, gradients(reference_scan, double(given), delta_softplus=True))
 
 
+@kernels_only
 def test_without_gradients_the_values_are_the_same_bytes() -> None:
     given = scan_inputs(2, 50, 40, 16)
     with_gradients, _ = selective_scan(**{name: of.requires_grad_() for name, of in given.items()})
@@ -111,6 +112,7 @@ def test_without_gradients_the_values_are_the_same_bytes() -> None:
     assert torch.equal(y, with_gradients.detach())
 
 
+@kernels_only
 def test_strided_inputs_are_read_as_what_they_show() -> None:
     given = scan_inputs(2, 40, 6, 4)
     halves = torch.stack((given["u"], given["z"]), dim=-1)  # (b, l, d, 2), so u and z have strides
@@ -153,6 +155,7 @@ def test_a_row_has_the_same_bytes_in_any_batch() -> None:
     assert torch.equal(h[0], last[2])
 
 
+@kernels_only
 @settings(max_examples=10, deadline=None)
 @given(length=st.integers(2, 70), cut=st.integers(1, 69))
 def test_a_sequence_in_two_parts_is_the_sequence(length: int, cut: int) -> None:
