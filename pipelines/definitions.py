@@ -18,6 +18,7 @@ from assets.staleness import staleness_check
 from assets.training import training_asset
 from pipelines import environment, settings
 from pipelines.freshness import with_freshness
+from pipelines.heads import heads_in
 from pipelines.jobs import line_jobs
 from pipelines.partitions import DEFAULT_START, session_partitions
 from pipelines.run_logs import STRUCTURED, structured_logger
@@ -120,8 +121,7 @@ def heads_of(workshop: Workshop) -> dict[str, pd.Timestamp]:
     if store is None:
         return {}
     with closing(store):
-        listed = store.tables()
-    return dict(zip(listed["table"], listed["last_session"], strict=True))
+        return {str(table): head for table, head in heads_in(store).items() if pd.notna(head)}
 
 
 def _open_store(home: Home) -> HomeStore | None:

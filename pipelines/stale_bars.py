@@ -11,10 +11,11 @@ from trading import calendar
 from trading.interfaces import Store
 from trading.market_hours import FIVE_MINUTES
 from trading.monitoring.freshness import LATE_AFTER, bar_after, expected_bar
+from trading.stages.layout import DAILY
 from trading.universe import SYMBOLS
 
 RECENT_SESSIONS = 10
-TIMEFRAMES = ("1D", "5min")
+TIMEFRAMES = (DAILY, "5min")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ def freshness_of(store: Store, now: pd.Timestamp) -> Iterator[Freshness]:
     for timeframe in TIMEFRAMES:
         begin = calendar.shift(newest, 1 - RECENT_SESSIONS)
         rows = store.read("bars", begin, newest, timeframe=timeframe)
+        if timeframe == DAILY and not len(rows):  # five-minute bars went on without them
+            rows = store.read("bars", timeframe=DAILY)
         rows = rows[rows["symbol"].isin(SYMBOLS)]
         if len(rows):
             yield _judged(timeframe, rows, now)

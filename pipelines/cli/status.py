@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from resources.stale import stale_in
 from resources.store import HomeStore
 from trading.monitoring.staleness import StaleTable
 from trading.plan import SOURCES, Plan
+from trading.stages.layout import DAILY
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
@@ -112,11 +114,16 @@ def _of_tables(home: Home, store: HomeStore, failure: Failure | None, *, busy: b
 
 def progress_of(plan: Plan, commits: pd.DataFrame) -> Progress:
     """How far each stage is, by the ranges that were written (a session may rightly have no rows)."""
-    written = commits.groupby("table")["last"].max()
+    written = commits[_is_of_the_line(commits)].groupby("table")["last"].max()
     heads: dict[str, pd.Timestamp | None] = {SOURCES[0]: _head(written, (SOURCES[0],))}
     for stage in plan.stages:
         heads[stage.name] = _head(written, stage.makes)
     return Progress(heads)
+
+
+def _is_of_the_line(commits: pd.DataFrame) -> list[bool]:
+    """Whether each commit holds what the line reads: of bars the daily ones, not a feed that is still on."""
+    return [json.loads(facts).get("timeframe") in (None, "", DAILY) for facts in commits["facts"]]
 
 
 def _head(written: pd.Series, tables: tuple[str, ...]) -> pd.Timestamp | None:

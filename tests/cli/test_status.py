@@ -34,10 +34,10 @@ def commits(**last: int) -> pd.DataFrame:
     """One write a table, from the first day to the day of that place, written one after the other."""
     written = pd.Timestamp("2024-02-01", tz="UTC")
     rows = [
-        (table, DAYS[0], DAYS[place], written + pd.Timedelta(minutes=n))
+        (table, DAYS[0], DAYS[place], written + pd.Timedelta(minutes=n), "{}")
         for n, (table, place) in enumerate(last.items())
     ]
-    return pd.DataFrame(rows, columns=["table", "first", "last", "written_at"])
+    return pd.DataFrame(rows, columns=["table", "first", "last", "written_at", "facts"])
 
 
 @dg.op
