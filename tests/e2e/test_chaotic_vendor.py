@@ -14,12 +14,11 @@ from pipelines.ingest.loading import Outcome, ingest
 from resources.sources.alpaca import AlpacaSource
 from resources.sources.alpaca_keys import AlpacaKeys
 from resources.store import HomeStore, store_at
-from tests.peers.alpaca_http import AlpacaHistory
+from tests.peers.alpaca_http import AlpacaHistory, bars_as_written
 from tests.peers.alpaca_stream import KEY, SECRET
 from tests.peers.faults import ROWS, TRANSPORT, FaultEngine
 from tests.peers.http_peer import HttpPeer
 from tests.peers.patience import Patience, impatient
-from tests.resources.test_alpaca_source import written
 from trading import calendar
 from trading.testing.market import SimulatedMarket
 
@@ -49,7 +48,7 @@ def test_a_vendor_that_harms_a_fifth_of_its_answers_costs_time_and_no_bar(
 ) -> None:
     last = calendar.shift(FIRST, sessions - 1)
     market = SimulatedMarket().bars(NAMES, FIRST, last, "5min")
-    history = AlpacaHistory({"5Min": written(market)}, page_rows=page_rows)
+    history = AlpacaHistory({"5Min": bars_as_written(market)}, page_rows=page_rows)
     engine, patience = FaultEngine.evenly(0.2, kinds=(*TRANSPORT, *ROWS)), Patience()
     store = store_at(tmp_path / "tables", tmp_path / "fabline.db", clock=lambda: NOW)
 
