@@ -398,10 +398,8 @@ def status_of(arguments: Sequence[str]) -> int:
         return _failed("interrupted", INTERRUPTED)
     except TyperException as error:
         return _failed(f"{error.format_message()} (see fabline --help)", error.exit_code)
-    except UsageError as error:
-        return _failed(str(error), WRONG_USE)
     except FablineError as error:
-        return _failed(str(error), FAILED)
+        return _failed(str(error), WRONG_USE if isinstance(error, UsageError) else FAILED)
     except Exception as error:  # noqa: BLE001 - a person gets one line, the trace goes to a file
         from pipelines.cli.traces import keep
 
