@@ -37,9 +37,13 @@ E5, E6, E7 = np.float32(8.3334519073e-3), np.float32(1.3981999507e-3), np.float3
 L3, L5, L7 = np.float32(1 / 3), np.float32(1 / 5), np.float32(1 / 7)
 L9, L11, L13 = np.float32(1 / 9), np.float32(1 / 11), np.float32(1 / 13)
 
-EXACT = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 # Sums over the 32 channels become vectors; NaN and infinity keep their meaning.
-REORDERED = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}
+REORDERED: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc", "nsz"},
+}
 
 
 def _compiled(function: Callable[..., Any]) -> Any:
@@ -74,7 +78,7 @@ def exp32(x: Any) -> Any:
     whole = rounded - ROUND
     r = x - whole * LN2_HIGH - whole * LN2_LOW
     p = ((((E7 * r + E6) * r + E5) * r + E4) * r + E3) * r + E2
-    return (p * r * r + r + ONE) * _power_of_two(rounded)
+    return (p * r * r + r + ONE) * _power_of_two(rounded)  # type: ignore[call-arg,unused-ignore]
 
 
 @njit(forceinline=True, **EXACT)
