@@ -81,7 +81,7 @@ class MambaBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of whole sequences (b, l, m), from nothing: (b, l, m)."""
-        return self.advance(x, self.empty_state(x.shape[0]))[0]
+        return self._advanced(x, self.empty_state(x.shape[0]).conv, None)[0]
 
     def advance(self, x: Tensor, state: MambaState) -> tuple[Tensor, MambaState]:
         """Go on from a state by l steps.
@@ -100,14 +100,18 @@ class MambaBlock(nn.Module):
         ModelError
             No sequence, or no step of one.
         """
+        return self._advanced(x, state.conv, state.ssm)
+
+    def _advanced(self, x: Tensor, before: Tensor, ssm: Tensor | None) -> tuple[Tensor, MambaState]:
+        """`advance`; without `ssm` from nothing, which lets CUDA's kernels do it."""
         u, z = self.in_proj(x).chunk(2, dim=-1)  # (b, l, d) twice
-        u, conv = self._convolve(u, state.conv)
+        u, conv = self._convolve(u, before)
         delta, B, C = self._select(u)
-        y, ssm = selective_scan(
+        y, last = selective_scan(
             u, delta, -self.A_log.exp(), B, C, self.D, z, self.dt_proj.bias,
-            delta_softplus=True, state=state.ssm,
+            delta_softplus=True, state=ssm,
         )  # fmt: skip
-        return self.out_proj(y), MambaState(conv, ssm)
+        return self.out_proj(y), MambaState(conv, last)
 
     def step(self, x_t: Tensor, state: MambaState) -> tuple[Tensor, MambaState]:
         """Go on by one step: (b, m) to (b, m), at a cost that does not depend on the past's length."""
