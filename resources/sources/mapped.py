@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from resources.sources.mapping import FolderMapping, Layout, read_mapping
+from resources.sources.minutes import five_minutes_of
 from resources.sources.tabular import BROKEN, PLACE, read_rows
 from trading import calendar, frames, market_hours
 from trading.errors import MissingBarsError, SchemaError, SourceUnavailableError, UsageError
@@ -150,7 +151,8 @@ def bars_of(path: Path, layout: Layout) -> pd.DataFrame:
     if unread.any():
         frame["ts"] = frame["ts"].astype(object).mask(unread, _spelled(rows, layout.times))
     near = {_SYMBOL: symbols.ffill().bfill(), _SESSION: frame["session"].ffill().bfill()}
-    return frame.assign(timeframe=layout.timeframe, basis=layout.basis, source="files", **near)
+    whole = frame.assign(timeframe=layout.timeframe, basis=layout.basis, source="files", **near)
+    return five_minutes_of(whole) if layout.minutes == 1 else whole
 
 
 def _symbols(path: Path, rows: pd.DataFrame, layout: Layout) -> pd.Series:
@@ -228,9 +230,10 @@ def _clock(moments: pd.Series, days: pd.Series, layout: Layout) -> dict[str, pd.
     """Session, start and publication of each bar."""
     delay = pd.Timedelta(minutes=layout.delay_minutes)
     if layout.timeframe == "5min":
-        starts = moments - market_hours.FIVE_MINUTES if layout.stamp == "end" else moments
+        starts = moments - pd.Timedelta(minutes=layout.minutes) if layout.stamp == "end" else moments
         sessions = _day(starts.dt.tz_convert(calendar.TIMEZONE))
-        return {"session": sessions, "ts": starts, "known_at": starts + market_hours.FIVE_MINUTES + delay}
+        known = starts.dt.floor(market_hours.FIVE_MINUTES) if layout.minutes == 1 else starts
+        return {"session": sessions, "ts": starts, "known_at": known + market_hours.FIVE_MINUTES + delay}
     sessions = _week_labels(days) if layout.timeframe == "1W" else days
     starts = pd.Series(market_hours.bar_starts(sessions, layout.timeframe), index=days.index)
     ends = pd.Series(market_hours.bar_ends(sessions, starts, layout.timeframe), index=days.index)

@@ -6,6 +6,7 @@ timeframe = "5min"               # 5min, 1D or 1W
 basis = "raw"                    # raw, split_adjusted or fully_adjusted
 time_zone = "America/New_York"   # of times that name none; UTC if absent
 stamp = "start"                  # whether ts is the bar's start or its end
+minutes = 1                      # only with 5min: the files hold bars of one minute, which are summed
 delay_minutes = 10               # from a bar's end until its source published it
 time_format = "%d.%m.%Y %H:%M"   # only where times are not ISO 8601
 separator = ";"                  # of CSV, a comma if absent
@@ -38,7 +39,13 @@ from trading.frames import BASES, TIMEFRAMES
 FILE_NAME = "fabline-mapping.toml"
 PRICES: tuple[str, ...] = ("open", "high", "low", "close")
 _COLUMNS = {"ts", "session", "symbol", "volume", *PRICES}
-_CHOICES = {"timeframe": TIMEFRAMES, "basis": BASES, "stamp": ("start", "end"), "decimal": (".", ",")}
+_CHOICES = {
+    "timeframe": TIMEFRAMES,
+    "basis": BASES,
+    "stamp": ("start", "end"),
+    "decimal": (".", ","),
+    "minutes": (1, 5),
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Layout:
     separator: str = ","
     decimal: str = "."
     symbol: str = ""
+    minutes: int = 5
 
     @property
     def times(self) -> list[str]:
@@ -119,7 +127,9 @@ def _layout(where: str, entry: Mapping[str, Any]) -> Layout:
         raise UsageError(f"{where} lacks {', '.join(lacking)}")
     for name, choices in _CHOICES.items():
         if name in entry and entry[name] not in choices:
-            raise UsageError(f"{where}: {name} is {' or '.join(choices)}, not {entry[name]!r}")
+            raise UsageError(f"{where}: {name} is {' or '.join(map(str, choices))}, not {entry[name]!r}")
+    if entry.get("minutes", 5) != 5 and entry["timeframe"] != "5min":  # noqa: PLR2004 - the word before it
+        raise UsageError(f"{where}: minutes = 1 goes with timeframe 5min, not {entry['timeframe']}")
     _check_columns(where, entry)
     _check_zone(where, entry.get("time_zone", "UTC"))
     return Layout(**entry)
