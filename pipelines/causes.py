@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ import trading.errors
 from resources.home import Home
 from trading.errors import DataError, FablineError, HomeError, SourceUnavailableError
 
+SCARCE_BYTES = 32_000_000
 TELLING = (
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.RESOURCE_INIT_FAILURE,
@@ -42,6 +44,17 @@ def storage_of(home: Home) -> Iterator[None]:
         raise SourceUnavailableError(
             f"Dagster's storage of the home {home.path} fails: {text}; free disk space, or see that its database answers"
         ) from error
+
+
+def told_by(home: Home, cause: FablineError) -> FablineError:
+    """`cause`, or a full disk where nothing was recorded: then not even the reason could be written."""
+    free = shutil.disk_usage(home.path).free
+    if type(cause) is not FablineError or free > SCARCE_BYTES:
+        return cause
+    return HomeError(
+        f"the run failed and could not write why: {free / 1e6:.1f} MB are left on the disk of {home.path}; free disk "
+        f"space, then run the same command again"
+    )
 
 
 def cause_in(instance: dg.DagsterInstance, run_id: str) -> FablineError:

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from pipelines import environment
-from pipelines.causes import cause_of, storage_of
+from pipelines.causes import cause_of, storage_of, told_by
 from pipelines.definitions import definitions_of
 from pipelines.jobs import LINE
 from pipelines.partitions import range_tags
@@ -51,7 +51,7 @@ def run_range(
             raise_on_error=False,
         )
     if not result.success:
-        raise cause_of(result.all_events)
+        raise told_by(workshop.home, cause_of(result.all_events))
     return result.run_id
 
 

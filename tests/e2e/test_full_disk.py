@@ -128,4 +128,5 @@ def test_files_that_may_not_grow_stop_a_run_and_harm_nothing(
 ) -> None:
     home = copied(made_in_one_run, tmp_path / "home")
     size = os.stat(home / "fabline.db").st_size  # noqa: PTH116
-    check_recovery(home, no_file_above(size), new, capsys)
+    # a database may have room inside it; what lies in its last half cannot be written
+    check_recovery(home, no_file_above(size // 2), new, capsys)
