@@ -18,6 +18,7 @@ import typer
 from pipelines.environment import market_line, open_store
 from resources.arrow_frames import to_arrow
 from resources.store import HomeStore
+from trading.errors import UsageError
 from trading.evaluation.fill_differences import KINDS, equity_difference, fill_differences
 
 SESSIONS_NAMED = 5
@@ -51,7 +52,16 @@ class Comparison:
 
 
 def diff(home_a: Path, home_b: Path, format_: str = "table") -> bool:
-    """Print the differences of two homes; True if there are none."""
+    """Print the differences of two homes; True if there are none.
+
+    Raises
+    ------
+    UsageError
+        If one of them is no home: that is no difference.
+    """
+    for home in (home_a, home_b):
+        if not home.is_dir():
+            raise UsageError(f"there is no home {home}")
     with closing(open_store(home_a)) as a, closing(open_store(home_b)) as b:
         found = comparison(a, b)
     if format_ == "json":

@@ -290,6 +290,7 @@ def quarantine_list(
     *,
     table: Annotated[str | None, typer.Option(help="Only rows that were meant for this table.")] = None,
     symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only this symbol.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Only rows that broke this rule.")] = None,
     decided: Annotated[bool, typer.Option("--all", help="Those released and rejected, too.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
     home: HomeOption = HOME,
@@ -297,7 +298,7 @@ def quarantine_list(
     """List the rows that wait for a decision, each with its reason."""
     from pipelines.cli import quarantine as command
 
-    command.list_rows(home, table=table, symbol=symbol, decided=decided, format_=format_)
+    command.list_rows(home, command.Choice(table, symbol, rule), decided=decided, format_=format_)
 
 
 @quarantine_app.command("show")
@@ -333,15 +334,22 @@ def quarantine_release(
 @quarantine_app.command("reject")
 def quarantine_reject(
     *,
-    id_: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it, or its beginning.")],
+    id_: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="As the list shows it, or its beginning.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(help="All rows that broke this rule and wait.")] = None,
+    table: Annotated[str | None, typer.Option(help="With --rule: only rows meant for this table.")] = None,
+    symbol: Annotated[
+        str | None, typer.Option(metavar="SYMBOL", help="With --rule: only this symbol.")
+    ] = None,
     note: Annotated[str, typer.Option(help="Why.")] = "",
     wait: Wait = False,
     home: HomeOption = HOME,
 ) -> None:
-    """Leave a row out for good."""
+    """Leave a row out for good, or all rows of a rule."""
     from pipelines.cli import quarantine as command
 
-    command.reject(home, id_, note=note, wait=wait)
+    command.reject(home, id_, command.Choice(table, symbol, rule), note=note, wait=wait)
 
 
 @db_app.command("migrate")

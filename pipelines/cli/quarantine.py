@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,25 @@ from trading.monitoring import quarantine as rules
 Row = dict[str, Any]
 
 
-def list_rows(path: Path, *, table: str | None, symbol: str | None, decided: bool, format_: str) -> None:
+@dataclass(frozen=True)
+class Choice:
+    """Which rows are meant: all that have the values named here."""
+
+    table: str | None = None
+    symbol: str | None = None
+    rule: str | None = None
+
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a listing that are meant."""
+        for column, value in vars(self).items():
+            rows = rows if value is None else rows[(rows[column] == value).to_numpy()]
+        return rows
+
+
+def list_rows(path: Path, choice: Choice, *, decided: bool, format_: str) -> None:
     """Write the rows that wait for a decision; those `decided`, too, if asked for."""
     with closing(environment.open_store(path)) as store:
-        rows = _listed(store)
-    for column, value in (("table", table), ("symbol", symbol)):
-        rows = rows if value is None else rows[(rows[column] == value).to_numpy()]
+        rows = choice.of(_listed(store))
     if not decided:
         rows = rows[(rows["decision"] == rules.PENDING).to_numpy()]
     if format_ == "table":
@@ -81,22 +95,39 @@ def release(path: Path, id_: str, *, corrections: Sequence[str], note: str, wait
     typer.echo(f"released {row['id']}: {row['symbol']} is in {row['table']}, known from {_plain(now)}")
 
 
-def reject(path: Path, id_: str, *, note: str, wait: bool) -> None:
-    """Note that a row stays out for good.
+def reject(path: Path, id_: str | None, choice: Choice, *, note: str, wait: bool) -> None:
+    """Note that a row, or every row of a choice that waits, stays out for good.
 
     Raises
     ------
     UsageError
-        If there is no such row.
+        If there is no such row, or neither a row nor a rule is named.
     DataError
         If the row was released before.
     """
-    with _writing(path, f"fabline quarantine reject {id_}", wait=wait) as store:
-        row = _undecided(store, id_)
-        decision = rules.decision_rows(row, rules.REJECTED, wall.now(), note)
-        commit = {"command": "quarantine reject", "rejected": row["id"]}
-        store.write({"quarantine_decisions": decision}, row["session"], row["session"], commit=commit)
-    typer.echo(f"rejected {row['id']}: it stays out of {row['table']}")
+    if (id_ is None) == (choice.rule is None):
+        raise UsageError(
+            "name one row by its id, or all rows of one rule by --rule; `fabline quarantine list` has both"
+        )
+    with _writing(path, "fabline quarantine reject", wait=wait) as store:
+        chosen = [_undecided(store, id_)] if id_ is not None else _waiting(store, choice)
+        now = wall.now()
+        decisions = pd.concat([rules.decision_rows(row, rules.REJECTED, now, note) for row in chosen])
+        sessions = [row["session"] for row in chosen]
+        commit = {"command": "quarantine reject", "rejected": id_ or f"rule {choice.rule}"}
+        store.write({"quarantine_decisions": decisions}, min(sessions), max(sessions), commit=commit)
+    what = f"{chosen[0]['id']}: it stays" if id_ is not None else f"{len(chosen)} rows: they stay"
+    typer.echo(f"rejected {what} out of {', '.join(sorted({str(row['table']) for row in chosen}))}")
+
+
+def _waiting(store: HomeStore, choice: Choice) -> list[Row]:
+    listed = choice.of(_listed(store))
+    rows = listed[(listed["decision"] == rules.PENDING).to_numpy()]
+    if rows.empty:
+        raise UsageError(
+            f"no row waits that broke the rule {choice.rule!r}; `fabline quarantine list` shows all"
+        )
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
 @contextmanager

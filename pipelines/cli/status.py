@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ from pipelines.wiring import plan_of
 from resources.home import Home
 from resources.stale import stale_in
 from resources.store import HomeStore
+from trading.errors import HomeError
+from trading.monitoring.quarantine import PENDING, listing
 from trading.monitoring.staleness import StaleTable
 from trading.plan import SOURCES, Plan
 from trading.stages.layout import DAILY
@@ -90,10 +92,29 @@ def report(home: Home) -> list[str]:
         return [
             *lines,
             "last session  none",
+            *_of_market(home),
             f"to do         {_advice(failure, None, None, inception=None, busy=holder is not None)}",
         ]
     with closing(environment.open_store(home.path)) as store:
         return [*lines, *_of_tables(home, store, failure, busy=holder is not None)]
+
+
+def _of_market(home: Home) -> list[str]:
+    """What was loaded into a home in which the line has not run yet."""
+    with suppress(HomeError), closing(environment.open_store(home.path)) as store:
+        tables = store.tables().set_index("table")
+        if "bars" in tables.index:
+            rows, first, last = tables.loc["bars", ["rows", "first_session", "last_session"]]
+            loaded = f"bars          {rows:,} loaded, {_day(first)} to {_day(last)}"
+            return [loaded, *_kept_out(store)]
+    return []
+
+
+def _kept_out(store: HomeStore) -> list[str]:
+    listed = listing(store.read("quarantine"), store.read("quarantine_decisions"))
+    count = int((listed["decision"] == PENDING).sum())
+    rows = "1 row waits" if count == 1 else f"{count:,} rows wait"
+    return [f"quarantine    {rows} for a decision: fabline quarantine list"] if count else []
 
 
 def _of_tables(home: Home, store: HomeStore, failure: Failure | None, *, busy: bool) -> list[str]:
@@ -108,6 +129,7 @@ def _of_tables(home: Home, store: HomeStore, failure: Failure | None, *, busy: b
     return [
         *lines,
         *_pending(store, progress),
+        *_kept_out(store),
         f"to do         {_advice(failure, progress, begin, inception=home.inception, busy=busy)}",
     ]
 

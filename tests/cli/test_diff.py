@@ -77,8 +77,8 @@ def test_a_table_that_only_one_home_has_differs(new_home: Homes, capsys: pytest.
 
 
 def test_a_missing_home_is_a_failure(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of(["diff", str(home), str(tmp_path / "absent")]) == 1
-    assert "there is no home at" in capsys.readouterr().err
+    assert status_of(["diff", str(home), str(tmp_path / "absent")]) == 2
+    assert "there is no home" in capsys.readouterr().err
 
 
 @given(

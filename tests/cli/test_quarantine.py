@@ -183,6 +183,10 @@ def test_a_repeated_dividend_is_released_as_it_is(
         (["release", "ffffffffffff"], 2, b"no row in quarantine"),
         (["show", ""], 2, b"no row in quarantine"),
         (["release", "ID", "--set", "high"], 2, b"--set high is no correction"),
+        (["reject"], 2, b"name one row by its id, or all rows of one rule"),
+        (["reject", "ID", "--rule", "high_below_low"], 2, b"name one row by its id, or all rows of one rule"),
+        (["reject", "--rule", "bad_mood"], 2, b"no row waits that broke the rule 'bad_mood'"),
+        (["reject", "--rule", "high_below_low", "--symbol", "AMD"], 2, b"no row waits"),
         (["release", "ID", "--set", "mood=good"], 2, b"mood cannot be set"),
         (["release", "ID", "--set", "known_at=2024-01-01"], 2, b"known_at cannot be set"),
         (["release", "ID", "--set", "high=much"], 1, b"a value cannot be read"),
@@ -198,6 +202,37 @@ def test_what_makes_no_sense_is_refused_and_nothing_changes(
 
     assert words in capsysbinary.readouterr().err
     assert read(home, "quarantine_decisions").empty
+
+
+def test_all_rows_of_a_rule_are_rejected_at_once(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    ingested(home, swapped().assign(close=np.nan))
+    before = set(listed(home, capsysbinary, "--rule", "missing_value"))
+
+    assert status_of(["quarantine", "reject", "--rule", "missing_value", "--home", str(home)]) == 0
+
+    assert before == {"missing_value"}
+    assert b"they stay out of bars" in capsysbinary.readouterr().out
+    assert set(listed(home, capsysbinary)) == {"high_below_low", "repeated_dividend"}
+    assert len(read(home, "quarantine_decisions")) == 4  # the row that came with both loads is one
+
+
+@pytest.mark.parametrize("command", ["show", "release", "reject"])
+def test_an_empty_quarantine_has_no_row_of_any_id(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], command: str
+) -> None:
+    home = environment.open_or_create(tmp_path / "home").path
+    ingested(home, CLOSES)
+    assert status_of(["quarantine", command, "nope", "--home", str(home)]) == 2
+    assert b"no row in quarantine" in capsysbinary.readouterr().err
+
+
+def test_the_status_of_a_home_tells_of_rows_that_wait(
+    home: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert status_of(["status", "--home", str(home)]) == 0
+    assert b"quarantine    3 rows wait for a decision" in capsysbinary.readouterr().out
 
 
 def test_a_released_row_is_neither_released_again_nor_rejected(

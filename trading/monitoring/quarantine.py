@@ -73,7 +73,8 @@ def listing(quarantined: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     (pending, released or rejected), known_at, source; and the original as `row`.
     """
     rows = with_originals(quarantined)
-    rows["id"] = [id_of(row) for row in quarantined.to_dict("records")]
+    ids = [id_of(row) for row in quarantined.to_dict("records")]
+    rows["id"] = pd.Series(ids, index=rows.index, dtype="str")
     rows["time"] = rows["ts"].fillna(rows["session"].dt.tz_localize("UTC"))
     rows["rule"] = rows["reason"].map(slug_of).astype("str")
     newest = decisions.sort_values("known_at", kind="stable").drop_duplicates("id", keep="last")
