@@ -151,7 +151,7 @@ class YahooSource:
 
     @cached_property
     def _first_day(self) -> pd.Timestamp:
-        began = self._client.first_trade(OLDEST, "its first session")
+        began = self._client.first_trade(OLDEST, "first session")
         return began.tz_localize(None).normalize()
 
     def _begin(self, first: pd.Timestamp, last: pd.Timestamp, timeframe: str) -> pd.Timestamp:
