@@ -126,6 +126,8 @@ def ingest(
             raise UsageError("--data and --refresh are for history; --live listens to what comes")
         ingest_live(home, LiveRequest(first, last, speed, symbols), source=source, format_=format_)
         return
+    if speed is not None:
+        raise UsageError("--speed is of a replay; add --live, or leave it out")
     from pipelines.cli import ingest as command
 
     options = command.Options(timeframe, first, last, symbols, refresh)
@@ -190,11 +192,9 @@ def show(
         typer.Option(help="Only this timeframe; bars that are not stored are made of finer ones."),
     ] = None,
     adjusted: Annotated[
-        bool | None,
-        typer.Option(
-            "--adjusted/--raw", help="Bars adjusted by what was in effect at --as-of, or raw ones only."
-        ),
-    ] = None,
+        bool, typer.Option("--adjusted", help="Bars adjusted by what was in effect at --as-of.")
+    ] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Raw bars only.")] = False,
     filled: Annotated[bool, typer.Option("--filled", help="Fill short gaps of five-minute bars.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
     output: Annotated[
@@ -206,7 +206,9 @@ def show(
     from pipelines.cli import show as command
     from pipelines.cli.bars_view import Wanted
 
-    bars = Wanted(timeframe, adjusted, filled)
+    if adjusted and raw:
+        raise UsageError("bars are either adjusted or raw: leave --adjusted or --raw out")
+    bars = Wanted(timeframe, adjusted if adjusted or raw else None, filled)
     if table is None:
         narrowed = (first, last, symbol, as_of, version)
         command.show_tables(

@@ -153,3 +153,11 @@ def test_without_a_command_it_shows_help_and_says_wrong_use(capsys: pytest.Captu
 def test_the_version_is_the_installed_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status_of(["--version"]) == 0
     assert capsys.readouterr().out.startswith("fabline 0.")
+
+
+def test_the_speed_of_a_replay_without_live_is_wrong_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.status_of(["ingest", "--speed", "5", "--home", str(tmp_path / "home")]) == 2
+    assert "--speed is of a replay; add --live" in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()

@@ -111,6 +111,8 @@ def test_without_options_the_rows_are_those_of_the_table(shown: Show) -> None:
         (("bars", "--timeframe", "1D", "--symbol", "XOM"), "unknown symbol 'XOM'"),
         (("bars", "--timeframe", "1D", "--version", "1"), "keeps no versions"),
         (("bars", "--timeframe", "1h"), "timeframe"),
+        (("bars", "--adjusted", "--raw"), "either adjusted or raw"),
+        (("bars", "--raw", "--adjusted"), "either adjusted or raw"),
     ],
 )
 def test_a_view_that_cannot_be_is_wrong_use(
