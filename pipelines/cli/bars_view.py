@@ -62,7 +62,7 @@ def check(wanted: Wanted, table: str) -> None:
 
 
 def bars_of(store: HomeStore, wanted: Wanted, extent: Extent, now: pd.Timestamp) -> pd.DataFrame:
-    """The rows of a view of `bars`.
+    """The rows of a view of `bars`; a made bar only when it had ended by `as_of`, or by now without one.
 
     Raises
     ------
@@ -83,6 +83,10 @@ def bars_of(store: HomeStore, wanted: Wanted, extent: Extent, now: pd.Timestamp)
         _refuse_adjusted(bars)
     if wanted.timeframe in ("1D", "1W"):
         bars = views.of_timeframe(bars, actions, wanted.timeframe)
+        ended = bars["made_of"].eq("") | (
+            bars["known_at"] <= moment
+        )  # no made bar of a session before its close
+        bars = bars[ended.to_numpy()]
     inside = pd.Series(data=True, index=bars.index)
     if extent.first is not None:
         inside &= bars["session"] >= extent.first

@@ -72,8 +72,26 @@ def test_weekly_bars_are_made_and_say_of_what(shown: Show) -> None:
 
     assert [(row["session"], row["parts"], row["expected"], row["made_of"]) for row in weeks] == [
         ("2023-09-29", 5, 5, "1D"),
-        ("2023-10-06", 1, 5, "1D"),  # the second session is made of five-minute bars that have a gap
+        ("2023-10-06", 77, 82, "1D+5min"),  # one day, 76 of 78 bars of the next, and three days not there
     ]
+
+
+@pytest.mark.parametrize(("minutes", "weeks"), [(-1, []), (15, ["2023-09-29"])])
+def test_a_week_is_shown_from_its_last_close_on(minutes: int, weeks: list[str], shown: Show) -> None:
+    last = pd.Timestamp("2023-09-29")
+    moment = calendar.session_close(last) + pd.Timedelta(minutes=minutes)
+
+    rows = shown("--timeframe", "1W", "--symbol", "SPY", "--as-of", moment.isoformat())
+
+    assert [row["session"] for row in rows] == weeks
+
+
+def test_a_day_under_way_is_not_shown(shown: Show) -> None:
+    noon = calendar.session_open(FIVE) + pd.Timedelta(hours=3)
+
+    rows = shown("--timeframe", "1D", "--symbol", "SPY", "--as-of", noon.isoformat())
+
+    assert rows[-1]["session"] == "2023-10-02"
 
 
 def test_a_daily_bar_that_is_not_stored_is_made_of_the_five_minute_ones_there_are(shown: Show) -> None:

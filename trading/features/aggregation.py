@@ -97,7 +97,7 @@ def _parts(
     """Of how many of its parts each bar is made, and whether the first and the last are among them."""
     whole = rows["complete"].to_numpy(dtype=bool) if "complete" in rows else np.ones(len(rows), dtype=bool)
     parts = np.add.reduceat(whole.astype(np.int64), begins) if len(begins) else begins
-    expected = _expected(made["session"], made["symbol"], timeframe, finer)
+    expected = expected_parts(made["session"], made["symbol"], timeframe, finer)
     first, last = rows.iloc[begins], rows.iloc[_ends(begins, len(rows))]
     has_open = first["ts"].to_numpy() == made["ts"].to_numpy()
     ended = market_hours.bar_ends(last["session"], last["ts"], finer)
@@ -130,7 +130,7 @@ def _values(rows: pd.DataFrame, begins: NDArray[np.int64]) -> pd.DataFrame:
     return made.assign(**reduced, close=last["close"].to_numpy(), known_at=known_at)
 
 
-def _expected(sessions: pd.Series, symbols: pd.Series, timeframe: str, finer: str) -> NDArray[np.int64]:
+def expected_parts(sessions: pd.Series, symbols: pd.Series, timeframe: str, finer: str) -> NDArray[np.int64]:
     """(n,) how many finer bars the calendar has for each bar, those before a symbol's listing left out."""
     if timeframe == "1D":
         return market_hours.bars_of(sessions)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from trading import calendar, frames, market_hours
 from trading.errors import DataError
 from trading.features.adjustment import adjustment_factors
-from trading.features.aggregation import aggregated
+from trading.features.aggregation import aggregated, expected_parts
 from trading.history import History, Rows
 from trading.interfaces import Bools, Floats
 
@@ -108,7 +108,8 @@ def _refuse_without_actions(raw: pd.DataFrame, closes: pd.DataFrame) -> None:
 def of_timeframe(bars: pd.DataFrame, actions: pd.DataFrame, timeframe: str) -> pd.DataFrame:
     """Daily or weekly bars: those that are there, and for the others what can be made of finer ones.
 
-    A raw weekly bar with a split inside is made on the scale of its last session.
+    A raw weekly bar with a split inside is made on the scale of its last session. A made bar is known when
+    its parts are, and not before its own end, however early the last of the parts that are there is.
 
     Parameters
     ----------
@@ -117,14 +118,29 @@ def of_timeframe(bars: pd.DataFrame, actions: pd.DataFrame, timeframe: str) -> p
 
     Returns
     -------
-    Columns of `bars`, and of each row `made_of` (the finer timeframe, empty if the bar is as it was
-    given) and of how many `parts` it is made of how many `expected` (1 of 1 if given).
+    Columns of `bars`, and of each row `made_of` (the given timeframes it is made of, `1D+5min` if two;
+    empty if the bar is as it was given) and of how many `parts`, each a given bar, it is made of how many
+    `expected` (1 of 1 if given). An absent day counts as its five-minute bars in a week that is made of
+    nothing else, and as one in any other.
     """
-    daily = _with_made(_of(bars, "1D"), aggregated(_of(bars, "5min"), "1D"), "5min")
-    if timeframe == "1D":
-        return daily
-    level = daily.assign(complete=daily["parts"].eq(daily["expected"]))
-    return _with_made(_of(bars, "1W"), aggregated(on_scale_of_week(level, actions), "1W"), "1D")
+    made = aggregated(_of(bars, "5min"), "1D").assign(made_of="5min")
+    daily = _with_made(_of(bars, "1D"), made)
+    return daily if timeframe == "1D" else _with_made(_of(bars, "1W"), _weeks(daily, actions))
+
+
+def _weeks(daily: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
+    """Weekly bars of daily ones, with the parts of those that are themselves made."""
+    made = aggregated(on_scale_of_week(daily, actions), "1W").rename(
+        columns={"expected": "days", "parts": "there"}
+    )
+    of = daily[["symbol", "parts", "expected"]].assign(session=market_hours.week_of(daily["session"]))
+    of = of.assign(fine=daily["made_of"].eq("5min"), whole=daily["made_of"].eq(""))
+    kinds = {"parts": "sum", "expected": "sum", "fine": "any", "whole": "any"}
+    made = made.merge(of.groupby(["session", "symbol"], as_index=False).agg(kinds), on=["session", "symbol"])
+    kind = np.where(made["fine"], np.where(made["whole"], "1D+5min", "5min"), "1D")
+    five = expected_parts(made["session"], made["symbol"], "1W", "5min")
+    counted = made["expected"] + made["days"] - made["there"]
+    return made.assign(made_of=kind, expected=np.where(kind == "5min", five, counted))
 
 
 def _of(bars: pd.DataFrame, timeframe: str) -> pd.DataFrame:
@@ -137,15 +153,16 @@ def is_on_basis_of(given: pd.DataFrame, finer: pd.DataFrame) -> Bools:
     return (wanted.isna() | wanted.eq(finer["basis"].to_numpy())).to_numpy(dtype=bool)
 
 
-def _with_made(given: pd.DataFrame, made: pd.DataFrame, finer: str) -> pd.DataFrame:
-    """Given bars, and the made ones where none is given and the basis is the same."""
+def _with_made(given: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
+    """Given bars, and the made ones, known at their end at the soonest, where none is given on the same basis."""
     made = made[is_on_basis_of(given, made)]
+    # A week ends with the day that it is labelled by.
+    ends = pd.Series(market_hours.bar_ends(made["session"], made["ts"], "1D"), index=made.index)
+    made = made.assign(known_at=made["known_at"].where(made["known_at"] >= ends, ends))
     key = ["session", "symbol"]
     absent = made[key].merge(given[key], on=key, how="left", indicator=True)["_merge"].eq("left_only")
     columns = [*frames.columns("bars"), "made_of", "parts", "expected"]
-    rows = pd.concat(
-        [given.assign(made_of="", parts=1, expected=1), made[absent.to_numpy()].assign(made_of=finer)]
-    )
+    rows = pd.concat([given.assign(made_of="", parts=1, expected=1), made[absent.to_numpy()]])
     kinds = {"made_of": "str", "parts": "int64", "expected": "int64"}
     return rows[columns].astype(kinds).sort_values([*_KEY, "known_at"], kind="stable", ignore_index=True)
 

@@ -240,7 +240,25 @@ def test_a_week_under_way_says_how_much_of_it_there_is() -> None:
     week = of_timeframe(bars, NO_ACTIONS, "1W").iloc[0]
 
     assert (week["session"], week["parts"], week["expected"]) == (pd.Timestamp("2023-09-29"), 3, 5)
-    assert week["known_at"] == bars["known_at"].iloc[-1]
+    assert week["known_at"] == calendar.session_close(pd.Timestamp("2023-09-29")), "not before its own end"
+
+
+def test_a_week_of_five_minute_bars_counts_those() -> None:
+    bars = MARKET.bars(("SPY",), pd.Timestamp("2023-10-02"), pd.Timestamp("2023-10-03"), "5min").iloc[:-2]
+
+    week = of_timeframe(bars, NO_ACTIONS, "1W").iloc[0]
+
+    assert (week["made_of"], week["parts"], week["expected"]) == ("5min", 154, 5 * 78)
+    assert week["volume"] == bars["volume"].sum()
+
+
+def test_a_week_of_days_and_of_five_minute_bars_counts_both() -> None:
+    first, second = pd.Timestamp("2023-10-02"), pd.Timestamp("2023-10-03")
+    five = MARKET.bars(("SPY",), second, second, "5min").iloc[:70]
+
+    week = of_timeframe(pd.concat([MARKET.bars(("SPY",), first, first), five]), NO_ACTIONS, "1W").iloc[0]
+
+    assert (week["made_of"], week["parts"], week["expected"]) == ("1D+5min", 71, 1 + 78 + 3)
 
 
 def test_a_given_week_is_shown_as_it_is() -> None:
