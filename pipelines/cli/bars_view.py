@@ -67,7 +67,7 @@ def bars_of(store: HomeStore, wanted: Wanted, extent: Extent, now: pd.Timestamp)
     Raises
     ------
     UsageError
-        If raw bars are asked for and the stored ones are adjusted.
+        If raw bars are asked for and those of a symbol that are stored are all adjusted.
     DataError
         If the bars of one symbol have different price bases.
     """
@@ -119,11 +119,19 @@ def _observed(store: HomeStore, wanted: Wanted, extent: Extent) -> pd.DataFrame:
         store.read("bars", first, extent.last, as_of=extent.as_of, timeframe=timeframe, symbol=extent.symbol)
         for timeframe in names
     ]
+    if wanted.adjusted is False and len(parts) > 1:
+        parts = _raw_first(parts)
     bars = parts[0]
     for finer in parts[1:]:
         fitting = finer[views.is_on_basis_of(bars, finer)]
         bars = pd.concat([bars, fitting], ignore_index=True) if len(bars) else fitting
     return bars
+
+
+def _raw_first(parts: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Bars of each timeframe, the adjusted ones left out of the symbols that have raw ones in any."""
+    having = {symbol for part in parts for symbol in part.loc[part["basis"].eq("raw").to_numpy(), "symbol"]}
+    return [part[(part["basis"].eq("raw") | ~part["symbol"].isin(having)).to_numpy()] for part in parts]
 
 
 def _closes(store: HomeStore, bars: pd.DataFrame, extent: Extent, moment: pd.Timestamp) -> pd.DataFrame:

@@ -170,3 +170,28 @@ def test_raw_bars_are_refused_where_only_adjusted_ones_are_stored(
     assert "1D bars of AMD are fully_adjusted by their source" in capsys.readouterr().err
     assert status_of(["show", "bars", "--adjusted", "--as-of", "2023-09-29", "--home", str(made.path)]) == 0
     assert "note: the bars of AMD are fully_adjusted by their source" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("timeframe", "parts"), [("1D", (78, 78)), ("1W", (78, 5 * 78))])
+def test_raw_bars_are_made_of_raw_five_minute_ones_where_the_daily_ones_are_adjusted(
+    timeframe: str,
+    parts: tuple[int, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    monkeypatch.delenv("FABLINE_DATABASE_URL", raising=False)
+    made = environment.open_or_create(tmp_path / "home")
+    made.fix_inception(FIRST)
+    store = store_at(made.tables, made.database)
+    adjusted = MARKET.bars(("AMD",), FIRST, LAST).assign(basis="fully_adjusted")
+    five = MARKET.bars(("AMD",), FIVE, FIVE, "5min")
+    store.write({"bars": pd.concat([adjusted, five])}, FIRST, LAST, commit={})
+    store.close()
+
+    options = ("--timeframe", timeframe, "--raw", "--format", "json")
+    assert status_of(["show", "bars", *options, "--home", str(made.path)]) == 0
+
+    (row,) = json.loads(capsysbinary.readouterr().out)
+    assert (row["basis"], row["made_of"], row["parts"], row["expected"]) == ("raw", "5min", *parts)
+    assert row["close"] == five["close"].iloc[-1]
