@@ -63,20 +63,31 @@ def _opened(path: Path) -> IO[str]:
 
 
 def _records(path: Path, file: IO[str], layout: Layout) -> pd.DataFrame:
-    reader = csv.reader(file, delimiter=layout.separator)
-    header = [name.strip() for name in next(reader, [])]
+    header = [name.strip() for name in _fields(next(file, ""), layout.separator)]
     _check_columns(path, header, layout)
     wanted = {name: header.index(name) for name in layout.theirs}
     columns: dict[str, list[str]] = {name: [] for name in (*wanted, PLACE, BROKEN)}
-    for fields in reader:
+    for number, line in enumerate(file, 2):
+        fields = _fields(line, layout.separator)
         if not any(fields):
             continue
         whole = len(fields) == len(header)
         for name, at in wanted.items():
             columns[name].append(fields[at].strip() if whole else "")
-        columns[PLACE].append(f"{path.name}, line {reader.line_num}")
+        columns[PLACE].append(f"{path.name}, line {number}")
         columns[BROKEN].append("" if whole else layout.separator.join(fields))
     return pd.DataFrame(columns, dtype=object)
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    """The fields of one line, or the whole line as one if its quotes do not match: it swallows no other line."""
+    plain = line.rstrip("\r\n")
+    if '"' not in plain:
+        return plain.split(separator)
+    try:
+        return next(csv.reader([plain], delimiter=separator, strict=True))
+    except csv.Error:
+        return [plain]
 
 
 def _check_columns(path: Path, present: list[str], layout: Layout) -> None:

@@ -248,3 +248,16 @@ def test_the_original_of_a_bad_row_is_json(tmp_path: Path) -> None:
     original = json.loads(result.quarantined["row"].item())
     assert original["low"] == 1.5
     assert original["high"] == "x (NVDA.csv, line 4)"
+
+
+@pytest.mark.parametrize(
+    "spoiled", ['"2024-06-03,1,2,0.5,1.5', '2024-06-03,1,2,0.5,"1.5', '2024-06-03,1,"2"x,0.5,1.5']
+)
+def test_a_quote_that_is_not_closed_spoils_its_own_line_only(tmp_path: Path, spoiled: str) -> None:
+    text = f'Date,Open,High,Low,Close\n{spoiled}\n"2024-06-03","1",2,0.5,1.5\n2024-06-04,2,3,1.5,2.5\n'
+
+    parts = separate_bars(bars(source_of(tmp_path, DAILY, NVDA=text)))
+
+    assert list(parts.accepted["close"]) == [1.5, 2.5]
+    assert list(parts.quarantined["reason"]) == ["a value cannot be read"]
+    assert "NVDA.csv, line 2" in parts.quarantined["row"].iloc[0]
