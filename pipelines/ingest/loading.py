@@ -203,7 +203,9 @@ class _Run:
             return load.first, load.last
         begins, ends = min(first for first, _ in held.values()), max(last for _, last in held.values())
         first = min(load.first, calendar.near(load.first, -1) + pd.Timedelta(days=1))
-        return max(begins, first), ends if calendar.near(load.last, 1) > ends else load.last
+        newest = calendar.last_closed(self.desk.clock(), max(self.desk.source.delay, calendar.DECISION_DELAY))
+        rest = calendar.near(load.last, 1) > min(ends, newest)  # and rows dated later go to quarantine
+        return max(begins, first), ends if rest else load.last
 
     def _edges(self, load: Load) -> Iterator[pd.Timestamp]:
         """The sessions after those stored earlier beside a load of adjusted daily bars, on either side."""

@@ -22,6 +22,7 @@ from pipelines.ingest import chunks
 from pipelines.ingest.desk import TABLES
 from resources.home import Home
 from resources.store import store_at
+from trading import calendar
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = ["table", "accepted", "filled", "quarantined", "duplicates", "revised"]
@@ -82,6 +83,23 @@ def test_the_table_for_people_says_that_the_market_is_simulated(capfd: pytest.Ca
     out = capfd.readouterr().out
     assert out.startswith("market: SIMULATED\n")
     assert out.split("\n")[1].split() == COLUMNS
+
+
+def test_rows_of_the_future_and_unreadable_ones_beside_them_are_not_lost(
+    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bar = "1,2,0.5,1.5\n"
+    ahead = f"{calendar.all_sessions()[-1]:%Y-%m-%d}"
+    lines = f"{PANEL.splitlines()[0]}\nNVDA,2024-06-03,{bar}NVDA,{ahead},{bar}NVDA,soon,{bar}NVDA,2099-06-04,{bar}"
+
+    said = counts(capfd, "--data", mapped(tmp_path / "files", lines))
+
+    assert (said["bars"]["accepted"], said["bars"]["quarantined"]) == (1, 3)
+    assert sorted(rows_of(home, "quarantine")["reason"]) == [
+        "a value cannot be read",
+        "from the future",
+        "not a session of XNYS",
+    ]
 
 
 def test_bad_rows_are_quarantined_and_the_status_is_good(
