@@ -51,7 +51,7 @@ def spans_of(
     """
     spans = {}
     for symbol in symbols:
-        begin, end = max(first, _listed(symbol)), last
+        begin, end = max(first, listed(symbol)), last
         if held is not None:
             if symbol not in held:
                 continue
@@ -131,7 +131,7 @@ def _runs(sessions: pd.DatetimeIndex, most: int) -> Iterator[Span]:
         yield sessions[run[0]], sessions[run[-1]]
 
 
-def _listed(symbol: str) -> pd.Timestamp:
+def listed(symbol: str) -> pd.Timestamp:
     """The listing of a symbol of the universe; any other may be as old as the calendar."""
     if symbol not in ALL_SYMBOLS:
         return calendar.all_sessions()[0]

@@ -18,7 +18,7 @@ from pipelines.ingest.desk import TABLES, Desk
 from pipelines.ingest.flow import Arrived, Limits, Producers
 from pipelines.ingest.tally import Tally, summed
 from resources.arrivals import check_same_basis
-from resources.sources.holdings import held_by
+from resources.sources.holdings import extent_of, held_by
 from trading import calendar
 from trading.errors import FablineError, MissingBarsError, SourceUnavailableError, UsageError
 from trading.ingest import ALL_SYMBOLS, OVERLAP_SESSIONS, UNSETTLED_SESSIONS, Load, unloaded
@@ -193,19 +193,34 @@ class _Run:
             return source.earnings(load.symbols, load.first, load.last)
         for edge in self._edges(load):
             check_same_basis(source, self.desk.store, load.symbols, edge)
-        first, last = self._days(load)
-        return source.bars(load.symbols, first, last, load.timeframe)
+        parts = [
+            source.bars(tuple(symbols), first, last, load.timeframe)
+            for (first, last), symbols in self._days(load).items()
+        ]
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
-    def _days(self, load: Load) -> tuple[pd.Timestamp, pd.Timestamp]:
-        """First and last day to ask for: files may hold rows of days that are no sessions, and none is to be lost."""
-        held = held_by(self.desk.source, load.timeframe)
-        if not held:
-            return load.first, load.last
-        begins, ends = min(first for first, _ in held.values()), max(last for _, last in held.values())
-        first = min(load.first, calendar.near(load.first, -1) + pd.Timedelta(days=1))
+    def _days(self, load: Load) -> dict[tuple[pd.Timestamp, pd.Timestamp], list[str]]:
+        """First and last day to ask for, and of whom.
+
+        Files may hold rows of days that are no sessions, and rows dated before a symbol began or after
+        today. None is to be lost: they come with the sessions beside them, and the rules judge them.
+        """
+        extent, held = extent_of(self.desk.source, load.timeframe), held_by(self.desk.source, load.timeframe)
+        if extent is None or not held:
+            return {(load.first, load.last): list(load.symbols)}
         newest = calendar.last_closed(self.desk.clock(), max(self.desk.source.delay, calendar.DECISION_DELAY))
-        rest = calendar.near(load.last, 1) > min(ends, newest)  # and rows dated later go to quarantine
-        return max(begins, first), ends if rest else load.last
+        before, after = calendar.near(load.first, -1), calendar.near(load.last, 1)
+        days: dict[tuple[pd.Timestamp, pd.Timestamp], list[str]] = {}
+        for symbol in load.symbols:
+            begins, ends = held.get(symbol, extent)
+            first = (
+                extent[0]
+                if before < max(begins, chunks.listed(symbol))
+                else max(extent[0], min(load.first, before + pd.Timedelta(days=1)))
+            )
+            last = extent[1] if after > min(ends, newest) else load.last
+            days.setdefault((first, last), []).append(symbol)
+        return days
 
     def _edges(self, load: Load) -> Iterator[pd.Timestamp]:
         """The sessions after those stored earlier beside a load of adjusted daily bars, on either side."""

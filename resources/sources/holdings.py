@@ -24,3 +24,13 @@ class Holder(Protocol):
 def held_by(source: MarketDataSource, timeframe: str) -> Holdings | None:
     """What a source holds of a timeframe, None if only asking it tells."""
     return source.held(timeframe) if isinstance(source, Holder) else None
+
+
+def extent_of(source: MarketDataSource, timeframe: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """First and last day of any row that a source holds, whether its date can be true or not."""
+    extent = getattr(source, "extent", None)
+    if extent is not None:
+        first, last = extent(timeframe)
+        return first, last
+    held = held_by(source, timeframe)
+    return (min(a for a, _ in held.values()), max(b for _, b in held.values())) if held else None

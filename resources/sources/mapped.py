@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from resources import clock as wall
 from resources.sources.mapping import FolderMapping, Layout, read_mapping
 from resources.sources.minutes import five_minutes_of
 from resources.sources.tabular import BROKEN, PLACE, read_rows
 from trading import calendar, frames, market_hours
 from trading.errors import MissingBarsError, SchemaError, SourceUnavailableError, UsageError
+from trading.universe import INSTRUMENTS
 
 _OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
 _SYMBOL, _SESSION = "_near_symbol", "_near_session"
@@ -56,11 +59,19 @@ class MappedSource:
         return max(last for _, last in self._any().values())
 
     def held(self, timeframe: str) -> dict[str, tuple[pd.Timestamp, pd.Timestamp]]:
-        """First and last day of each symbol that the files hold bars of."""
+        """First and last day of each symbol that the files hold bars of; a wrong date stretches no span."""
         if not self.mapping.of(timeframe):
             return {}
-        spans = self._all(timeframe).groupby(_SYMBOL)[_SESSION].agg(["min", "max"])
+        rows = self._all(timeframe)[[_SYMBOL, _SESSION]].drop_duplicates()
+        credible = rows[_credible(rows[_SYMBOL], rows[_SESSION])]
+        only_wrong = rows[~rows[_SYMBOL].isin(credible[_SYMBOL])]
+        spans = pd.concat([credible, only_wrong]).groupby(_SYMBOL)[_SESSION].agg(["min", "max"])
         return {str(symbol): (first, last) for symbol, first, last in spans.itertuples()}
+
+    def extent(self, timeframe: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """First and last day of any row, wrong dates included."""
+        days = self._all(timeframe)[_SESSION]
+        return days.min(), days.max()
 
     def bars(
         self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, timeframe: str = "1D"
@@ -208,6 +219,16 @@ def _times(path: Path, rows: pd.DataFrame, layout: Layout) -> tuple[pd.Series, p
     _refuse_unread(path, rows, text, moments, layout)
     exchange = _day(moments.dt.tz_convert(calendar.TIMEZONE))
     return moments, exchange if layout.timeframe == "5min" else naive.dt.normalize().fillna(exchange)
+
+
+def _credible(symbols: pd.Series, days: pd.Series) -> NDArray[np.bool_]:
+    """(n,) True for a session that has begun, from the symbol's listing on."""
+    listed = symbols.map({one.symbol: pd.Timestamp(one.listed) for one in INSTRUMENTS}).astype(
+        "datetime64[us]"
+    )
+    begun = days <= wall.now().tz_convert(calendar.TIMEZONE).tz_localize(None)
+    known = days.isin(calendar.all_sessions()) & begun & ~(days < listed)
+    return known.to_numpy(dtype=bool)
 
 
 def _day(local: pd.Series) -> pd.Series:

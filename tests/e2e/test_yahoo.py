@@ -55,7 +55,5 @@ def test_without_a_network_a_command_says_so_in_one_line(
 
     told = capsys.readouterr()
     assert (status, told.out) == (FAILED, "")
-    assert told.err.startswith(
-        "error: yahoo gives no first session: the connection was refused or lost"
-    )
+    assert told.err.startswith("error: yahoo gives no first session: the connection was refused or lost")
     assert told.err.count("\n") == 1
