@@ -100,7 +100,8 @@ def note_on(store: HomeStore, view: pd.DataFrame) -> str:
     if view.empty:
         return ""
     stored = store.read("bars", view["session"].iloc[-1], view["session"].iloc[-1])
-    other = stored[stored["basis"].ne("raw").to_numpy() & stored["symbol"].isin(_COMPANIES).to_numpy()]
+    shown = stored["symbol"].isin(_COMPANIES) & stored["symbol"].isin(view["symbol"])
+    other = stored[(stored["basis"].ne("raw") & shown).to_numpy()]
     if other.empty:
         return ""
     return (

@@ -149,7 +149,8 @@ class LiveIngester:
         batch: list[LiveBar] = []
         with suppress(TimeoutError):
             if not reading.done() or not inbox.empty():
-                batch.append(await asyncio.wait_for(inbox.get(), self._patience()))
+                async with asyncio.timeout(self._patience()):
+                    batch.append(await inbox.get())
                 await asyncio.sleep(self._options.gather_seconds)
         while not inbox.empty() and len(batch) < self._options.batch_bars:
             batch.append(inbox.get_nowait())

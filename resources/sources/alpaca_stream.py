@@ -14,12 +14,12 @@ import asyncio
 import logging
 import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Literal
 
 import pandas as pd
 
 from resources import clock as wall
+from resources.cancelling import cancelled
 from resources.sources.alpaca_keys import REMEDY, AlpacaKeys
 from trading.errors import SourceUnavailableError
 from trading.interfaces import Clock, LiveBar
@@ -133,9 +133,7 @@ class AlpacaLiveBars:
                     newest = bar.ts if newest is None else max(newest, bar.ts)
                     yield bar
         finally:
-            reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await reading
+            await cancelled(reading)
             await socket.close()
 
     async def _missed(

@@ -1,9 +1,11 @@
 """Alpaca's stream over a bad line: nothing is lost, a refusal is final, and a secret never shows."""
 
 import asyncio
+import contextlib
 import logging
 import pickle
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import aclosing
 
@@ -123,6 +125,29 @@ def test_a_second_connection_that_is_refused_for_now_is_tried_again() -> None:
             asyncio.run(asyncio.wait_for(volumes(live_of(peer), "NVDA", OPEN, 1), 0.5))
 
         assert peer.seen.refused > 2
+
+
+def test_leaving_ends_a_client_that_loses_the_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+
+    async def losing_one(_socket: object, inbox: asyncio.Queue[object]) -> None:
+        await inbox.put(bar_of(minute_bars(SYMBOLS, SESSION, 1)[0], NOW))
+        with contextlib.suppress(
+            asyncio.CancelledError
+        ):  # as wait_for does, if an answer came in the same turn
+            await asyncio.sleep(3600)
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append("the client")
+
+    monkeypatch.setattr("resources.sources.alpaca_stream._Socket.read", losing_one)
+    began = time.monotonic()
+    with AlpacaStreamPeer() as peer:
+        assert asyncio.run(volumes(live_of(peer), "NVDA", OPEN, 1))
+
+    assert ended == ["the client"]
+    assert time.monotonic() - began < 4, "before the time is up that `volumes` allows"
 
 
 def test_wrong_credentials_are_refused_without_showing_them(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,9 @@ from trading.testing.market_frames import make_at
 from trading.universe import SYMBOLS
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-real_data = pytest.mark.skipif(not SHARED.is_dir(), reason="the real market data are not beside the checkout")
+real_data = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the folder shared/data is not beside the checkout"
+)
 DAY = pd.Timestamp("2024-06-03")
 PANEL = {
     "symbol": ["NVDA"] * 2,

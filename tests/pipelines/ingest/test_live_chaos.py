@@ -110,7 +110,7 @@ def chaos(folder: Path, symbols: Sequence[str], most: int, seconds: float) -> fl
 
 
 def test_a_fifth_of_all_messages_harmed_costs_no_bar(tmp_path: Path) -> None:
-    chaos(tmp_path, SYMBOLS, 2000, seconds=60)
+    chaos(tmp_path, SYMBOLS, 2000, seconds=120)
 
 
 @pytest.mark.nightly  # 10,000 minutes take some 40 s on a busy machine
