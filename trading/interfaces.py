@@ -1,7 +1,7 @@
 """The ports of the core: what a model, a market, a book or a store must be able to do.
 
-Values are numpy arrays in frozen dataclasses. Letters of the shapes: w sessions of a window,
-s symbols, c channels, h horizons, q quantile levels, n past forecasts, k models or regimes.
+Values are numpy arrays in frozen dataclasses. Letters of the shapes: w bars of a window,
+s symbols, k symbols beside them, c channels, h horizons, q quantile levels, n past forecasts, k models or regimes.
 Hyper-parameters are keywords of a frozen dataclass; learned state ends in `_`.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trading.errors import ModelError
 from trading.frames import HORIZONS, LEVELS
 
 Floats = NDArray[np.float64]
@@ -34,6 +35,9 @@ class Window:
     panel : (w, s, c) float64, NaN where unknown (before a listing, a gap)
     mask : (s,) True where the symbol may be forecast: it was listed and has enough history
     basis : price basis from which the features were made
+    timeframe : of the bars; a daily window has one a session
+    context_symbols : (k,) what stands beside the names (SPY, QQQ, SMH, VIX); empty unless the model asked
+    context : (w, k, c) the same channels of those, NaN where unknown; None unless the model asked
     """
 
     as_of: pd.Timestamp
@@ -43,10 +47,29 @@ class Window:
     panel: Floats
     mask: Bools
     basis: str
+    timeframe: str = "1D"
+    context_symbols: tuple[str, ...] = ()
+    context: Floats | None = None
 
     def channel(self, name: str) -> Floats:
         """One channel as (w, s)."""
         return self.panel[:, :, self.channels.index(name)]
+
+    def beside(self, symbol: str, channel: str) -> Floats:
+        """One channel of a symbol that stands beside the names, (w,).
+
+        Raises
+        ------
+        ModelError
+            If the window does not hold it.
+        """
+        if self.context is None or symbol not in self.context_symbols or channel not in self.channels:
+            held = ", ".join(self.context_symbols) or "nothing"
+            raise ModelError(
+                f"the window holds no {channel} of {symbol}: beside the names it holds {held}, with the channels "
+                f"{', '.join(self.channels)}; say `context=True` and the channels in the model's ModelSpec"
+            )
+        return self.context[:, self.context_symbols.index(symbol), self.channels.index(channel)]
 
 
 @dataclass(frozen=True)
@@ -67,6 +90,36 @@ class Forecast:
     levels: tuple[float, ...] = LEVELS
 
 
+class TrainingJournal(Protocol):
+    """What a training tells of itself while it goes on, and what a killed one left."""
+
+    def resume(self) -> bytes | None:
+        """The state that a killed training of the same version gave last, None if there is none."""
+        ...
+
+    def epoch(self, number: int, of: int, metrics: Mapping[str, float], state: Callable[[], bytes]) -> None:
+        """Epoch `number` (from 1) of at most `of` is done.
+
+        `state` gives all that training needs to go on from here to the same bytes: weights, optimizer,
+        generator, best epoch so far. It is called only if the journal keeps it.
+        """
+        ...
+
+
+class SilentJournal:
+    """Keeps nothing and says nothing."""
+
+    def resume(self) -> bytes | None:
+        """None: nothing was left."""
+        return None
+
+    def epoch(self, number: int, of: int, metrics: Mapping[str, float], state: Callable[[], bytes]) -> None:
+        """Do nothing."""
+
+
+SILENT: TrainingJournal = SilentJournal()
+
+
 @runtime_checkable
 class Forecaster(Protocol):
     """A model of future returns. `name` and `context_sessions` are facts of the class or instance."""
@@ -81,8 +134,12 @@ class Forecaster(Protocol):
         """Sessions of history that `predict` looks at, at most."""
         ...
 
-    def fit(self, window: Window) -> Self:
-        """A fitted copy, trained on `window` only; a zero-shot model returns itself."""
+    def fit(self, window: Window, *, journal: TrainingJournal = SILENT) -> Self:
+        """A fitted copy, trained on `window` only; a zero-shot model returns itself.
+
+        A model that learns step by step tells `journal` of each epoch, goes on from what a killed
+        training left there, and begins at the weights that it was loaded with, if it was.
+        """
         ...
 
     def predict(self, window: Window, *, horizons: Sequence[int] = HORIZONS) -> Forecast:

@@ -13,7 +13,7 @@ from models.forecasters.volatility import ewma_volatility, student_t_quantiles
 from models.forecasters.weights import pack, unpack
 from trading.errors import ModelError, NotFittedError
 from trading.frames import HORIZONS, LEVELS
-from trading.interfaces import Floats, Forecast, Window
+from trading.interfaces import SILENT, Floats, Forecast, TrainingJournal, Window
 
 LARGEST_SLOPE = 0.95
 SHAPE = {"coefficients": (2,)}
@@ -42,7 +42,7 @@ class PooledAR1:
     minimum_pairs: int = 250
     coefficients_: Floats | None = field(default=None, compare=False)
 
-    def fit(self, window: Window) -> Self:
+    def fit(self, window: Window, *, journal: TrainingJournal = SILENT) -> Self:  # noqa: ARG002 - one step
         """A copy with the coefficients of `window`; phi is kept within ±0.95.
 
         Raises

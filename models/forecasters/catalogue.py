@@ -9,16 +9,22 @@ import pandas as pd
 
 from trading.errors import UsageError
 from trading.history import History
-from trading.interfaces import Forecaster
+from trading.interfaces import Forecaster, ModelVersion
 from trading.stages.forecast import forecast_stage
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import Stage
 from trading.stages.training import (
+    CHANNELS,
     Cadence,
     Due,
+    Journals,
+    Start,
     Trained,
+    Update,
+    View,
     due_versions,
     look_back,
+    silently,
     train_version,
     training_window,
 )
@@ -35,12 +41,15 @@ class ModelSpec:
     Attributes
     ----------
     prototype : makes the unfitted forecaster; heavy libraries load only when it predicts
-    cadence : `zero_shot`, or `quarterly` training
+    cadence : `zero_shot`, or `quarterly` or `yearly` training
     min_history : finite returns that a symbol needs in the window to be forecast
     code_version : raise it whenever the code gives other numbers
     seed : of everything random in training
     training_sessions : fixed length of the training window; 0 for zero-shot
     data_through : last session that pretrained weights may have seen; None if they saw no market
+    channels : feature columns that the model's windows hold; `log_return` is among them
+    context : whether its windows also hold what stands beside the names (SPY, QQQ, SMH, VIX)
+    update : `full` learns each version from nothing, `incremental` from the weights of the one before
     """
 
     name: str
@@ -52,12 +61,20 @@ class ModelSpec:
     seed: int = 0
     training_sessions: int = 0
     data_through: pd.Timestamp | None = None
+    channels: tuple[str, ...] = CHANNELS
+    context: bool = False
+    update: Update = "full"
+
+    @property
+    def view(self) -> View:
+        """What of the features the model looks at."""
+        return View(self.channels, self.context, self.min_history)
 
     @property
     def stage(self) -> Stage:
         """The stage of this model."""
         context = self.prototype().context_sessions
-        return forecast_stage(self.name, context, self.min_history, look_back(self, context))
+        return forecast_stage(self.name, context, self.view, look_back(self, context))
 
 
 def _random_walk() -> Forecaster:
@@ -136,11 +153,26 @@ def _configured(spec: ModelSpec, checkpoint: str, through: pd.Timestamp | None) 
     return replace(spec, prototype=lambda: _timesfm(checkpoint), data_through=through or UNKNOWN_DATA)
 
 
-def train(spec: ModelSpec, features: History, due: Due) -> Trained:
-    """The version that `due` asks for, trained on the features up to its last session."""
+def train(
+    spec: ModelSpec,
+    features: History,
+    due: Due,
+    *,
+    start: Start | None = None,
+    journals: Journals = silently,
+) -> Trained:
+    """The version that `due` asks for, trained on the features up to its last session.
+
+    Parameters
+    ----------
+    start : the version before, at which an incremental update begins; of no account to a full one
+    journals : gives the journal in which the training of a version is kept
+    """
     if due.trained_through is None:
         return train_version(spec, due, None)
-    return train_version(spec, due, training_window(features, spec, due.trained_through))
+    window = training_window(features, spec, due.trained_through)
+    begin = start if spec.update == "incremental" else None
+    return train_version(spec, due, window, start=begin, journals=journals)
 
 
 def train_book(
@@ -148,7 +180,15 @@ def train_book(
 ) -> MemoryModelBook:
     """All versions that the sessions `first` to `last` need, trained and held in memory."""
     chosen = tuple(specs)
-    trained = [
-        train(spec, features, due) for spec in chosen for due in due_versions(spec.cadence, first, last)
-    ]
+    trained: list[Trained] = []
+    for spec in chosen:
+        start = None
+        for due in due_versions(spec.cadence, first, last):
+            trained.append(train(spec, features, due, start=start))
+            start = start_of(spec, trained[-1].version, trained[-1].forecaster)
     return MemoryModelBook.of({spec.name: spec.cadence for spec in chosen}, trained)
+
+
+def start_of(spec: ModelSpec, version: ModelVersion, forecaster: Forecaster) -> Start | None:
+    """Where the version after `version` begins; None unless the model is updated incrementally."""
+    return Start(version.version, forecaster.to_bytes()) if spec.update == "incremental" else None

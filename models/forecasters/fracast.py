@@ -16,7 +16,7 @@ from models.forecasters.inference import fixed_threads
 from models.forecasters.log_paths import at_levels, log_paths, padded
 from models.forecasters.weights import pack, unpack
 from trading.frames import HORIZONS, LEVELS
-from trading.interfaces import Forecast, Window
+from trading.interfaces import SILENT, Forecast, TrainingJournal, Window
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Fracast:
     batch: int = 10
     threads: int = 1
 
-    def fit(self, window: Window) -> Self:  # noqa: ARG002 - zero-shot: there is nothing to learn
+    def fit(self, window: Window, *, journal: TrainingJournal = SILENT) -> Self:  # noqa: ARG002 - zero-shot
         """Itself."""
         return self
 

@@ -11,7 +11,7 @@ import numpy as np
 from models.forecasters.volatility import ewma_volatility, student_t_quantiles
 from models.forecasters.weights import pack, unpack
 from trading.frames import HORIZONS, LEVELS
-from trading.interfaces import Floats, Forecast, Window
+from trading.interfaces import SILENT, Floats, Forecast, TrainingJournal, Window
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RandomWalk:
     decay: float = 0.94
     degrees_of_freedom: float = 6.0
 
-    def fit(self, window: Window) -> Self:  # noqa: ARG002 - zero-shot: there is nothing to learn
+    def fit(self, window: Window, *, journal: TrainingJournal = SILENT) -> Self:  # noqa: ARG002 - zero-shot
         """Itself."""
         return self
 

@@ -20,7 +20,7 @@ from models.forecasters.inference import fixed_threads
 from models.forecasters.log_paths import at_levels, log_paths, padded
 from trading.errors import CheckpointError
 from trading.frames import HORIZONS, LEVELS
-from trading.interfaces import Bools, Floats, Forecast, Window
+from trading.interfaces import SILENT, Bools, Floats, Forecast, TrainingJournal, Window
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 SHIPPED = "timesfm_small"
@@ -53,7 +53,7 @@ class TimesFM:
     symmetric: bool = True
     payload_: bytes | None = field(default=None, compare=False, repr=False)
 
-    def fit(self, window: Window) -> Self:  # noqa: ARG002 - zero-shot: there is nothing to learn
+    def fit(self, window: Window, *, journal: TrainingJournal = SILENT) -> Self:  # noqa: ARG002 - zero-shot
         """Itself."""
         return self
 

@@ -9,24 +9,24 @@ from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
 from trading.interfaces import Forecast, ModelVersion
 from trading.stages.layout import DAILY, Column, grid, same, selected, stacked
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
-from trading.stages.training import window_at
+from trading.stages.training import View, window_at
 
 
 def forecast_stage(
-    model: str, context_sessions: int, min_history: int, look_back_sessions: int | None = None
+    model: str, context_sessions: int, view: View, look_back_sessions: int | None = None
 ) -> Stage:
     """The stage `forecast_<model>`.
 
     Parameters
     ----------
     context_sessions : length of the window that each version is given, always the same
-    min_history : finite returns that a symbol needs in the window to be forecast
+    view : what of the features the model looks at, and how much history a symbol needs
     look_back_sessions : how far before t features must reach, where training needs more than the window
     """
     table = f"{FORECAST_PREFIX}{model}"
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
-        window = window_at(inputs["features"], moment.session, context_sessions, min_history)
+        window = window_at(inputs["features"], moment.session, context_sessions, view)
         versions = moment.models.live(model, moment.session)
         return {table: stacked(_rows(version, by.predict(window), moment) for version, by in versions)}
 

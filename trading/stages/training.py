@@ -2,13 +2,14 @@
 
 A quarterly model gets a version at each quarter's end. It challenges through the next quarter, is
 champion through the one after, and retires: every session has exactly two live versions, whose
-training ended before the quarter began. A zero-shot model has one version, for ever.
+training ended before the quarter began. A yearly model does the same by calendar years. A zero-shot
+model has one version, for ever.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal, Protocol
 
@@ -19,21 +20,27 @@ from trading import calendar
 from trading.digest import digest
 from trading.errors import MissingBarsError, ModelError, VersionMissingError
 from trading.history import History, Rows
-from trading.interfaces import Forecaster, ModelVersion, Window
+from trading.interfaces import SILENT, Forecaster, ModelVersion, TrainingJournal, Window
 from trading.stages.layout import DAILY
-from trading.universe import SYMBOLS
+from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
 
-Cadence = Literal["zero_shot", "quarterly"]
+Cadence = Literal["zero_shot", "quarterly", "yearly"]
+Update = Literal["full", "incremental"]
 
 CHANNELS: tuple[str, ...] = ("log_return", "volatility_21")
-# Between a session and the training of its champion lie at most two quarters of 64 sessions each.
-CHAMPION_AGE_SESSIONS = 128
+# Between a session and the training of its champion lie at most two quarters of 64 sessions each, or two
+# years of 254.
+CHAMPION_AGE_SESSIONS: Mapping[Cadence, int] = {"zero_shot": 0, "quarterly": 128, "yearly": 508}
+_PERIODS: Mapping[Cadence, str] = {"quarterly": "Q", "yearly": "Y"}
+_RETURN = "log_return"
 # Features carry no price scale, so a window of them is the same on every adjusted basis.
 SCALE_FREE = "scale_free"
 MINIMUM_TRAINING_RETURNS = 63
 TRAINED_FROM = "trained_from"
 # Under this name a version's facts hold what `made_of` said when it was trained.
 MADE_OF = "made_of"
+# A digest of what a version was trained on, and the version at whose weights its training began.
+DATA_VERSION, STARTED_FROM = "data_version", "started_from"
 
 
 class Trainable(Protocol):
@@ -69,6 +76,21 @@ class Trainable(Protocol):
         """The last session that pretrained weights may have seen."""
         ...
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Feature columns that its windows hold; `log_return` is among them."""
+        ...
+
+    @property
+    def context(self) -> bool:
+        """Whether its windows hold what stands beside the names."""
+        ...
+
+    @property
+    def update(self) -> Update:
+        """Whether a version begins at the weights of the one before."""
+        ...
+
     def prototype(self) -> Forecaster:
         """The unfitted forecaster."""
         ...
@@ -93,49 +115,87 @@ class Trained:
     metrics: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Start:
+    """The version at whose weights an incremental update begins: its digest and its safetensors bytes."""
+
+    version: str
+    weights: bytes
+
+
+Journals = Callable[[ModelVersion], TrainingJournal]
+
+
+def silently(_version: ModelVersion) -> TrainingJournal:
+    """A journal that keeps nothing."""
+    return SILENT
+
+
 def due_versions(cadence: Cadence, first: pd.Timestamp, last: pd.Timestamp) -> tuple[Due, ...]:
     """Versions that the sessions `first` to `last` need, ordered by `live_from`."""
     if cadence == "zero_shot":
         return (Due(),)
-    start, stop = first.to_period("Q") - 1, last.to_period("Q")
+    unit = _PERIODS[cadence]
+    start, stop = first.to_period(unit) - 1, last.to_period(unit)
     return tuple(_due(start + ahead) for ahead in range(stop.ordinal - start.ordinal + 1))
 
 
 @functools.cache
-def _due(quarter: pd.Period) -> Due:
-    """The version that begins to challenge in `quarter`."""
-    live, champion, retired = (first_session(quarter + ahead) for ahead in range(3))
+def _due(period: pd.Period) -> Due:
+    """The version that begins to challenge in `period`, a quarter or a year."""
+    live, champion, retired = (first_session(period + ahead) for ahead in range(3))
     return Due(calendar.shift(live, -1), live, champion, retired)
 
 
-def first_session(quarter: pd.Period) -> pd.Timestamp:
-    """The first session of a calendar quarter."""
-    return calendar.sessions_between(quarter.start_time, quarter.end_time)[0]
+def first_session(period: pd.Period) -> pd.Timestamp:
+    """The first session of a calendar quarter or year."""
+    return calendar.sessions_between(period.start_time, period.end_time)[0]
 
 
 def look_back(spec: Trainable, context_sessions: int) -> int:
     """Sessions before t that a forecast at t rests on: its window, and what its champion learned from."""
-    trained = CHAMPION_AGE_SESSIONS + spec.training_sessions if spec.cadence == "quarterly" else 0
+    trained = CHAMPION_AGE_SESSIONS[spec.cadence] + spec.training_sessions
     return max(context_sessions, trained) - 1
 
 
-def window_at(rows: Rows, session: pd.Timestamp, sessions: int, min_history: int) -> Window:
+@dataclass(frozen=True)
+class View:
+    """What of the features a model looks at.
+
+    Attributes
+    ----------
+    channels : feature columns; `log_return` is among them
+    context : whether it also looks at what stands beside the names
+    min_history : finite returns that a symbol needs in the window
+    """
+
+    channels: tuple[str, ...] = CHANNELS
+    context: bool = False
+    min_history: int = 1
+
+
+def window_at(rows: Rows, session: pd.Timestamp, sessions: int, view: View) -> Window:
     """The last `sessions` daily features of the traded names up to `session`, NaN where there are none.
 
-    A symbol is unmasked if it has a row at `session` and at least `min_history` finite returns.
+    A symbol is unmasked if it has a row at `session` and enough finite returns.
     """
-    window = _history_at(rows, session, sessions, min_history)
+    window = _history_at(rows, session, sessions, view)
     return replace(window, mask=window.mask & _present(rows, session))
 
 
-def _history_at(rows: Rows, session: pd.Timestamp, sessions: int, min_history: int) -> Window:
+def _history_at(rows: Rows, session: pd.Timestamp, sessions: int, view: View) -> Window:
     """The same, where a symbol needs no row at `session` itself."""
     labels = calendar.sessions_between(calendar.shift(session, 1 - sessions), session)
-    axes = {"session": labels, "timeframe": (DAILY,), "symbol": SYMBOLS}
-    panel = rows.block(CHANNELS, **axes)[:, 0]
-    mask = np.isfinite(panel[:, :, 0]).sum(axis=0) >= max(1, min_history)
+    axes = {"session": labels, "timeframe": (DAILY,)}
+    panel = rows.block(view.channels, **axes, symbol=SYMBOLS)[:, 0]
+    returns = panel[:, :, view.channels.index(_RETURN)]
+    mask = np.isfinite(returns).sum(axis=0) >= max(1, view.min_history)
     stamps = labels.to_numpy().astype("datetime64[us]")
-    return Window(calendar.as_of(session), stamps, SYMBOLS, CHANNELS, panel, mask, SCALE_FREE)
+    window = Window(calendar.as_of(session), stamps, SYMBOLS, view.channels, panel, mask, SCALE_FREE, DAILY)
+    if not view.context:
+        return window
+    beside = rows.block(view.channels, **axes, symbol=CONTEXT_SYMBOLS)[:, 0]
+    return replace(window, context_symbols=CONTEXT_SYMBOLS, context=beside)
 
 
 def _present(rows: Rows, session: pd.Timestamp) -> np.ndarray:
@@ -158,7 +218,8 @@ def training_window(features: History, spec: Trainable, through: pd.Timestamp) -
     """
     first = calendar.shift(through, 1 - spec.training_sessions)
     rows = features.window(first, through, calendar.as_of(through))
-    window = _history_at(rows, through, spec.training_sessions, MINIMUM_TRAINING_RETURNS)
+    view = View(spec.channels, spec.context, MINIMUM_TRAINING_RETURNS)
+    window = _history_at(rows, through, spec.training_sessions, view)
     if not window.mask.any():
         raise MissingBarsError(
             f"{spec.name} cannot be trained through {through:%Y-%m-%d}: no symbol has {MINIMUM_TRAINING_RETURNS} "
@@ -167,28 +228,59 @@ def training_window(features: History, spec: Trainable, through: pd.Timestamp) -
     return window
 
 
-def train_version(spec: Trainable, due: Due, window: Window | None) -> Trained:
+def train_version(
+    spec: Trainable,
+    due: Due,
+    window: Window | None,
+    *,
+    start: Start | None = None,
+    journals: Journals = silently,
+) -> Trained:
     """The version that `due` asks for, fitted on `window` (None for zero-shot).
 
-    Its name is a digest of `made_of`, the training data and `trained_through`.
+    Its name is a digest of `made_of`, the training data, `trained_through` and the version that it
+    started from.
+
+    Parameters
+    ----------
+    start : of an incremental update, the version before; None learns from nothing
+    journals : gives the journal in which the training of a version is kept
     """
-    made = made_of(spec)
-    data = () if window is None else (list(window.symbols), window.sessions, window.mask, window.panel)
+    version = _named(spec, due, window, start)
+    prototype = spec.prototype()
+    if window is None:
+        return Trained(version, prototype, {})
+    unfitted = prototype if start is None else prototype.from_bytes(start.weights)
+    fitted = unfitted.fit(window, journal=journals(version))
+    return Trained(version, fitted, _training_metrics(window))
+
+
+def _named(spec: Trainable, due: Due, window: Window | None, start: Start | None) -> ModelVersion:
+    made, data = made_of(spec), _seen(window)
     through = None if due.trained_through is None else f"{due.trained_through:%Y-%m-%d}"
-    version = ModelVersion(
+    facts = {"code_version": spec.code_version, "seed": str(spec.seed), MADE_OF: made, **_begins(window)}
+    if window is not None:
+        facts[DATA_VERSION] = digest(*data)
+    if start is not None:
+        facts[STARTED_FROM] = start.version
+    return ModelVersion(
         model=spec.name,
-        version=digest(made, through, *data),
+        version=digest(made, through, *data, *([] if start is None else [start.version])),
         trained_through=due.trained_through,
         live_from=due.live_from,
         champion_from=due.champion_from,
         retired=due.retired,
         data_through=spec.data_through,
-        facts={"code_version": spec.code_version, "seed": str(spec.seed), MADE_OF: made, **_begins(window)},
+        facts=facts,
     )
-    prototype = spec.prototype()
+
+
+def _seen(window: Window | None) -> tuple[object, ...]:
+    """Everything of a window that training sees, for a digest."""
     if window is None:
-        return Trained(version, prototype, {})
-    return Trained(version, prototype.fit(window), _training_metrics(window))
+        return ()
+    beside = () if window.context is None else (list(window.context_symbols), window.context)
+    return (list(window.symbols), window.sessions, window.mask, window.panel, *beside)
 
 
 def _begins(window: Window | None) -> dict[str, str]:
@@ -200,11 +292,16 @@ def made_of(spec: Trainable) -> str:
     """Digest of all that makes a version but its data: code, hyper-parameters, seed, weights before training.
 
     What those weights have seen belongs to it, because it decides which forecasts are contaminated.
+    What is as it usually is takes no part, so that versions of earlier releases keep their names.
     """
     prototype = spec.prototype()
     seen = None if spec.data_through is None else f"{spec.data_through:%Y-%m-%d}"
     chosen = (spec.name, spec.code_version, spec.seed, spec.training_sessions, seen)
-    return digest(chosen, hyper_parameters(prototype), prototype.to_bytes())
+    usual = {"channels": CHANNELS, "context": False, "update": "full"}
+    other = {name: getattr(spec, name) for name, value in usual.items() if getattr(spec, name) != value}
+    if spec.cadence == "yearly":
+        other["cadence"] = spec.cadence
+    return digest(chosen, hyper_parameters(prototype), prototype.to_bytes(), *([other] if other else []))
 
 
 def hyper_parameters(forecaster: Forecaster) -> dict[str, object]:
@@ -239,7 +336,7 @@ def live_versions(
     wanted = due_versions(cadence, session, session)
     missing = [due for due in wanted if due.trained_through not in newest]
     if missing:
-        raise VersionMissingError(_missing(model, missing[0], session))
+        raise VersionMissingError(_missing(model, cadence, missing[0], session))
     live = (newest[due.trained_through] for due in wanted)
     return tuple(sorted(live, key=lambda version: version.version))
 
@@ -262,10 +359,13 @@ def require_same_making(version: ModelVersion, wanted: str) -> None:
         )
 
 
-def _missing(model: str, due: Due, session: pd.Timestamp) -> str:
+def _missing(model: str, cadence: Cadence, due: Due, session: pd.Timestamp) -> str:
     which = "the zero-shot version"
     if due.live_from is not None:
-        which = f"the version for quarter {due.live_from.to_period('Q')}, trained through {due.trained_through:%Y-%m-%d},"
+        period = (
+            f"{'quarter' if cadence == 'quarterly' else 'year'} {due.live_from.to_period(_PERIODS[cadence])}"
+        )
+        which = f"the version for {period}, trained through {due.trained_through:%Y-%m-%d},"
     return (
         f"{which} of model {model!r} is due at {session:%Y-%m-%d} but not trained: "
         "run the `train` job, or `fabline run`"

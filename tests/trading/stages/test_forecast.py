@@ -17,7 +17,7 @@ from trading.line import _stamp
 from trading.stages.forecast import forecast_stage
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import Moment
-from trading.stages.training import Trained
+from trading.stages.training import Trained, View
 from trading.testing.feature_history import feature_history
 from trading.universe import SYMBOLS
 
@@ -25,7 +25,7 @@ DAY = calendar.session_of("2024-06-28")
 RETURNS = np.random.default_rng(5).normal(0, 0.02, (100, len(SYMBOLS)))
 RETURNS[:-10, SYMBOLS.index("ARM")] = np.nan
 FEATURES = feature_history(RETURNS, "2024-06-28")
-STAGE = forecast_stage("random_walk", 63, 21)
+STAGE = forecast_stage("random_walk", 63, View(min_history=21))
 
 
 @dataclass(frozen=True)

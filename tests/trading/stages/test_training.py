@@ -17,6 +17,7 @@ from trading.stages.models_book import MemoryModelBook
 from trading.stages.training import (
     CHAMPION_AGE_SESSIONS,
     Due,
+    View,
     due_versions,
     hyper_parameters,
     look_back,
@@ -61,7 +62,10 @@ def test_every_session_has_one_champion_and_one_challenger_trained_before_they_s
 
     assert sorted(version.is_champion(day) for version in live) == [False, True]
     assert all(version.trained_through < version.live_from <= day < version.retired for version in live)
-    assert all(calendar.distance(version.trained_through, day) <= CHAMPION_AGE_SESSIONS for version in live)
+    assert all(
+        calendar.distance(version.trained_through, day) <= CHAMPION_AGE_SESSIONS["quarterly"]
+        for version in live
+    )
 
 
 @settings(deadline=None, max_examples=30)
@@ -213,7 +217,7 @@ def test_a_window_masks_who_has_no_row_today_or_too_short_a_history() -> None:
     day = session("2024-06-28")
 
     rows = feature_history(returns, "2024-06-28").window(calendar.shift(day, -99), day, calendar.as_of(day))
-    window = window_at(rows, day, 64, min_history=22)
+    window = window_at(rows, day, 64, View(min_history=22))
 
     assert [s for s, kept in zip(window.symbols, window.mask, strict=True) if not kept] == ["NVDA", "ARM"]
     assert window.channel("log_return").tobytes() == returns[-64:].tobytes()
@@ -225,7 +229,7 @@ def test_a_window_keeps_its_length_where_the_table_begins_late() -> None:
         calendar.shift(day, -9), day, calendar.as_of(day)
     )
 
-    panel = window_at(rows, day, 64, min_history=5).panel
+    panel = window_at(rows, day, 64, View(min_history=5)).panel
 
     assert panel.shape == (64, 10, 2)
     assert np.isnan(panel[:54]).all()
