@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from trading.errors import UsageError
+from trading.features import daily
 from trading.history import History
 from trading.interfaces import Forecaster, ModelVersion
 from trading.stages.forecast import forecast_stage
@@ -30,6 +31,8 @@ from trading.stages.training import (
 )
 
 SHIPPED_CHECKPOINT = "timesfm_small"
+# What a holder made over a gap is no feature: it repeats the return wherever there was no gap.
+TABULAR_CHANNELS = tuple(name for name in daily.COLUMNS if name != "held_return")
 # Weights of which nobody says what they have seen may have seen everything.
 UNKNOWN_DATA = pd.Timestamp("2040-12-31").as_unit("us")
 
@@ -89,6 +92,18 @@ def _ar1() -> Forecaster:
     return PooledAR1()
 
 
+def _ridge() -> Forecaster:
+    from models.forecasters.ridge import Ridge
+
+    return Ridge()
+
+
+def _gradient_boosting() -> Forecaster:
+    from models.forecasters.gradient_boosting import GradientBoosting
+
+    return GradientBoosting()
+
+
 def _timesfm(checkpoint: str = SHIPPED_CHECKPOINT) -> Forecaster:
     from models.forecasters.timesfm import TimesFM
 
@@ -104,6 +119,24 @@ def _fracast() -> Forecaster:
 CATALOGUE: tuple[ModelSpec, ...] = (
     ModelSpec("random_walk", _random_walk, "zero_shot", enabled=True, min_history=21),
     ModelSpec("ar1", _ar1, "quarterly", enabled=True, min_history=22, training_sessions=378),
+    ModelSpec(
+        "ridge",
+        _ridge,
+        "quarterly",
+        enabled=False,
+        min_history=22,
+        training_sessions=756,
+        channels=TABULAR_CHANNELS,
+    ),
+    ModelSpec(
+        "gradient_boosting",
+        _gradient_boosting,
+        "quarterly",
+        enabled=False,
+        min_history=22,
+        training_sessions=756,
+        channels=TABULAR_CHANNELS,
+    ),
     ModelSpec("timesfm", _timesfm, "zero_shot", enabled=True, min_history=64),
     ModelSpec("fracast", _fracast, "zero_shot", enabled=False, min_history=64, data_through=UNKNOWN_DATA),
 )

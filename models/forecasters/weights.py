@@ -20,8 +20,15 @@ def pack(arrays: Arrays) -> bytes:
     return save({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
 
 
-def unpack(payload: bytes, shapes: Mapping[str, tuple[int, ...]], model: str) -> dict[str, NDArray[Any]]:
+Shape = tuple[int | str, ...]
+
+
+def unpack(payload: bytes, shapes: Mapping[str, Shape], model: str) -> dict[str, NDArray[Any]]:
     """The arrays of `payload`, which must be finite float64 of exactly these names and shapes.
+
+    Parameters
+    ----------
+    shapes : a letter in place of a size stands for any, the same wherever that letter is
 
     Raises
     ------
@@ -36,7 +43,7 @@ def unpack(payload: bytes, shapes: Mapping[str, tuple[int, ...]], model: str) ->
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"the state of {model} is not safetensors ({error}); train it again") from None
     found = {name: array.shape for name, array in arrays.items()}
-    if found != dict(shapes):
+    if not _fit(found, shapes):
         raise CheckpointError(
             f"the state of {model} holds {found}, not {dict(shapes)}: it belongs to another model or version"
         )
@@ -44,3 +51,16 @@ def unpack(payload: bytes, shapes: Mapping[str, tuple[int, ...]], model: str) ->
         if array.dtype != np.float64 or not np.isfinite(array).all():
             raise CheckpointError(f"the state of {model}: {name} is not finite float64; train it again")
     return arrays
+
+
+def _fit(found: Mapping[str, tuple[int, ...]], shapes: Mapping[str, Shape]) -> bool:
+    """Whether names and sizes are as declared, every letter standing for one size."""
+    if {name: len(shape) for name, shape in found.items()} != {name: len(s) for name, s in shapes.items()}:
+        return False
+    meanings: dict[int | str, set[int]] = {}
+    for name, declared in shapes.items():
+        for letter, size in zip(declared, found[name], strict=True):
+            meanings.setdefault(letter, set()).add(size)
+    return all(
+        len(sizes) == 1 and (isinstance(letter, str) or letter in sizes) for letter, sizes in meanings.items()
+    )
