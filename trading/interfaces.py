@@ -82,12 +82,14 @@ class Forecast:
     horizons : (h,) sessions ahead
     quantiles : (s, h, q) float64, non-decreasing in q; NaN rows where the symbol was masked
     levels : (q,) the fixed levels `trading.frames.LEVELS`
+    fallback : empty, or why the model did not run where and how it was asked to
     """
 
     symbols: tuple[str, ...]
     horizons: tuple[int, ...]
     quantiles: Floats
     levels: tuple[float, ...] = LEVELS
+    fallback: str = ""
 
 
 class TrainingJournal(Protocol):

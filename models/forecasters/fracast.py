@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from models.forecasters.inference import fixed_threads
-from models.forecasters.log_paths import at_levels, log_paths, padded
+from models.forecasters.inference import BATCH, infer
+from models.forecasters.log_paths import at_levels, log_paths
 from models.forecasters.weights import pack, unpack
 from trading.frames import HORIZONS, LEVELS
 from trading.interfaces import SILENT, Forecast, TrainingJournal, Window
@@ -25,14 +25,16 @@ class Fracast:
 
     Parameters
     ----------
-    batch : rows of the one batch; a session's symbols are padded up to it
+    batch : rows of a batch; a session's symbols are padded up to it
     threads : of torch while it predicts
+    device : `cpu` or `cuda`
     """
 
     name: ClassVar[str] = "fracast"
     context_sessions: int = 512
-    batch: int = 10
+    batch: int = BATCH
     threads: int = 1
+    device: str = "cpu"
 
     def fit(self, window: Window, *, journal: TrainingJournal = SILENT) -> Self:  # noqa: ARG002 - zero-shot
         """Itself."""
@@ -43,12 +45,19 @@ class Fracast:
         paths, masked = log_paths(window.channel("log_return"), self.context_sessions)
         ready = window.mask & ~masked[:, -1]
         rows = np.where(masked & ready[:, None], np.nan, paths)  # its own mask is NaN, but never a whole row
-        with fixed_threads(self.threads):
-            levels = self.network.forecast_batch(padded(rows, self.batch, self.name), horizon=max(horizons))
+        ahead = max(horizons)
+
+        def run(device: str, tensors: tuple[Any, ...]) -> Any:
+            import torch
+
+            network = self.on(device)
+            return torch.from_numpy(network.forecast_batch(tensors[0].cpu().numpy(), horizon=ahead))
+
+        levels, fallback = infer(run, [rows], batch=self.batch, device=self.device, threads=self.threads)
         steps = [horizon - 1 for horizon in horizons]
-        quantiles = at_levels(levels[: len(rows), steps], self.network.quantiles, LEVELS)
+        quantiles = at_levels(levels[:, steps], self.network.quantiles, LEVELS)
         quantiles[~ready] = np.nan
-        return Forecast(window.symbols, tuple(horizons), quantiles)
+        return Forecast(window.symbols, tuple(horizons), quantiles, fallback=fallback)
 
     def to_bytes(self) -> bytes:
         """Safetensors without a tensor: the weights belong to the installed package."""
@@ -59,9 +68,18 @@ class Fracast:
         unpack(payload, {}, self.name)
         return self
 
-    @functools.cached_property
+    @property
     def network(self) -> Any:
-        """The network with the weights of the package, loaded when it is first needed."""
-        from fracast import FracastModel
+        """The network on the CPU."""
+        return self.on("cpu")
 
-        return FracastModel.from_pretrained(device="cpu", weights="fp32")
+    def on(self, device: str) -> Any:
+        """The network with the weights of the package on a device, loaded when it is first needed."""
+        return _network(device)
+
+
+@functools.cache
+def _network(device: str) -> Any:
+    from fracast import FracastModel
+
+    return FracastModel.from_pretrained(device=device, weights="fp32")
