@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from pipelines.ingest import chunks
 from pipelines.ingest.desk import TABLES
 from resources.home import Home
 from resources.store import store_at
+from tests.peers.full_disk import no_file_above
 from trading import calendar
 
 ROOT = Path(__file__).parents[2]
@@ -216,17 +215,6 @@ def test_ctrl_c_ends_it_in_one_line_and_what_is_stored_stays(home: Path) -> None
     sessions = rows_of(home).groupby("session")["symbol"].nunique()
     assert 0 < len(sessions) < 563, "it had not ended"
     assert set(sessions) <= {13, 14}, "each session is there whole"  # ARM lists on the way
-
-
-@contextmanager
-def no_file_above(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond `size` bytes: writes fail as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits files as Linux does")

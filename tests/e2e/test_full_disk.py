@@ -1,7 +1,6 @@
 """A disk without room: one line that says so, every table old or new, and a second run completes."""
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pipelines.wiring import Workshop, plan_of
 from resources.arrow_frames import to_arrow
 from resources.store import store_at
 from tests.e2e.homes import FIRST, LAST, SMALL, arrow_tables, copied, same_bytes
+from tests.peers.full_disk import no_file_above
 from trading import calendar
 
 END = calendar.shift(LAST, 2)
@@ -52,11 +52,11 @@ def remounted(folder: Path, *options: str) -> bool:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of our own, as root may make one."""
+    """A file system of our own, as only root may make one; the limit on files below needs nobody's leave."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if not remounted(folder, "size=64m"):
-        pytest.skip("no file system may be mounted here")
+        pytest.skip("this user may not mount a file system")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -68,17 +68,6 @@ def free(disk: Path, kilobytes: int) -> Iterator[None]:
     assert remounted(disk, "remount", f"size={taken}k")
     yield
     assert remounted(disk, "remount", "size=64m")
-
-
-@contextmanager
-def no_file_above(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond `size` bytes: writes fail as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture
