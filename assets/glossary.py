@@ -126,6 +126,19 @@ _REGIMES = {
     "center": "What is subtracted from each raw feature, as JSON.",
     "scale": "What each raw feature is divided by, as JSON.",
 }
+_GRAPH = {
+    "neighbour": "Ticker at the other end.",
+    "correlation": "Correlation of the daily log returns over the graph's window.",
+    "degree": "Names that it is linked with.",
+    "strength": "Sum of the sizes of its links' correlations.",
+    "eigenvector": "Centrality by that of the linked names; of length 1 over all names.",
+    "betweenness": "Share of the pairs of other names whose strongest chain of links leads through it.",
+    "clustering": "How strongly the names that it is linked with are linked, 0 to 1.",
+    "pagerank": "Share of the visits of a random walk along the links; sums to 1.",
+    "community": "First name of its community, which moves together more than with the rest.",
+    "expected_correlation": "Forecast of the correlation over the next window.",
+    "link_probability": "Probability that the pair is linked over the next window.",
+}
 _SIGNALS = {
     "direction": "1 up, -1 down, 0 undecided.",
     "probability": "Probability of a positive return over the horizon.",
@@ -183,7 +196,7 @@ _DECISION = {
     "fallback": "Fallback that was used; empty if none.",
 }
 MEANINGS = {
-    **_KEYS, **_MARKET, **_QUALITY, **_REFERENCE, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_SIGNALS, **_BOOK, **_DECISION,
+    **_KEYS, **_MARKET, **_QUALITY, **_REFERENCE, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_GRAPH, **_SIGNALS, **_BOOK, **_DECISION,
     "status": "What became of it, in a word.",
     "reason": "Why.",
 }  # fmt: skip

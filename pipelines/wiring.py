@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from assets import ensemble, features, forecasts, market, regimes, signals
+from assets import ensemble, features, forecasts, graph, market, regimes, signals
 from assets import trading as trading_faces
 from assets.face import Face
 from models.forecasters.catalogue import ModelSpec, model_specs
@@ -34,6 +34,7 @@ from trading.stages.ensemble_intervals import ensemble_intervals_stage
 from trading.stages.ensemble_weights import ensemble_weights_stage
 from trading.stages.features import features_stage
 from trading.stages.forecasts import forecasts_stage
+from trading.stages.graph import graph_stage
 from trading.stages.regimes import regimes_stage
 from trading.stages.signals import signals_stage
 from trading.stages.trading_session import trading_session_stage
@@ -61,6 +62,7 @@ def plan_of(settings: Settings) -> Plan:
     names = tuple(spec.name for spec in specs)
     stages = [
         features_stage(),
+        graph_stage(),
         *(spec.stage for spec in specs),
         version_losses_stage(names),
         version_intervals_stage(names, settings.intervals),
@@ -81,6 +83,7 @@ def faces_of(settings: Settings) -> dict[str, Face]:
     return {
         **market.FACES,
         **features.FACES,
+        **graph.FACES,
         **forecasts.forecast_faces(settings.models),
         **forecasts.FACES,
         **ensemble.FACES,

@@ -190,6 +190,42 @@ class RegimeModels(Frame):
     scale: Series[str]
 
 
+@table("graph_edges", key=("session", "timeframe", "symbol", "neighbour"), sparse=True)
+class GraphEdges(Frame):
+    """Pairs of names whose correlation over the graph's window is large in size; each pair from both ends."""
+
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    symbol: Series[str]
+    neighbour: Series[str]
+    correlation: Series[float] = pandera.Field(ge=-1, le=1)
+
+
+@table("graph_nodes", key=("session", "timeframe", "symbol"))
+class GraphNodes(Frame):
+    """How each name stands in the session's graph; a name without enough returns is no part of it."""
+
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    symbol: Series[str]
+    degree: Series[np.int64] = pandera.Field(ge=0)
+    strength: Series[float] = pandera.Field(ge=0)
+    eigenvector: Series[float] = pandera.Field(ge=0, le=1)
+    betweenness: Series[float] = pandera.Field(ge=0, le=1)
+    clustering: Series[float] = pandera.Field(ge=0, le=1)
+    pagerank: Series[float] = pandera.Field(ge=0, le=1)
+    community: Series[str]
+
+
+@table("graph_ahead", key=("session", "timeframe", "symbol", "neighbour"), sparse=True)
+class GraphAhead(Frame):
+    """The graph of the next window as it is expected: every pair of its names, from both ends."""
+
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    symbol: Series[str]
+    neighbour: Series[str]
+    expected_correlation: Series[float] = pandera.Field(ge=-1, le=1)
+    link_probability: Series[float] = pandera.Field(ge=0, le=1)
+
+
 @table("signals", key=("session", "strategy", "symbol"))
 class Signals(Frame):
     """What the strategy believes of each symbol at `session`.

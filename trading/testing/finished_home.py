@@ -57,6 +57,7 @@ def finished_home(count: int = 40, first: str = "2024-01-02", seed: int = 7) -> 
     rng = generator("finished_home", start, seed)
     draws = Draws(sessions, rng.normal(0.0, _VOLATILITY, (count, len(SYMBOLS))), rng)
     tables = _market(draws) | _forecasts(draws) | _ensemble(draws) | _regimes(draws) | _book(draws)
+    tables |= _graph(draws)
     return {name: frames.validated(name, _completed(name, rows)) for name, rows in tables.items()}
 
 
@@ -92,6 +93,20 @@ def _market(draws: Draws) -> dict[str, pd.DataFrame]:
             log_return=draws.returns.ravel(), held_return=draws.returns.ravel(), volatility_21=_VOLATILITY
         ),
         "quarantine": out.assign(row=["{1}", "{2}"][: len(out)]),
+    }
+
+
+def _graph(draws: Draws) -> dict[str, pd.DataFrame]:
+    """Every two names correlate by 0.35 to 0.95: a graph in which all are linked."""
+    pairs = _laid_out(draws.sessions, symbol=SYMBOLS, neighbour=SYMBOLS)
+    pairs = pairs[pairs["symbol"] != pairs["neighbour"]]
+    heat = pd.Series(np.linspace(0.6, 0.97, len(SYMBOLS)), index=list(SYMBOLS))
+    correlation = (pairs["symbol"].map(heat) * pairs["neighbour"].map(heat)).to_numpy(dtype=float)
+    nodes = _laid_out(draws.sessions, symbol=SYMBOLS).assign(degree=len(SYMBOLS) - 1, community=SYMBOLS[0])
+    return {
+        "graph_edges": pairs.assign(correlation=correlation),
+        "graph_nodes": nodes.assign(pagerank=1 / len(SYMBOLS), clustering=1.0),
+        "graph_ahead": pairs.assign(expected_correlation=correlation, link_probability=0.9),
     }
 
 
