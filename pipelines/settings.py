@@ -21,7 +21,7 @@ from models.forecasters.catalogue import default_models, model_specs
 from models.intervals.adaptive import AdaptiveConformal
 from models.regimes.gaussian_hmm import GaussianRegimes
 from resources.sources.transport import Policy
-from trading.bounds import NOT_NEGATIVE, check_bounds
+from trading.bounds import COUNT, NOT_NEGATIVE, check_bounds
 from trading.digest import digest
 from trading.errors import UsageError
 from trading.plan import BURN_IN_SESSIONS
@@ -31,7 +31,7 @@ from trading.stages.trading_rules import TradingRules
 
 FILE_NAME = "fabline.toml"
 DATA = "source.data"
-SAME_NUMBERS = (DATA, "source.requests_per_hour")  # whatever they are, the tables are the same
+SAME_NUMBERS = (DATA, "inference.cache", "source.requests_per_hour")  # whatever they are, the tables are the same
 MISCOVERAGE = 0.25
 ORDERED = (
     ("trading.limits.recovery_drawdown", "trading.limits.soft_drawdown"),
@@ -64,6 +64,22 @@ class SourceSettings:
 
 
 @dataclass(frozen=True)
+class InferenceSettings:
+    """How models are run: `device`, where `auto` takes CUDA if torch sees it, and what is kept of forecasts.
+
+    With `cache` a forecast that a version has made of the same window before is read and not made again;
+    it is the same bytes. The files of it take `cache_megabytes` at most.
+    """
+
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    cache: bool = True
+    cache_megabytes: int = 256
+
+    def __post_init__(self) -> None:
+        check_bounds(self, cache_megabytes=COUNT)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that changes numbers.
 
@@ -77,6 +93,7 @@ class Settings:
     models: tuple[str, ...] = field(default_factory=default_models)
     timesfm_checkpoint: str = ""
     timesfm_data_through: str = ""
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
     intervals: AdaptiveConformal = field(default_factory=AdaptiveConformal)
     ensemble: SoftmaxWeighting = field(default_factory=SoftmaxWeighting)
     regimes: GaussianRegimes = field(default_factory=GaussianRegimes)
@@ -105,7 +122,11 @@ class Settings:
         """
         usual = Settings().flat()
         return digest(
-            {name: v for name, v in self.flat().items() if name not in SAME_NUMBERS and v != usual.get(name)}
+            {
+                name: v
+                for name, v in self.flat().items()
+                if not name.startswith(SAME_NUMBERS) and v != usual.get(name)
+            }
         )
 
     def with_value(self, name: str, value: object) -> Settings:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from structlog.typing import FilteringBoundLogger
 
 from assets import ensemble, features, forecasts, graph, market, regimes, signals
 from assets import trading as trading_faces
 from assets.face import Face
 from models.forecasters.catalogue import ModelSpec, model_specs
+from models.forecasters.inference import CPU, CUDA, require_device
 from pipelines import environment
 from pipelines.settings import Settings
 from resources import clock as wall
@@ -18,13 +22,14 @@ from resources.home import Home
 from resources.logs import log_to
 from resources.notifier import LogNotifier
 from resources.open_home import OpenHome
+from resources.prediction_cache import LiveForecaster, PredictionCache
 from resources.registry import MlflowRegistry
-from resources.registry_book import RegistryBook
+from resources.registry_book import RegistryBook, Spoken
 from resources.sources import open_source
 from resources.sources.stored import StoredSource
 from resources.store import HomeStore, store_at
 from trading.calendar import session_of
-from trading.interfaces import Clock, MarketDataSource
+from trading.interfaces import Clock, Forecaster, MarketDataSource, ModelVersion
 from trading.line import Progress, silent
 from trading.monitoring.table_rules import BookLimits, CoverageBand
 from trading.plan import Plan
@@ -49,7 +54,27 @@ def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:
         settings.models,
         timesfm_checkpoint=settings.timesfm_checkpoint,
         timesfm_data_through=_session_or_none(settings.timesfm_data_through),
+        device=device_of(settings.inference.device),
     )
+
+
+@functools.cache
+def device_of(wanted: str) -> str:
+    """The device that a setting means; torch is asked, which takes seconds to load, only about CUDA.
+
+    Raises
+    ------
+    ModelError
+        If CUDA is wanted and torch sees none.
+    """
+    if wanted == CPU:
+        return CPU
+    if wanted == CUDA:
+        require_device(CUDA)
+        return CUDA
+    import torch
+
+    return CUDA if torch.cuda.is_available() else CPU
 
 
 def _session_or_none(text: str) -> pd.Timestamp | None:
@@ -151,18 +176,33 @@ class Workshop:
         database = environment.database_of(self.home)
         store = store_at(self.home.tables, database, clock=self.clock, home=self.home.facts.id)
         source = self._source(store)
+        log = log_to(self.home.logs)
+        spoken = self._spoken(specs, log)
         return OpenHome(
             home=self.home,
             store=store,
             source=source,
             registry=MlflowRegistry(self.home.models, self.home.mlflow, simulated=source.simulated),
             notifier=LogNotifier(self.home.logs),
-            log=log_to(self.home.logs),
-            book=lambda known: RegistryBook(known, specs),
+            log=log,
+            book=lambda known: RegistryBook(known, specs, spoken),
             settings_digest=self.settings.digest(),
             clock=self.clock,
             progress=progress,
         )
+
+    def _spoken(self, specs: tuple[ModelSpec, ...], log: FilteringBoundLogger) -> Spoken:
+        """How versions speak here: what they forecast of slow models is kept, and their fallbacks are logged."""
+        chosen = self.settings.inference
+        cache = PredictionCache(self.home.cache, chosen.cache_megabytes << 20, log) if chosen.cache else None
+        slow = {spec.name for spec in specs if spec.slow}
+        prototypes = {spec.name: spec.prototype() for spec in specs}
+
+        def spoken(version: ModelVersion, load: Callable[[], Forecaster]) -> Forecaster:
+            kept = cache if version.model in slow else None
+            return LiveForecaster(version, load, prototypes[version.model], log, kept)
+
+        return spoken
 
     def _source(self, store: HomeStore) -> MarketDataSource:
         """The source that the settings name; of a what-if copy, the bars that it holds."""

@@ -5,6 +5,7 @@ tables/       computed tables (Delta)
 fabline.db    recorded tables (SQLite, unless PostgreSQL is set)
 mlflow/       MLflow's database and artifacts
 models/       versions of models and their weights
+cache/        forecasts that were made before; may be removed at any time
 reports/ logs/ datadocs/
 fabline.toml  settings
 home.json     what the home is: format, inception, source, digest of its settings
@@ -197,6 +198,11 @@ class Home:
     def models(self) -> Path:
         """Folder of model versions."""
         return self.path / "models"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of what can be made again at any time; it need not exist."""
+        return self.path / "cache"
 
     @property
     def reports(self) -> Path:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
 from trading.errors import VersionMissingError
 from trading.interfaces import Forecaster, ModelRegistry, ModelVersion
 from trading.stages.training import Trainable, live_versions, made_of, require_same_making
+
+Spoken = Callable[[ModelVersion, Callable[[], Forecaster]], Forecaster]
+
+
+def plainly(_version: ModelVersion, load: Callable[[], Forecaster]) -> Forecaster:
+    """The version itself."""
+    return load()
 
 
 class RegistryBook:
@@ -21,13 +28,15 @@ class RegistryBook:
     ----------
     registry : where the versions are
     specs : the models of the home
+    spoken : how a version speaks, given what loads it
     """
 
-    def __init__(self, registry: ModelRegistry, specs: Iterable[Trainable]) -> None:
+    def __init__(self, registry: ModelRegistry, specs: Iterable[Trainable], spoken: Spoken = plainly) -> None:
         self._registry = registry
         self._specs = {spec.name: spec for spec in specs}
         self._versions = functools.cache(registry.versions)
         self._made_of = functools.cache(lambda model: made_of(self._specs[model]))
+        self._spoken = spoken
         self._forecasters: dict[str, Forecaster] = {}
 
     def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
@@ -53,6 +62,7 @@ class RegistryBook:
 
     def _forecaster(self, version: ModelVersion) -> Forecaster:
         if version.version not in self._forecasters:
-            prototype = self._specs[version.model].prototype()
-            self._forecasters[version.version] = self._registry.load(version, prototype)
+            spec = self._specs[version.model]
+            load = functools.partial(self._registry.load, version, spec.prototype())
+            self._forecasters[version.version] = self._spoken(version, load)
         return self._forecasters[version.version]

@@ -53,6 +53,7 @@ class ModelSpec:
     channels : feature columns that the model's windows hold; `log_return` is among them
     context : whether its windows also hold what stands beside the names (SPY, QQQ, SMH, VIX)
     update : `full` learns each version from nothing, `incremental` from the weights of the one before
+    slow : a forecast takes longer than to look it up, so that a home keeps it
     """
 
     name: str
@@ -67,6 +68,7 @@ class ModelSpec:
     channels: tuple[str, ...] = CHANNELS
     context: bool = False
     update: Update = "full"
+    slow: bool = False
 
     @property
     def view(self) -> View:
@@ -137,8 +139,16 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         training_sessions=756,
         channels=TABULAR_CHANNELS,
     ),
-    ModelSpec("timesfm", _timesfm, "zero_shot", enabled=True, min_history=64),
-    ModelSpec("fracast", _fracast, "zero_shot", enabled=False, min_history=64, data_through=UNKNOWN_DATA),
+    ModelSpec("timesfm", _timesfm, "zero_shot", enabled=True, min_history=64, slow=True),
+    ModelSpec(
+        "fracast",
+        _fracast,
+        "zero_shot",
+        enabled=False,
+        min_history=64,
+        data_through=UNKNOWN_DATA,
+        slow=True,
+    ),
 )
 
 
@@ -152,6 +162,7 @@ def model_specs(
     *,
     timesfm_checkpoint: str = "",
     timesfm_data_through: pd.Timestamp | None = None,
+    device: str = "cpu",
 ) -> tuple[ModelSpec, ...]:
     """The catalogue's entries of `names` (None: the default ones), in the order of the catalogue.
 
@@ -159,6 +170,7 @@ def model_specs(
     ----------
     timesfm_checkpoint : a folder or a cached hub name in place of the shipped checkpoint
     timesfm_data_through : the last session those weights may have seen; not given, all are CONTAMINATED
+    device : `cpu` or `cuda`, for the models that can run on either
 
     Raises
     ------
@@ -172,7 +184,8 @@ def model_specs(
         asked = f"unknown model {unknown[0]!r}" if unknown else "no model is named"
         raise UsageError(f"{asked}; the catalogue holds {known}")
     chosen = (spec for spec in CATALOGUE if spec.name in wanted)
-    return tuple(_configured(spec, timesfm_checkpoint, timesfm_data_through) for spec in chosen)
+    named = (_configured(spec, timesfm_checkpoint, timesfm_data_through) for spec in chosen)
+    return tuple(on_device(spec, device) for spec in named)
 
 
 def model_spec(name: str) -> ModelSpec:
@@ -184,6 +197,15 @@ def _configured(spec: ModelSpec, checkpoint: str, through: pd.Timestamp | None) 
     if spec.name != "timesfm" or checkpoint in ("", SHIPPED_CHECKPOINT):
         return spec
     return replace(spec, prototype=lambda: _timesfm(checkpoint), data_through=through or UNKNOWN_DATA)
+
+
+def on_device(spec: ModelSpec, device: str) -> ModelSpec:
+    """The same model with its forecasters on a device; a model without a `device` runs where it always does."""
+    prototype = spec.prototype()
+    if getattr(prototype, "device", device) == device:
+        return spec
+    placed = replace(prototype, device=device)  # type: ignore[type-var]  # forecasters are dataclasses
+    return replace(spec, prototype=lambda: placed)
 
 
 def train(
