@@ -80,10 +80,30 @@ def show_quality(context: dg.AssetExecutionContext, home: OpenHome, sessions: pd
         "completeness": dg.MetadataValue.float(float(quality["completeness"].mean())),
         "findings": dg.MetadataValue.json(counted),
     }
+    simulated = home.source.simulated
+    values = home.store.read("reconciliation", sessions[0], sessions[-1])
+    shown |= agreement(values, simulated=simulated)
     if len(sessions) >= PLOT_FROM_SESSIONS:
-        simulated = home.source.simulated
         shown["quality"] = picture_of(plots.data_quality, quality, "data quality", simulated=simulated)
     context.add_asset_metadata(shown, asset_key="bars", partition_key=context.partition_keys[-1])
+
+
+def agreement(values: pd.DataFrame, *, simulated: bool) -> dict[str, dg.MetadataValue]:
+    """What rows of `reconciliation` come to: counts by sides and field, and over many sessions a picture."""
+    if values.empty:
+        return {}
+    counted = values.groupby(["timeframe", "left", "right", "field"])["agrees"].agg(["size", "sum"])
+    records = [
+        dg.TableRecord(
+            dict(zip(("timeframe", "left", "right", "field"), map(str, key), strict=True))
+            | {"compared": int(size), "disagreed": int(size - agreed)}
+        )
+        for key, size, agreed in counted.itertuples(name=None)
+    ]
+    shown: dict[str, dg.MetadataValue] = {"compared": dg.MetadataValue.table(records)}
+    if values["session"].nunique() >= PLOT_FROM_SESSIONS:
+        shown["agreement"] = picture_of(plots.agreement, values, "agreement", simulated=simulated)
+    return shown
 
 
 def arrived_bars(plan: Plan, home: OpenHome, request: Request) -> Separation:

@@ -108,3 +108,17 @@ def data_quality(frame: pd.DataFrame) -> Figure:
         if column != "timeliness_seconds":
             axes.set_ylim(min(0.9, daily.min(skipna=True)), 1.005)
     return figure
+
+
+def agreement(frame: pd.DataFrame) -> Figure:
+    """How far the worst value of each session is apart, in tolerances, one line for each two that were compared."""
+    figure, axes = _canvas()
+    apart = (frame["relative_difference"].abs() / frame["tolerance"]).clip(lower=1e-6)
+    for (left, right), rows in frame.assign(apart=apart).groupby(["left", "right"], sort=True):
+        daily = rows.groupby("session")["apart"].max()
+        axes.plot(daily.index, daily, label=f"{left} against {right}", linewidth=0.8)
+    axes.axhline(1.0, color="#333333", linewidth=0.8)
+    axes.set_yscale("log")
+    axes.set_ylabel("worst, in tolerances")
+    axes.legend(frameon=False, fontsize=8)
+    return figure

@@ -31,7 +31,8 @@ from trading.stages.trading_rules import TradingRules
 
 FILE_NAME = "fabline.toml"
 DATA = "source.data"
-SAME_NUMBERS = (DATA, "inference.cache", "source.requests_per_hour")  # whatever they are, the tables are the same
+# Whatever these are, the tables are the same.
+SAME_NUMBERS = (DATA, "inference.cache", "source.requests_per_hour", "source.against_url")
 MISCOVERAGE = 0.25
 ORDERED = (
     ("trading.limits.recovery_drawdown", "trading.limits.soft_drawdown"),
@@ -46,7 +47,8 @@ class SourceSettings:
     """Where bars come from: `name`, the folder of `files`, and what the simulated market is made of.
 
     `url` is that of a peer that answers instead of a vendor, `stream_url` of one that streams instead, and
-    `requests_per_hour` how often a vendor is asked at most. `feed` is Alpaca's.
+    `requests_per_hour` how often a vendor is asked at most. `feed` is Alpaca's. `against_url` is that of a peer
+    that answers `fabline reconcile` instead of the second vendor.
     """
 
     name: Literal["simulated", "files", "yahoo", "alpaca"] = "simulated"
@@ -57,6 +59,7 @@ class SourceSettings:
     feed: Literal["iex", "sip"] = "iex"
     url: str = ""
     stream_url: str = ""
+    against_url: str = ""
     requests_per_hour: int = Policy.per_hour
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from trading.monitoring.findings import (
 from trading.monitoring.quality import data_quality
 from trading.stages.layout import DAILY
 
+_VALUE = ["session", "timeframe", "symbol", "field", "left", "right"]
 _BEFORE_ACTIONS = 5  # sessions: a bar before the first action must be there
 
 
@@ -48,6 +49,37 @@ def assessed(
     return {name: rows for name, rows in made.items() if len(rows)}
 
 
+def reassessed(load: Load, compared: pd.DataFrame, store: HomeStore) -> dict[str, pd.DataFrame]:
+    """What a comparison with another vendor changes: its rows, findings, and figures of quality.
+
+    Parameters
+    ----------
+    load : of which stored bars the comparison speaks
+    compared : rows of `reconciliation`
+    """
+    span = (load.first, load.last)
+    values = _joined("reconciliation", _of_symbols(store.read("reconciliation", *span), load), compared)
+    newest = values.sort_values("known_at", kind="stable").drop_duplicates(_VALUE, keep="last")
+    quality = data_quality(
+        _with_stored(load, frames.empty("bars"), store),
+        load.sessions(),
+        load.timeframe,
+        load.symbols,
+        quarantined=_of_symbols(store.read("quarantine", *span), load),
+        reconciliation=newest,
+    )
+    quality = quality[(quality["present"] > 0).to_numpy()]
+    return {
+        "reconciliation": compared,
+        "findings": findings_of_values(_beside(values, compared)),
+        "data_quality": quality,
+    }
+
+
+def _of_symbols(rows: pd.DataFrame, load: Load) -> pd.DataFrame:
+    return rows[rows["symbol"].isin(load.symbols).to_numpy()].reset_index(drop=True)
+
+
 def _moment(load: Load, accepted: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
     came = [rows["known_at"].max() for rows in accepted.values() if len(rows)]
     return max([calendar.as_of(load.last), *came])
@@ -74,9 +106,17 @@ def _of_bars(
     parts = [
         findings_of(bars, sessions, now, quarantined=kept_out),
         findings_of_quarantine(bad),
-        findings_of_values(compared),
+        findings_of_values(_beside(values, compared)),
     ]
     return {"findings": _together(parts), "data_quality": quality}
+
+
+def _beside(values: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
+    """All that is known of the bars with a new disagreement: their finding names every one of them."""
+    key = ["session", "timeframe", "symbol"]
+    bad = compared.loc[~compared["agrees"].to_numpy(), key].drop_duplicates()
+    newest = values.sort_values("known_at", kind="stable").drop_duplicates(_VALUE, keep="last")
+    return newest.merge(bad, on=key)
 
 
 def _of_actions(

@@ -15,6 +15,19 @@ from typing import Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
+from pipelines.cli.options import (
+    HOME,
+    Format,
+    From,
+    HomeOption,
+    Printed,
+    Source,
+    Symbols,
+    Timeframe,
+    To,
+    Wait,
+)
+from pipelines.cli.reconcile import reconcile
 from trading.errors import FablineError, UsageError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -32,17 +45,7 @@ db_app = typer.Typer(help="The database that holds a home's recorded tables.")
 app.add_typer(db_app, name="db")
 quarantine_app = typer.Typer(help="Rows that were kept out of their table: look at them, and decide.")
 app.add_typer(quarantine_app, name="quarantine")
-
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="FABLINE_HOME", metavar="DIR", help="Where all state lives.")
-]
-HOME = Path(".fabline")
-From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First session, YYYY-MM-DD.")]
-To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last session, YYYY-MM-DD.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run holds the home.")]
-Source = Literal["simulated", "files", "yahoo", "alpaca"]
-Timeframe = Literal["5min", "1D", "1W"]
-Format = Literal["table", "csv", "json", "parquet"]
+app.command("reconcile")(reconcile)
 
 
 @app.callback()
@@ -104,9 +107,7 @@ def ingest(
     timeframe: Annotated[Timeframe, typer.Option(help="Of the bars.")] = "1D",
     first: From = None,
     last: To = None,
-    symbols: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Only these; all that there are if absent.")
-    ] = None,
+    symbols: Symbols = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Look again at what was loaded before.")] = False,
     live: Annotated[
         bool, typer.Option("--live", help="Listen and store five-minute bars until Ctrl-C.")
@@ -114,7 +115,7 @@ def ingest(
     speed: Annotated[
         float | None, typer.Option(metavar="X", help="With --live: market seconds a second of a replay.")
     ] = None,
-    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    format_: Printed = "table",
     wait: Wait = False,
     home: HomeOption = HOME,
 ) -> None:
@@ -247,7 +248,7 @@ def report(
 @config_app.command("show")
 def config_show(
     *,
-    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    format_: Printed = "table",
     home: HomeOption = HOME,
 ) -> None:
     """Show every setting with its origin."""
@@ -307,7 +308,7 @@ def quarantine_list(
 def quarantine_show(
     *,
     id_: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it, or its beginning.")],
-    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    format_: Printed = "table",
     home: HomeOption = HOME,
 ) -> None:
     """Show one row as it came, why it was kept out, and what was decided."""
@@ -361,7 +362,7 @@ def db_migrate(
         str | None,
         typer.Option(metavar="URL", help="postgresql://…; else FABLINE_DATABASE_URL, else one in the home."),
     ] = None,
-    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    format_: Printed = "table",
     wait: Wait = False,
     home: HomeOption = HOME,
 ) -> None:
@@ -376,7 +377,7 @@ def diff(
     *,
     home_a: Annotated[Path, typer.Argument(metavar="HOME_A", help="One home.")],
     home_b: Annotated[Path, typer.Argument(metavar="HOME_B", help="The other home.")],
-    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    format_: Printed = "table",
 ) -> None:
     """Say which tables, sessions and fills of two homes differ; status 0 if none do, else 1."""
     from pipelines.cli import diff as command
@@ -387,7 +388,7 @@ def diff(
 @app.command()
 def doctor(
     *,
-    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="How to write it.")] = "table",
+    format_: Printed = "table",
     home: HomeOption = HOME,
 ) -> None:
     """Check what is installed, configured and reachable."""

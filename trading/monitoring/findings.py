@@ -61,6 +61,7 @@ RULES: Mapping[str, Rule] = {
         Rule("not_a_session", "warning", "a bar lies on a day on which the exchange is closed"),
     )
 }
+_SMALL = 5e-5  # below, a percentage with two places would read 0.00
 _OF_QUARANTINE = ("off_grid", "outside_hours", "not_a_session", "repeated_dividend")
 
 
@@ -226,9 +227,10 @@ def findings_of_values(reconciliation: pd.DataFrame) -> pd.DataFrame:
 
 
 def _said(row: pd.Series) -> str:
+    apart = row["relative_difference"]
+    told = f"{apart:+.1e}" if abs(apart) < _SMALL else f"{apart:+.2%}"
     return (
-        f"{row['field']}: {row['left']} {row['left_value']:g}, {row['right']} {row['right_value']:g} "
-        f"({row['relative_difference']:+.2%})"
+        f"{row['field']}: {row['left']} {row['left_value']:g}, {row['right']} {row['right_value']:g} ({told})"
     )
 
 

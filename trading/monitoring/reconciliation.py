@@ -111,9 +111,9 @@ def between_timeframes(bars: pd.DataFrame, coarse: str, fine: str) -> pd.DataFra
     same = joined["basis"].eq(joined["basis_right"]).to_numpy()
     kinds = (
         *((rows, _tolerances(fine, basis)) for basis, rows in joined[same].groupby("basis")),
-        (_with_close(_on_one_scale(joined[~same])), SHAPE),
+        (_with_close(on_one_scale(joined[~same])), SHAPE),
     )
-    compared = [_compared(rows, tolerances, _seen(rows)) for rows, tolerances in kinds if len(rows)]
+    compared = [compared_fields(rows, tolerances, _seen(rows)) for rows, tolerances in kinds if len(rows)]
     return pd.concat(compared) if compared else frames.empty("reconciliation")
 
 
@@ -129,7 +129,7 @@ def _seen(joined: pd.DataFrame) -> dict[str, pd.Series]:
     return {"open": joined["has_open"], "close": joined["has_close"], **whole}
 
 
-def _on_one_scale(joined: pd.DataFrame) -> pd.DataFrame:
+def on_one_scale(joined: pd.DataFrame) -> pd.DataFrame:
     """The prices on the right multiplied so that the closes are equal."""
     scale = joined["close"] / joined["close_right"]
     return joined.assign(**{f"{name}_right": joined[f"{name}_right"] * scale for name in FIELDS[:4]})
@@ -167,12 +167,12 @@ def between_sources(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     kinds = (
         (joined[five], TWO_FEEDS),
         (joined[~five & raw], TWO_SOURCES),
-        (_on_one_scale(joined[~five & ~raw]), TWO_ADJUSTED),
+        (on_one_scale(joined[~five & ~raw]), TWO_ADJUSTED),
     )
-    return pd.concat([_compared(rows, tolerances, {}) for rows, tolerances in kinds if len(rows)])
+    return pd.concat([compared_fields(rows, tolerances, {}) for rows, tolerances in kinds if len(rows)])
 
 
-def _compared(
+def compared_fields(
     joined: pd.DataFrame, tolerances: dict[str, Tolerance], seen: dict[str, pd.Series]
 ) -> pd.DataFrame:
     """Rows of `reconciliation` from pairs of values; `seen` says where a field can be compared at all."""

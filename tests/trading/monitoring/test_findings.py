@@ -30,6 +30,12 @@ LAST = calendar.session_of("2024-06-28")
 SESSIONS = calendar.sessions_between(calendar.shift(LAST, -99), LAST)
 LATER = pd.Timestamp("2024-07-01", tz="UTC")
 FIVE = SimulatedMarket().bars(("NVDA", "AMD"), SESSIONS[-25], LAST, "5min")
+VALUES = frames.table_of("reconciliation").dtypes
+DISAGREEING = {
+    "session": LAST, "timeframe": "1D", "symbol": "NVDA", "field": "close", "left": "yahoo", "right": "alpaca",
+    "known_at": calendar.as_of(LAST), "left_value": 100.0, "right_value": 101.0, "relative_difference": 0.01,
+    "tolerance": 1e-4, "agrees": False, "reason": "rounding",
+}  # fmt: skip
 
 
 def quiet(count: int = 100, seed: int = 3) -> pd.DataFrame:
@@ -266,15 +272,19 @@ def test_a_repeated_dividend_in_quarantine_is_an_error() -> None:
     assert findings["table"].tolist() == ["corporate_actions"]
 
 
+def test_a_difference_of_some_millionths_is_not_told_as_no_percent() -> None:
+    apart = {"relative_difference": -3e-5, "right_value": 99.997}
+
+    findings = findings_of_values(pd.DataFrame([DISAGREEING | apart]).astype(VALUES))
+
+    assert findings["detail"].tolist() == ["close: yahoo 100, alpaca 99.997 (-3.0e-05)"]
+
+
 def test_values_that_disagree_are_one_finding_a_symbol_and_session() -> None:
-    row = {
-        "session": LAST, "timeframe": "1D", "symbol": "NVDA", "field": "close", "left": "yahoo", "right": "alpaca",
-        "known_at": calendar.as_of(LAST), "left_value": 100.0, "right_value": 101.0, "relative_difference": 0.01,
-        "tolerance": 1e-4, "agrees": False, "reason": "rounding",
-    }  # fmt: skip
+    row = DISAGREEING
     rows = pd.DataFrame([row, row | {"field": "open"}, row | {"symbol": "AMD", "agrees": True}])
 
-    findings = findings_of_values(rows.astype(frames.table_of("reconciliation").dtypes))
+    findings = findings_of_values(rows.astype(VALUES))
 
     assert named(findings) == [("2024-06-28", "NVDA", "disagreement")]
     assert findings["detail"].iloc[0].startswith("close: yahoo 100, alpaca 101 (+1.00%); open: ")
