@@ -215,7 +215,7 @@ def _set_rows(scored: Sequence[_Scored], horizon: int, name: str, inside: Bools,
     if not speaking:
         return
     cubes = np.stack([one.pinball[inside] for one in speaking])  # (m, n, s)
-    known: Bools = np.isfinite(cubes).all(axis=0)
+    known = np.asarray(np.isfinite(cubes).all(axis=0))
     together = known.any(axis=1)
     totals = np.where(known, cubes, 0.0).sum(axis=2)[:, together]
     losses = (totals / known.sum(axis=1)[together]).T
