@@ -14,7 +14,7 @@ from resources.open_home import OpenHome
 from trading import calendar
 from trading.ingest import ALL_SYMBOLS, Load, require_history, require_sessions
 from trading.line import Request
-from trading.monitoring.bar_rules import Separation, separate_actions, separate_bars
+from trading.monitoring.bar_rules import Separation, rule_of, separate_actions, separate_bars
 from trading.plan import Plan
 from trading.stages.layout import DAILY
 
@@ -167,7 +167,7 @@ def _shown(table: str, partitions: dg.PartitionsDefinition[str]) -> dict[str, ob
 
 
 def _metadata(separated: Separation, home: OpenHome) -> dict[str, dg.MetadataValue]:
-    reasons = separated.quarantined["reason"].value_counts()
+    reasons = separated.quarantined["reason"].map(rule_of).value_counts()
     counted = {str(reason): int(count) for reason, count in reasons.items()}
     return {
         **facts(separated.accepted, simulated=home.source.simulated),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from resources import assessment
+from resources import clock as wall
 from resources.store import HomeStore
 from trading import calendar, frames
 from trading.ingest import (
@@ -23,6 +24,7 @@ from trading.ingest import (
 from trading.interfaces import MarketDataSource
 from trading.monitoring import reconciliation
 from trading.monitoring.findings import findings_of_quarantine
+from trading.monitoring.separation import NO_MOMENT
 from trading.stages.layout import DAILY
 
 
@@ -67,6 +69,7 @@ def record(
     now : the moment of the load, until which bars may be overdue; by default when the last session decides
     """
     told = {**commit, **load.facts()}
+    bad = _with_arrival(bad, now or wall.now())
     inside = bad["session"].between(load.first, load.last).to_numpy()
     if not inside.all():
         stray = bad[~inside]
@@ -77,6 +80,12 @@ def record(
     found = {"reconciliation": compared} if len(compared) else {}
     found |= assessment.assessed(load, accepted, bad[inside], store, compared=compared, now=now)
     store.write({**accepted, **found, "quarantine": bad[inside]}, load.first, load.last, commit=told)
+
+
+def _with_arrival(bad: pd.DataFrame, arrived: pd.Timestamp) -> pd.DataFrame:
+    """Rows for quarantine; one that does not say when it was known was known when it came."""
+    silent = (bad["known_at"] == NO_MOMENT).to_numpy()
+    return bad.assign(known_at=bad["known_at"].mask(silent, arrived.as_unit("us"))) if silent.any() else bad
 
 
 def _compared(load: Load, accepted: pd.DataFrame, store: HomeStore) -> pd.DataFrame:

@@ -294,7 +294,7 @@ def quarantine_list(
     table: Annotated[str | None, typer.Option(help="Only rows that were meant for this table.")] = None,
     symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only this symbol.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only rows that broke this rule.")] = None,
-    decided: Annotated[bool, typer.Option("--all", help="Those released and rejected, too.")] = False,
+    decided: Annotated[bool, typer.Option("--all", help="Those decided, and exact duplicates, too.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
     home: HomeOption = HOME,
 ) -> None:
@@ -324,6 +324,9 @@ def quarantine_release(
     corrections: Annotated[
         list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="Correct a value first.")
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Although its table holds another row of its key.")
+    ] = False,
     note: Annotated[str, typer.Option(help="Why.")] = "",
     wait: Wait = False,
     home: HomeOption = HOME,
@@ -331,7 +334,7 @@ def quarantine_release(
     """Enter a row into its table, known from now on."""
     from pipelines.cli import quarantine as command
 
-    command.release(home, id_, corrections=corrections or (), note=note, wait=wait)
+    command.release(home, id_, corrections=corrections or (), note=note, wait=wait, replace=replace)
 
 
 @quarantine_app.command("reject")

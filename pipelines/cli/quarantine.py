@@ -17,7 +17,7 @@ from pipelines.cli import rendering
 from resources import clock as wall
 from resources.home import Home
 from resources.store import HomeStore, store_at
-from trading import calendar
+from trading import calendar, frames
 from trading.errors import DataError, UsageError
 from trading.ingest import Load
 from trading.monitoring import quarantine as rules
@@ -71,28 +71,49 @@ def show(path: Path, id_: str, format_: str) -> None:
         typer.echo(f"{name:<12}{value if isinstance(value, str) else json.dumps(value)}")
 
 
-def release(path: Path, id_: str, *, corrections: Sequence[str], note: str, wait: bool) -> None:
+def release(
+    path: Path, id_: str, *, corrections: Sequence[str], note: str, wait: bool, replace: bool = False
+) -> None:
     """Enter a row into its table, known from now on, with what was corrected; the original stays.
+
+    Other rows of its key are superseded: they leave the list of those that wait, and say by which row.
+
+    Parameters
+    ----------
+    replace : whether it may become a revision of what its table holds already
 
     Raises
     ------
     UsageError
         If there is no such row, or a correction names no column.
     DataError
-        If the row can be no valid row, or was released before.
+        If the row can be no valid row, was released before, or its table holds another of its key.
     """
     values = _corrections(corrections)
     with _writing(path, f"fabline quarantine release {id_}", wait=wait) as store:
-        row = _undecided(store, id_)
-        now = wall.now()
-        entered = rules.released_row(row, now, values, basis=_basis_beside(store, row))
-        said = note or ", ".join(corrections)
-        decision = rules.decision_rows(row, rules.RELEASED, now, said)
-        sessions = [row["session"], *entered["session"]]
+        listed = _listed(store)
+        row = _undecided(listed, id_)
+        now, table = wall.now(), str(row["table"])
+        beside = _stored_beside(store, row)
+        basis = str(beside["basis"].iloc[0]) if "basis" in beside and len(beside) else None
+        entered = rules.released_row(row, now, values, basis=basis)
+        others = rules.rivals(listed, table, entered)
+        others = others[(others["id"] != row["id"]).to_numpy()]
+        if not replace:
+            rules.check_new(row, entered, _stored_beside(store, entered.iloc[0].to_dict(), table), others)
+        gone = others[others["decision"].isin([rules.PENDING, rules.RELEASED]).to_numpy()].to_dict("records")
+        said = f"row {row['id']} of the same key was released"
+        decisions = [
+            rules.decision_rows(row, rules.RELEASED, now, note or ", ".join(corrections)),
+            *(rules.decision_rows(one, rules.SUPERSEDED, now, said) for one in gone),
+        ]
+        sessions = [*(rules.session_of(one) for one in (row, *gone)), *entered["session"]]
         commit = {"command": "quarantine release", "released": row["id"], **_load_of(row, entered).facts()}
-        tables = {str(row["table"]): entered, "quarantine_decisions": decision}
+        tables = {table: entered, "quarantine_decisions": pd.concat(decisions)}
         store.write(tables, min(sessions), max(sessions), commit=commit)
     typer.echo(f"released {row['id']}: {row['symbol']} is in {row['table']}, known from {_plain(now)}")
+    for one in gone:
+        typer.echo(f"superseded {one['id']}: it says something else of the same key")
 
 
 def reject(path: Path, id_: str | None, choice: Choice, *, note: str, wait: bool) -> None:
@@ -110,10 +131,10 @@ def reject(path: Path, id_: str | None, choice: Choice, *, note: str, wait: bool
             "name one row by its id, or all rows of one rule by --rule; `fabline quarantine list` has both"
         )
     with _writing(path, "fabline quarantine reject", wait=wait) as store:
-        chosen = [_undecided(store, id_)] if id_ is not None else _waiting(store, choice)
+        chosen = [_undecided(_listed(store), id_)] if id_ is not None else _waiting(store, choice)
         now = wall.now()
         decisions = pd.concat([rules.decision_rows(row, rules.REJECTED, now, note) for row in chosen])
-        sessions = [row["session"] for row in chosen]
+        sessions = [rules.session_of(row) for row in chosen]
         commit = {"command": "quarantine reject", "rejected": id_ or f"rule {choice.rule}"}
         store.write({"quarantine_decisions": decisions}, min(sessions), max(sessions), commit=commit)
     what = f"{chosen[0]['id']}: it stays" if id_ is not None else f"{len(chosen)} rows: they stay"
@@ -144,20 +165,20 @@ def _listed(store: HomeStore) -> pd.DataFrame:
     return rules.listing(store.read("quarantine"), store.read("quarantine_decisions"))
 
 
-def _undecided(store: HomeStore, id_: str) -> Row:
+def _undecided(listed: pd.DataFrame, id_: str) -> Row:
     """The row of an id; a released one is in its table, and no later decision takes it out."""
-    row = rules.find(_listed(store), id_)
+    row = rules.find(listed, id_)
     if row["decision"] == rules.RELEASED:
         raise DataError(f"quarantined row {row['id']} was released before; it is in {row['table']}")
     return row
 
 
-def _basis_beside(store: HomeStore, row: Row) -> str | None:
-    """The price basis of the stored bars of its symbol around its session."""
-    if row["table"] == "corporate_actions" or not calendar.is_session(row["session"]):
-        return None
-    bars = store.read(str(row["table"]), row["session"], row["session"], symbol=str(row["symbol"]))
-    return str(bars["basis"].iloc[0]) if len(bars) else None
+def _stored_beside(store: HomeStore, row: Row, table: str | None = None) -> pd.DataFrame:
+    """The stored rows of its symbol in its session, which may be no day at all."""
+    table, session = table or str(row["table"]), rules.session_of(row)
+    if table not in rules.RELEASABLE or not calendar.is_session(session):
+        return frames.empty(table)
+    return store.read(table, session, session, symbol=str(row["symbol"]))
 
 
 def _load_of(row: Row, entered: pd.DataFrame) -> Load:
@@ -176,7 +197,9 @@ def _corrections(texts: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> str | None:
+    if value is pd.NaT:
+        return None
     if not isinstance(value, pd.Timestamp):
         return str(value)
     if value.tz is None:

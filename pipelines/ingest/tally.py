@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, fields
 import pandas as pd
 
 from trading import frames
-
-EXACT_DUPLICATE = "exact duplicate"
+from trading.monitoring.separation import DUPLICATE
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def tally_of(
     first = new.drop_duplicates(prefix)
     held = first[prefix].merge(stored[prefix], on=prefix, how="left", indicator=True)["_merge"] == "both"
     accepted = len(first) - int(held.sum())
-    repeated = int((bad["reason"] == EXACT_DUPLICATE).sum())
+    repeated = int((bad["reason"] == DUPLICATE).sum())
     return Tally(
         table,
         accepted=accepted,

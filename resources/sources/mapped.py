@@ -156,7 +156,8 @@ def bars_of(path: Path, layout: Layout) -> pd.DataFrame:
     made = {name: _numbers(rows, theirs, layout) for name, theirs in layout.values.items()}
     made.setdefault("volume", pd.Series(0.0, index=rows.index))
     broken = (rows[BROKEN] != "").to_numpy()
-    made["open"] = made["open"].astype(object).mask(broken, rows[PLACE] + ": " + rows[BROKEN]).infer_objects()
+    whole_line = "too few or too many fields (" + rows[PLACE] + "): " + rows[BROKEN]
+    made["open"] = made["open"].astype(object).mask(broken, whole_line).infer_objects()
     frame = pd.DataFrame({**made, **_clock(moments, days, layout), "symbol": symbols})
     unread = (frame["ts"].isna() & ~broken).to_numpy()
     if unread.any():

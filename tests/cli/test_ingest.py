@@ -95,7 +95,7 @@ def test_rows_of_the_future_and_unreadable_ones_beside_them_are_not_lost(
 
     assert (said["bars"]["accepted"], said["bars"]["quarantined"]) == (1, 3)
     assert sorted(rows_of(home, "quarantine")["reason"]) == [
-        "a value cannot be read",
+        "a value cannot be read: ts 'soon (panel.csv, line 4)'",
         "from the future",
         "not a session of XNYS",
     ]
@@ -107,7 +107,9 @@ def test_bad_rows_are_quarantined_and_the_status_is_good(
     said = counts(capfd, "--data", mapped(tmp_path / "data"))
 
     assert (said["bars"]["accepted"], said["bars"]["quarantined"]) == (1, 1)
-    assert rows_of(home, "quarantine")["reason"].tolist() == ["a value cannot be read"]
+    assert rows_of(home, "quarantine")["reason"].tolist() == [
+        "a value cannot be read: high 'x (panel.csv, line 3)'"
+    ]
 
 
 def test_a_refresh_takes_in_a_revision(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

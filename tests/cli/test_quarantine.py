@@ -10,11 +10,13 @@ import pytest
 from pipelines import environment
 from pipelines.cli.main import status_of
 from resources import arrivals
+from resources import clock as wall
 from resources.home import Home
 from resources.store import HomeStore, store_at
 from trading import calendar
 from trading.ingest import Load
 from trading.monitoring.bar_rules import separate_actions, separate_bars
+from trading.monitoring.quarantine import listing
 from trading.testing.market_frames import actions_frame, bars_frame
 
 MONDAY, TUESDAY = pd.Timestamp("2024-06-10"), pd.Timestamp("2024-06-11")
@@ -189,7 +191,7 @@ def test_a_repeated_dividend_is_released_as_it_is(
         (["reject", "--rule", "high_below_low", "--symbol", "AMD"], 2, b"no row waits"),
         (["release", "ID", "--set", "mood=good"], 2, b"mood cannot be set"),
         (["release", "ID", "--set", "known_at=2024-01-01"], 2, b"known_at cannot be set"),
-        (["release", "ID", "--set", "high=much"], 1, b"a value cannot be read"),
+        (["release", "ID", "--set", "high=much"], 1, b"a value cannot be read: high 'much'; give the right"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_nothing_changes(
@@ -244,6 +246,146 @@ def test_a_released_row_is_neither_released_again_nor_rejected(
     for command in ("release", "reject"):
         assert status_of(["quarantine", command, id_, "--home", str(home)]) == 1
         assert b"was released before" in capsysbinary.readouterr().err
+
+
+LINES = "symbol,session,open,high,low,close\nNVDA,2024-06-10,1,2,0.5,1.5\n"
+BAR = "NVDA,2024-06-11,2,3,1.5,"
+MAPPING = '[[bars]]\nfiles = "*.csv"\ntimeframe = "1D"\nbasis = "raw"\n[bars.columns]\n' + "".join(
+    f'{name} = "{name}"\n' for name in LINES.splitlines()[0].split(",")
+)
+
+
+def loaded(tmp_path: Path, lines: str, *options: str) -> Path:
+    """A home into which lines of a file were loaded."""
+    data, home = tmp_path / "data", tmp_path / "filled"
+    data.mkdir(exist_ok=True)
+    (data / "fabline-mapping.toml").write_text(MAPPING)
+    (data / "panel.csv").write_text(LINES + lines)
+    assert status_of(["ingest", "--data", str(data), *options, "--home", str(home)]) == 0
+    return home
+
+
+def waiting(home: Path, said: pytest.CaptureFixture[bytes], *options: str) -> list[dict[str, str]]:
+    said.readouterr()
+    assert status_of(["quarantine", "list", "--format", "json", "--home", str(home), *options]) == 0
+    rows: list[dict[str, str]] = json.loads(said.readouterr().out)
+    return rows
+
+
+def release(home: Path, id_: str, *options: str) -> int:
+    return status_of(["quarantine", "release", id_, *options, "--home", str(home)])
+
+
+def test_a_line_that_cannot_be_read_has_no_time_and_was_known_when_it_came(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    before = wall.now()
+    home = loaded(tmp_path, "NVDA,2024-06-11,2\nNVDA,soon,1,2,0.5,1.5\n")
+
+    rows = waiting(home, capsysbinary)
+
+    assert [(row["time"], row["session"], row["rule"]) for row in rows] == [(None, None, "unreadable")] * 2
+    assert all(before <= pd.Timestamp(row["known_at"]) <= wall.now() for row in rows)
+    assert sorted(row["reason"].split(": ")[1].split(" (")[0] for row in rows) == [
+        "open 'too few or too many fields",
+        "ts 'soon",
+    ]
+    loaded(tmp_path, "NVDA,2024-06-11,2\nNVDA,soon,1,2,0.5,1.5\n", "--refresh")
+    assert waiting(home, capsysbinary) == rows, "the same lines again are the same rows"
+
+
+def test_a_line_without_a_day_is_corrected_and_released_or_rejected(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    home = loaded(tmp_path, "NVDA,2024-06-11,2\nNVDA,soon,1,2,0.5,1.5\n")
+    broken, soon = sorted(waiting(home, capsysbinary), key=lambda row: row["reason"])
+    day = ["--set", "session=2024-06-11", "--set", "ts=2024-06-11T13:30:00Z"]
+
+    assert status_of(["quarantine", "show", broken["id"], "--format", "json", "--home", str(home)]) == 0
+    assert json.loads(capsysbinary.readouterr().out)["session"] is None
+    assert status_of(["quarantine", "reject", broken["id"], "--home", str(home)]) == 0
+    assert release(home, soon["id"], *day) == 0
+
+    assert waiting(home, capsysbinary) == []
+    assert read(home, "bars")["session"].tolist() == [MONDAY, TUESDAY]
+
+
+def test_of_rows_that_contradict_each_other_a_release_supersedes_the_others(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    home = loaded(tmp_path, f"{BAR}2.5\n{BAR}2.6\n{BAR}2.6\n{BAR}1.4\n")
+    torn = waiting(home, capsysbinary, "--rule", "contradiction")
+    first, second = (row["id"] for row in torn)
+
+    assert release(home, first, "--note", "by the exchange") == 0
+    assert f"superseded {second}".encode() in capsysbinary.readouterr().out
+
+    assert waiting(home, capsysbinary) == []
+    every = waiting(home, capsysbinary, "--all")
+    assert {row["id"]: row["decision"] for row in every if row["rule"] != "exact_duplicate"} == {
+        first: "released",
+        second: "superseded",
+        next(row["id"] for row in every if row["rule"] == "outside_range"): "superseded",
+    }
+    assert len(read(home, "bars")) == 2
+
+
+def test_a_second_row_of_a_key_is_only_released_to_replace_the_first(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    home = loaded(tmp_path, f"{BAR}2.5\n{BAR}2.6\n")
+    rows = [row["id"] for row in waiting(home, capsysbinary)]
+    closes = {row["id"]: json.loads(row["row"])["close"] for row in _quarantined(home)}
+    release(home, rows[0])
+
+    assert release(home, rows[1]) == 1
+    said = capsysbinary.readouterr().err.decode()
+    assert (
+        f"(close {closes[rows[0]]} instead of {closes[rows[1]]}), released from quarantine as {rows[0]}"
+        in said
+    )
+    assert "--replace" in said
+    assert read(home, "bars")["close"].tolist() == [1.5, closes[rows[0]]]
+
+    assert release(home, rows[1], "--replace") == 0
+    assert read(home, "bars")["close"].tolist() == [1.5, closes[rows[1]]]
+    decided = {row["id"]: row["decision"] for row in waiting(home, capsysbinary, "--all")}
+    assert decided == {rows[0]: "superseded", rows[1]: "released"}
+
+
+def _quarantined(home: Path) -> list[dict[str, str]]:
+    return listing(read(home, "quarantine"), read(home, "quarantine_decisions")).to_dict("records")  # type: ignore[return-value]
+
+
+def test_a_row_whose_table_has_since_got_another_needs_replace_and_the_same_is_refused(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    home = loaded(tmp_path, f"{BAR}9\n")
+    row = waiting(home, capsysbinary)[0]["id"]
+    loaded(tmp_path, f"{BAR}2.5\n", "--refresh")
+    capsysbinary.readouterr()
+
+    assert release(home, row, "--set", "close=2.4") == 1
+    assert b"holds NVDA in session 2024-06-11 with other values (close 2.5 instead of 2.4)" in (
+        capsysbinary.readouterr().err
+    )
+    assert release(home, row, "--set", "close=2.5") == 1
+    assert b"with the same values; reject row" in capsysbinary.readouterr().err
+    assert read(home, "quarantine_decisions").empty
+
+
+def test_exact_duplicates_wait_for_nobody_and_are_not_lost(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    home = loaded(tmp_path, f"{BAR}2.5\n{BAR}2.5\n{BAR}2.5\n")
+
+    assert waiting(home, capsysbinary) == []
+    every = waiting(home, capsysbinary, "--all")
+    assert [(row["rule"], row["decision"]) for row in every] == [("exact_duplicate", "not_needed")] * 2
+    assert status_of(["status", "--home", str(home)]) == 0
+    assert b"wait for a decision" not in capsysbinary.readouterr().out
+    assert release(home, every[0]["id"]) == 1
+    assert b"it needs no decision" in capsysbinary.readouterr().err
 
 
 def test_a_home_that_another_process_holds_is_not_written(

@@ -15,7 +15,7 @@ from resources.sources import MappedSource, open_source
 from resources.sources.mapping import FILE_NAME
 from trading import calendar, frames
 from trading.errors import MissingBarsError, SchemaError, SourceUnavailableError, UsageError
-from trading.monitoring.bar_rules import separate_bars
+from trading.monitoring.bar_rules import separate_bars, slug_of
 from trading.testing.market import SimulatedMarket
 
 MONDAY, TUESDAY = calendar.session_of("2024-06-03"), calendar.session_of("2024-06-04")
@@ -93,9 +93,9 @@ def test_a_bad_value_and_a_bad_line_go_to_quarantine_with_file_and_line(tmp_path
     result = separate_bars(bars(source_of(tmp_path, DAILY, NVDA=text)))
 
     assert len(result.accepted) == 2
-    assert set(result.quarantined["reason"]) == {"a value cannot be read"}
-    said = " ".join(result.quarantined["row"])
-    assert "NVDA.csv, line 4: 2024-06-04,2,3" in said
+    assert {slug_of(reason) for reason in result.quarantined["reason"]} == {"unreadable"}
+    said = " ".join(result.quarantined["reason"])
+    assert "open 'too few or too many fields (NVDA.csv, line 4): 2024-06-04,2,3'" in said
     assert "x (NVDA.csv, line 5)" in said
     assert "never (NVDA.csv, line 6)" in said
 
@@ -103,7 +103,7 @@ def test_a_bad_value_and_a_bad_line_go_to_quarantine_with_file_and_line(tmp_path
 def test_an_empty_value_is_missing_and_an_empty_line_is_none(tmp_path: Path) -> None:
     result = separate_bars(bars(source_of(tmp_path, DAILY, NVDA=GOOD + "\n2024-06-04,,3,1.5,2.5\n")))
 
-    assert list(result.quarantined["reason"]) == ["a value is missing"]
+    assert list(result.quarantined["reason"]) == ["a value is missing: open"]
 
 
 line = st.text(st.sampled_from("0123456789-.,:;xTZ\"' "), max_size=40)
@@ -259,5 +259,5 @@ def test_a_quote_that_is_not_closed_spoils_its_own_line_only(tmp_path: Path, spo
     parts = separate_bars(bars(source_of(tmp_path, DAILY, NVDA=text)))
 
     assert list(parts.accepted["close"]) == [1.5, 2.5]
-    assert list(parts.quarantined["reason"]) == ["a value cannot be read"]
+    assert [slug_of(reason) for reason in parts.quarantined["reason"]] == ["unreadable"]
     assert "NVDA.csv, line 2" in parts.quarantined["row"].iloc[0]

@@ -13,11 +13,29 @@ import numpy as np
 import pandas as pd
 
 from trading import calendar, frames, market_hours
-from trading.monitoring.separation import Arrivals, Separation, first_reasons, mark_repeated, separated
+from trading.monitoring.separation import (
+    DETAIL,
+    DUPLICATE,
+    MISSING,
+    UNREADABLE,
+    Arrivals,
+    Separation,
+    first_reasons,
+    mark_repeated,
+    separated,
+)
 from trading.schemas import market
 from trading.universe import BENCHMARKS, STOCKS
 
-__all__ = ["SLUGS", "Separation", "separate_actions", "separate_bars", "separate_extended_bars", "slug_of"]
+__all__ = [
+    "SLUGS",
+    "Separation",
+    "rule_of",
+    "separate_actions",
+    "separate_bars",
+    "separate_extended_bars",
+    "slug_of",
+]
 
 Rules = Iterator[tuple[str, pd.Series]]
 
@@ -31,9 +49,9 @@ _PRICES = ["open", "high", "low", "close"]
 _LISTED = {i.symbol: pd.Timestamp(i.listed) for i in (*STOCKS, *BENCHMARKS)}
 
 SLUGS: dict[str, str] = {
-    "a value cannot be read": "unreadable",
+    UNREADABLE: "unreadable",
     "a moment has no time zone": "naive_time",
-    "a value is missing": "missing_value",
+    MISSING: "missing_value",
     "a value is infinite": "infinite_value",
     "unknown timeframe": "unknown_timeframe",
     "unknown symbol": "unknown_symbol",
@@ -53,7 +71,7 @@ SLUGS: dict[str, str] = {
     "negative volume": "negative_volume",
     "unknown price basis": "unknown_basis",
     _OTHER_BASIS: "mixed_basis",
-    "exact duplicate": "exact_duplicate",
+    DUPLICATE: "exact_duplicate",
     "contradicts another row of the same key": "contradiction",
     "unknown kind": "unknown_kind",
     "paid outside the sessions of XNYS": "pay_not_a_session",
@@ -68,10 +86,20 @@ SLUGS: dict[str, str] = {
 def slug_of(reason: str) -> str:
     """The short name of a reason; of one that is not declared here, its own words joined.
 
-    >>> slug_of("high is below low")
-    'high_below_low'
+    >>> slug_of("high is below low"), slug_of("a value is missing: close")
+    ('high_below_low', 'missing_value')
     """
-    return SLUGS.get(reason) or "_".join(reason.lower().split())
+    rule = rule_of(reason)
+    return SLUGS.get(rule) or "_".join(rule.lower().split())
+
+
+def rule_of(reason: str) -> str:
+    """The words of the rule in a reason, without what it says of one row.
+
+    >>> rule_of("a value is missing: close")
+    'a value is missing'
+    """
+    return reason.partition(DETAIL)[0]
 
 
 def separate_bars(
@@ -180,9 +208,9 @@ def _bar_rules(arrivals: Arrivals, symbols: Collection[str], now: pd.Timestamp |
 
 def _reading_rules(arrivals: Arrivals) -> Rules:
     """What keeps a row from being understood at all."""
-    yield "a value cannot be read", arrivals.unreadable
+    yield UNREADABLE, arrivals.unreadable
     yield "a moment has no time zone", arrivals.naive
-    yield "a value is missing", arrivals.typed.isna().any(axis=1)
+    yield MISSING, arrivals.typed.isna().any(axis=1)
 
 
 def _has_other_basis(good: pd.DataFrame, basis: str | None) -> pd.Series:

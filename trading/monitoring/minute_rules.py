@@ -16,6 +16,7 @@ from trading import frames
 from trading.five_minutes import session_each
 from trading.interfaces import LiveBar
 from trading.monitoring.bar_rules import LARGEST_PRICE, LARGEST_VOLUME, ROUNDING
+from trading.monitoring.separation import DETAIL, MISSING
 
 
 def fault_of(bar: LiveBar) -> str:
@@ -26,8 +27,10 @@ def fault_of(bar: LiveBar) -> str:
     'high is below low'
     """
     prices = (bar.open, bar.high, bar.low, bar.close)
-    if any(math.isnan(value) for value in (*prices, bar.volume)):
-        return "a value is missing"
+    named = {"open": bar.open, "high": bar.high, "low": bar.low, "close": bar.close, "volume": bar.volume}
+    absent = [name for name, value in named.items() if math.isnan(value)]
+    if absent:
+        return MISSING + DETAIL + ", ".join(absent)
     if any(math.isinf(value) for value in (*prices, bar.volume)):
         return "a value is infinite"
     if bar.ts != bar.ts.floor(f"{bar.minutes}min"):

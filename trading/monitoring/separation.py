@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,16 @@ from trading import frames
 from trading.errors import SchemaError
 from trading.monitoring.readable import column_of, is_missing
 
-_NO_SESSION = pd.Timestamp(1970, 1, 1)
+NO_SESSION = pd.Timestamp(
+    1970, 1, 1
+)  # of a row that names no day; not its day of arrival, or it came anew each time
+NO_MOMENT = NO_SESSION.tz_localize(
+    "UTC"
+)  # of a row that does not say when it was known, until its arrival is put there
+UNREADABLE, MISSING, DUPLICATE = "a value cannot be read", "a value is missing", "exact duplicate"
+DETAIL = ": "  # between a rule's words and what is said of one row
+_QUOTED = reprlib.Repr()
+_QUOTED.maxstring = _QUOTED.maxother = 100
 _OLDEST, _NEWEST = pd.Timestamp(1900, 1, 1), pd.Timestamp(2200, 1, 1)  # every database stores these
 
 
@@ -101,7 +111,7 @@ def mark_repeated(arrivals: Arrivals, reasons: pd.Series, key: list[str], *, tru
     shared = good[good.duplicated(subset=key, keep=False)]  # few: the rest need not be compared
     same = shared.duplicated(keep="first")
     torn = shared[~same].duplicated(subset=key, keep="first" if trust_first else False)
-    rules = (("exact duplicate", same), ("contradicts another row of the same key", torn))
+    rules = ((DUPLICATE, same), ("contradicts another row of the same key", torn))
     return first_reasons(
         reasons, [(reason, broken.reindex(reasons.index, fill_value=False)) for reason, broken in rules]
     )
@@ -111,18 +121,36 @@ def separated(arrivals: Arrivals, reasons: pd.Series) -> Separation:
     """Rows without a reason as a validated frame, the others as rows of `quarantine`."""
     good = reasons == ""
     accepted = frames.validated(arrivals.table, arrivals.typed[good])
-    return Separation(accepted, _quarantine(arrivals, reasons[~good]))
+    return Separation(accepted, _quarantine(arrivals, _detailed(arrivals, reasons[~good])))
+
+
+def _detailed(arrivals: Arrivals, reasons: pd.Series) -> pd.Series:
+    """Reasons that blame a value, with the columns at fault and what stands in them."""
+    blamed = reasons[reasons.isin([UNREADABLE, MISSING])]
+    if not len(blamed):
+        return reasons
+    said: dict[Hashable, list[str]] = {row: [] for row in blamed.index}
+    for name, kind in frames.table_of(arrivals.table).dtypes.items():
+        values = arrivals.original.loc[blamed.index, name]
+        read = column_of(values, kind)
+        for row, value, bad in zip(blamed.index, values.astype(object), read.unreadable, strict=True):
+            if bad:
+                said[row].append(f"{name} {_QUOTED.repr(value)}")
+            elif blamed[row] == MISSING and is_missing(value):
+                said[row].append(name)
+    whole = [blamed[row] + DETAIL + ", ".join(names) for row, names in said.items()]
+    return pd.Series(whole, index=blamed.index, dtype=object).combine_first(reasons)[reasons.index]
 
 
 def _quarantine(arrivals: Arrivals, reasons: pd.Series) -> pd.DataFrame:
     if not len(reasons):
         return frames.empty("quarantine")
     rows = arrivals.typed.loc[reasons.index]
-    sessions = _storable(rows["session"]).fillna(_NO_SESSION).dt.normalize()
+    sessions = _storable(rows["session"]).fillna(NO_SESSION).dt.normalize()
     frame = pd.DataFrame(
         {
             "session": sessions,
-            "known_at": _storable(rows["known_at"]).fillna(sessions.dt.tz_localize("UTC")),
+            "known_at": _storable(rows["known_at"]).fillna(NO_MOMENT),
             "table": arrivals.table,
             "symbol": rows["symbol"].fillna(""),
             "reason": reasons,

@@ -12,7 +12,7 @@ from pandera.typing import Series
 from trading.schemas.table import TIMEFRAMES, Frame, Stamp, table
 
 SEVERITIES: tuple[str, ...] = ("info", "warning", "error")
-DECISIONS: tuple[str, ...] = ("released", "rejected")
+DECISIONS: tuple[str, ...] = ("released", "rejected", "superseded")
 
 
 @table(
@@ -91,7 +91,8 @@ class Reconciliation(Frame):
 class QuarantineDecisions(Frame):
     """What a person decided about a quarantined row, at the moment `known_at`; the newest one holds.
 
-    `session` is that of the quarantined row, `id` the digest of its key.
+    `session` is that of the quarantined row, `id` the digest of its key. A row is superseded where another
+    row of its key, which says something else, was released.
     """
 
     id: Series[str]

@@ -7,6 +7,7 @@ import pandas as pd
 from pipelines.report import figures
 from pipelines.report.markup import Child, Html, el, missing, table
 from pipelines.report.material import Material
+from trading.monitoring.bar_rules import rule_of
 
 
 def model_versions(material: Material) -> list[Html]:
@@ -47,7 +48,8 @@ def quarantine(material: Material) -> list[Html]:
     rows = material.tables.get("quarantine", material["quarantine"])
     if rows.empty:
         return [el("p", "No row was kept out.")]
-    counts = rows.groupby(["table", "symbol", "reason"], sort=True)["session"].agg(["size", "min", "max"])
+    rules = rows.assign(reason=rows["reason"].map(rule_of))
+    counts = rules.groupby(["table", "symbol", "reason"], sort=True)["session"].agg(["size", "min", "max"])
     body = [
         [*key, figures.count(size), figures.day(first), figures.day(last)]
         for key, size, first, last in zip(

@@ -14,11 +14,13 @@ from trading.errors import SchemaError
 from trading.monitoring.bar_rules import (
     DIVIDENDS_APART_SESSIONS,
     SLUGS,
+    rule_of,
     separate_actions,
     separate_bars,
     separate_extended_bars,
     slug_of,
 )
+from trading.monitoring.separation import NO_MOMENT
 from trading.testing.market import ALL_SYMBOLS, SimulatedMarket
 from trading.testing.market_frames import actions_frame
 
@@ -69,7 +71,7 @@ def test_a_bad_daily_bar_is_quarantined_with_its_reason(reason: str) -> None:
 
     result = separate_bars(rows, basis="raw")
 
-    assert result.quarantined["reason"].tolist() == [reason]
+    assert result.quarantined["reason"].map(rule_of).tolist() == [reason]
     assert result.quarantined["table"].tolist() == ["bars"]
     assert len(result.accepted) == len(rows) - 1
 
@@ -181,8 +183,9 @@ def test_a_row_without_session_or_symbol_is_still_quarantined() -> None:
 
     result = separate_bars(rows)
 
-    assert result.quarantined["reason"].tolist() == ["a value is missing"]
+    assert result.quarantined["reason"].tolist() == ["a value is missing: session, symbol, known_at"]
     assert result.quarantined["symbol"].tolist() == [""]
+    assert result.quarantined["known_at"].tolist() == [NO_MOMENT], "until somebody says when it came"
 
 
 def test_a_missing_column_or_one_that_is_there_twice_is_a_schema_error() -> None:
@@ -215,8 +218,20 @@ def test_one_value_that_cannot_be_read_costs_its_row_and_no_other(column: str, v
 
     result = separate_bars(rows)
 
-    assert result.quarantined["reason"].tolist() == ["a value cannot be read"]
+    assert result.quarantined["reason"].tolist() == [f"a value cannot be read: {column} {value!r}"]
     pd.testing.assert_frame_equal(result.accepted, frames.validated("bars", bars().iloc[1:]))
+
+
+def test_every_value_that_cannot_be_read_is_named_a_long_one_in_part() -> None:
+    rows = bars().astype({"close": object, "high": object})
+    rows.loc[0, ["close", "high"]] = ["x", "y" * 1000]
+
+    said = separate_bars(rows).quarantined["reason"].item()
+
+    assert said.startswith("a value cannot be read: high 'yyyy")
+    assert said.endswith("yyyy', close 'x'")
+    assert len(said) < 160
+    assert slug_of(said) == "unreadable"
 
 
 def test_numbers_and_moments_that_came_as_text_are_read() -> None:
@@ -354,7 +369,7 @@ def test_a_bad_action_is_quarantined_with_its_reason(reason: str) -> None:
 
     result = separate_actions(spoiled(rows, **ACTION_FAULTS[reason]))
 
-    assert result.quarantined["reason"].tolist() == [reason]
+    assert result.quarantined["reason"].map(rule_of).tolist() == [reason]
     assert result.accepted["kind"].tolist() == ["split"]
 
 
