@@ -56,7 +56,11 @@ class CorporateActions(Frame):
 
 @table("quarantine", key=("session", "table", "symbol", "reason", "row"), storage="recorded", sparse=True)
 class Quarantine(Frame):
-    """Rows that were kept out of a table, with the reason and the original."""
+    """Rows that were kept out of a table, with the reason and the original.
+
+    A row that names no day stands in session 1970-01-01, which `fabline quarantine` shows as none: so it is the
+    same row whenever it comes. One that does not say when it was known was known when it first came.
+    """
 
     table: Series[str]
     symbol: Series[str]
