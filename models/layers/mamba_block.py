@@ -75,6 +75,7 @@ class MambaBlock(nn.Module):
         self.x_proj = nn.Linear(d, r + 2 * n, bias=False)
         self.dt_proj = nn.Linear(r, d)
         self.A_log = nn.Parameter(torch.arange(1, n + 1, dtype=torch.float32).log().repeat(d, 1))
+        self.A_log.no_weight_decay = True  # as published
         self.D = nn.Parameter(torch.ones(d))
         self.out_proj = nn.Linear(d, m, bias=False)
         self._draw_steps()

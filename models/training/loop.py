@@ -218,7 +218,7 @@ def _step(run: _Run, value: Tensor, rate: float, clip: float) -> float:
     if not math.isfinite(found):
         raise ModelError("the training loss is not finite; lower the learning rate, or look for wrong bars")
     for group in run.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["share"]
     run.optimizer.zero_grad()
     value.backward()  # type: ignore[no-untyped-call,unused-ignore]
     nn.utils.clip_grad_norm_(run.network.parameters(), clip)
@@ -251,15 +251,19 @@ def _is_done(progress: Progress, schedule: Schedule) -> bool:
 
 
 def _optimizer(network: nn.Module, schedule: Schedule) -> torch.optim.AdamW:
-    """AdamW; vectors and what says `no_weight_decay` (a Mamba block's A_log and D) keep their size."""
-    trained = [of for of in network.parameters() if of.requires_grad]
-    decayed = [of for of in trained if of.ndim > 1 and not getattr(of, "no_weight_decay", False)]
-    chosen = {id(of) for of in decayed}
-    groups = [
-        {"params": decayed, "weight_decay": schedule.weight_decay},
-        {"params": [of for of in trained if id(of) not in chosen], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=schedule.learning_rate)
+    """AdamW; a parameter may say `no_weight_decay`, and its `rate_share` of the learning rate."""
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for of in network.parameters():
+        if of.requires_grad:
+            decays = of.ndim > 1 and not getattr(of, "no_weight_decay", False)
+            groups.setdefault((decays, getattr(of, "rate_share", 1.0)), []).append(of)
+    return torch.optim.AdamW(
+        [
+            {"params": params, "weight_decay": schedule.weight_decay if decays else 0.0, "share": share}
+            for (decays, share), params in groups.items()
+        ],
+        lr=schedule.learning_rate,
+    )
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

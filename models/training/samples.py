@@ -34,6 +34,7 @@ class Samples:
     Attributes
     ----------
     panel : (w, s, c) of the window, NaN where unknown; length : l, bars of a context
+    returns : place of the log return among the channels
     origin, symbol : (n,) places in the panel
     targets : (n, h) cumulative log returns after the origin, NaN where unknown
     unit : (n,) volatility of one bar, known at the origin
@@ -41,6 +42,7 @@ class Samples:
 
     panel: Floats
     length: int
+    returns: int
     origin: Rows
     symbol: Rows
     targets: Floats
@@ -53,6 +55,19 @@ class Samples:
     def scaled_targets(self, horizons: Sequence[int] = HORIZONS) -> Floats:
         """(n, h) targets in units of the sample's volatility times the root of the horizon."""
         return self.targets / (self.unit[:, None] * np.sqrt(np.asarray(horizons, dtype=float)))
+
+    def rows_before(self, rows: Rows, bars: Sequence[int]) -> Rows:
+        """(b, len(bars)) the samples of the same symbol so many bars before; -1 where there is none."""
+        origins = self.origin[rows, None] - np.asarray(bars)
+        found = self._places[origins.clip(min=0), self.symbol[rows, None]]
+        return np.where(origins >= 0, found, -1)
+
+    @cached_property
+    def _places(self) -> Rows:
+        """(w, s) row of the sample at each place, -1 where there is none."""
+        places = np.full(self.panel.shape[:2], -1)
+        places[self.origin, self.symbol] = np.arange(len(self.origin))
+        return places
 
     @cached_property
     def _windows(self) -> Floats:
@@ -119,7 +134,8 @@ def cut(
     targets, unit, usable = _measure(window, horizons, stride)
     origin, symbol = np.nonzero(usable)
     _require(len(origin), fewest, model, window)
-    return Samples(window.panel, length, origin, symbol, targets[origin, symbol], unit[origin, symbol])
+    place = window.channels.index(RETURN)
+    return Samples(window.panel, length, place, origin, symbol, targets[origin, symbol], unit[origin, symbol])
 
 
 def cut_cross_sections(
