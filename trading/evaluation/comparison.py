@@ -128,7 +128,7 @@ def _horizon_rows(
         for one in scored:
             yield from _metric_rows(one, horizon, name, inside, weights)
             yield _loss_row(one, horizon, name, inside)
-        yield from _set_rows(scored, horizon, name, inside, seed)
+        yield from _set_rows(scored, horizon, name, inside, weights)
     for one in scored:
         share = one.contaminated / one.cases
         yield one.model, horizon, CONTAMINATED, share, math.nan, math.nan, one.cases, math.nan, ALL
@@ -209,7 +209,9 @@ def _loss_row(one: _Scored, horizon: int, name: str, inside: Bools) -> Row:
     return one.model, horizon, DIEBOLD_MARIANO, found.statistic, low, high, found.observations, 0.0, name
 
 
-def _set_rows(scored: Sequence[_Scored], horizon: int, name: str, inside: Bools, seed: int) -> Iterator[Row]:
+def _set_rows(
+    scored: Sequence[_Scored], horizon: int, name: str, inside: Bools, weights: Floats
+) -> Iterator[Row]:
     """P-values of the model confidence set, on the cases that all models which spoke share."""
     speaking = [one for one in scored if np.isfinite(one.pinball[inside]).any()]
     if not speaking:
@@ -219,7 +221,8 @@ def _set_rows(scored: Sequence[_Scored], horizon: int, name: str, inside: Bools,
     together = known.any(axis=1)
     totals = np.where(known, cubes, 0.0).sum(axis=2)[:, together]
     losses = (totals / known.sum(axis=1)[together]).T
-    found = model_confidence_set(losses, [one.model for one in speaking], block_sessions(horizon), seed)
+    used = np.flatnonzero(inside)[together]
+    found = model_confidence_set(losses, [one.model for one in speaking], weights[:, used])
     naive = found.get(BASELINE, math.nan)
     for model, p_value in found.items():
         yield model, horizon, CONFIDENCE_SET, p_value, math.nan, math.nan, len(losses), naive, name

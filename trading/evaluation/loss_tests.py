@@ -9,12 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from trading.digest import generator
 from trading.interfaces import Floats
 
 MINIMUM_LOSSES = 21
-CONFIDENCE_SET_SAMPLES = 1000
-CONFIDENCE_SET_SEED_LIMIT = 2**31
 
 
 @dataclass(frozen=True)
@@ -79,24 +76,45 @@ def diebold_mariano(losses: Floats, others: Floats, horizon: int = 1) -> LossTes
     return LossTest(statistic, critical, 2 * float(stdtr(freedom, -abs(statistic))), count)
 
 
-def model_confidence_set(
-    losses: Floats, models: Sequence[str], block: int, seed: int = 0
-) -> dict[str, float]:
+def model_confidence_set(losses: Floats, models: Sequence[str], weights: Floats) -> dict[str, float]:
     """P-value of each model in the model confidence set of losses (n, m) of the same sessions.
 
-    Hansen, Lunde and Nason (2011), "The model confidence set", Econometrica 79, range statistic, with a
-    stationary bootstrap of mean `block`: the set at level 1 - a holds the models with a p-value above a.
-    Empty with fewer than two models or 21 sessions. Models that lose exactly the same share a p-value.
+    Hansen, Lunde and Nason (2011), "The model confidence set", Econometrica 79, range statistic: the set at
+    level 1 - a holds the models with a p-value above a. Empty with fewer than two models or 21 sessions.
+    Models that lose exactly the same share a p-value. The package arch gives the same and takes 4 s to load.
+
+    Parameters
+    ----------
+    weights : (b, n) how often each session comes in each sample of a block bootstrap
     """
     unique, place = np.unique(losses, axis=1, return_inverse=True)
     if len(losses) < MINIMUM_LOSSES or losses.shape[1] < 2:  # noqa: PLR2004 - one model is no set
         return {}
-    if unique.shape[1] == 1:
-        return dict.fromkeys(models, 1.0)
-    from arch.bootstrap import MCS
+    p_values = _eliminated(*_range_statistics(unique, weights))
+    return {model: float(p_values[at]) for model, at in zip(models, place.ravel(), strict=True)}
 
-    draws = int(generator("model_confidence_set", seed=seed).integers(CONFIDENCE_SET_SEED_LIMIT))
-    found = MCS(unique, size=0.1, reps=CONFIDENCE_SET_SAMPLES, block_size=block, method="R", seed=draws)
-    found.compute()
-    p_values = found.pvalues["Pvalue"]
-    return {model: float(p_values.loc[at]) for model, at in zip(models, place.ravel(), strict=True)}
+
+def _range_statistics(losses: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """(m, m) how many standard errors each model loses more than each other, and (b, m, m) the samples' own, absolute."""
+    drawn_at_all = weights[weights.sum(axis=1) > 0]  # a short slice may be missed by a sample
+    drawn = drawn_at_all @ losses / drawn_at_all.sum(axis=1, keepdims=True)  # (b, m)
+    mean = losses.mean(axis=0)
+    difference = mean[:, np.newaxis] - mean
+    centered = drawn[:, :, np.newaxis] - drawn[:, np.newaxis, :] - difference
+    error = np.sqrt((centered**2).mean(axis=0))
+    np.fill_diagonal(error, 1.0)
+    return difference / error, np.abs(centered) / error
+
+
+def _eliminated(statistic: Floats, samples: Floats) -> Floats:
+    """(m,) p-values of taking away the worst model until one is left."""
+    left = list(range(len(statistic)))
+    p_values, highest = np.ones(len(statistic)), 0.0
+    while len(left) > 1:
+        among = np.ix_(left, left)
+        widest = samples[:, among[0], among[1]].max(axis=(1, 2))
+        highest = max(highest, float((widest > np.abs(statistic[among]).max()).mean()))
+        worst = left[int(statistic[among].max(axis=1).argmax())]
+        p_values[worst] = highest
+        left.remove(worst)
+    return p_values
