@@ -1,0 +1,117 @@
+"""How often issued intervals held, how wide they were and what they cost, by model, symbol, horizon, year and regime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from trading.evaluation.coverage import coverage_of, covered
+from trading.evaluation.coverage_tests import clustering_of
+
+ALL = "all"
+COLUMNS: tuple[str, ...] = (
+    "model",
+    "symbol",
+    "horizon",
+    "nominal",
+    "slice_kind",
+    "slice",
+    "n",
+    "coverage",
+    "mean_width",
+    "interval_score",
+    "kupiec_p",
+    "christoffersen_p",
+)
+_KEY = ["issued_session", "model", "version", "symbol", "horizon"]
+
+
+def issued_intervals(forecasts: pd.DataFrame, losses: pd.DataFrame, regimes: pd.DataFrame) -> pd.DataFrame:
+    """Every interval of a champion that matured, with its outcome and the regime in which it was issued.
+
+    Parameters
+    ----------
+    forecasts : rows of `forecasts` of one timeframe; losses : of `version_losses`; regimes : of `regimes`
+
+    Returns
+    -------
+    model, symbol, horizon, session (of issue), lower, upper, realized, year, regime; intervals that were still
+    warming up, and contaminated ones, are left out
+    """
+    ready = forecasts[forecasts["lower"].notna() & ~forecasts["contaminated"]]
+    issued = ready.rename(columns={"session": "issued_session"})[[*_KEY, "lower", "upper"]]
+    matured = issued.merge(losses[[*_KEY, "realized"]], on=_KEY, how="inner", validate="one_to_one")
+    matured = matured.rename(columns={"issued_session": "session"}).drop(columns="version")
+    labels = regimes.set_index("session")["regime"]
+    return matured.assign(
+        year=matured["session"].dt.year.astype(str), regime=matured["session"].map(labels).astype(object)
+    )
+
+
+def interval_report(issued: pd.DataFrame, nominal: float) -> pd.DataFrame:
+    """One row a model, symbol (and all together), horizon and slice, with the columns `COLUMNS`.
+
+    The interval score is width + 2 / (1 - nominal) * what lies outside (Gneiting and Raftery 2007, eq. 43), in
+    log returns. The p-values take intervals as independent; those of horizons above one are judged on every h-th
+    session, where the intervals do not overlap.
+
+    Parameters
+    ----------
+    issued : of `issued_intervals`
+    nominal : coverage that was promised
+    """
+    scored = _scored(issued, nominal).sort_values(["model", "horizon", "session", "symbol"])
+    rows = [
+        {
+            "model": model,
+            "symbol": symbol,
+            "horizon": horizon,
+            "nominal": nominal,
+            "slice_kind": kind,
+            "slice": name,
+        }
+        | _figures(part, int(horizon), nominal)
+        for (model, horizon), group in scored.groupby(["model", "horizon"], sort=True)
+        for symbol, own in _symbols(group)
+        for kind, name, part in _slices(own)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _scored(issued: pd.DataFrame, nominal: float) -> pd.DataFrame:
+    lower, upper, realized = (issued[name].to_numpy(dtype=float) for name in ("lower", "upper", "realized"))
+    outside = np.maximum(lower - realized, 0) + np.maximum(realized - upper, 0)
+    width = upper - lower
+    return issued.assign(
+        held=covered(lower, upper, realized), width=width, score=width + 2 / (1 - nominal) * outside
+    )
+
+
+def _symbols(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    yield ALL, group
+    for symbol, part in group.groupby("symbol", sort=True):
+        yield str(symbol), part
+
+
+def _slices(part: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    yield ALL, ALL, part
+    for kind in ("year", "regime"):
+        for name, some in part.groupby(kind, sort=True):
+            yield kind, str(name), some
+
+
+def _figures(part: pd.DataFrame, horizon: int, nominal: float) -> dict[str, float]:
+    """Figures of rows in order of session; tests of those that do not overlap."""
+    flags = part.pivot_table(index="session", columns="symbol", values="held").to_numpy(dtype=float)[
+        ::horizon
+    ]
+    return {
+        "n": len(part),
+        "coverage": float(part["held"].mean()),
+        "mean_width": float(part["width"].mean()),
+        "interval_score": float(part["score"].mean()),
+        "kupiec_p": coverage_of(flags, nominal).p_value,
+        "christoffersen_p": clustering_of(flags, nominal).independence_p,
+    }
