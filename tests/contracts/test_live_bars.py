@@ -59,7 +59,7 @@ def alpaca_of(peer: AlpacaStreamPeer, clock: pd.Timestamp = LATER) -> AlpacaLive
 def listened(live: LiveBars, symbols: Sequence[str], since: pd.Timestamp, count: int) -> list[LiveBar]:
     async def listen() -> list[LiveBar]:
         heard: list[LiveBar] = []
-        async with asyncio.timeout(10), aclosing(live.stream(symbols, since)) as stream:
+        async with asyncio.timeout(60), aclosing(live.stream(symbols, since)) as stream:
             async for bar in stream:
                 heard.append(bar)
                 if len(heard) == count:

@@ -43,7 +43,7 @@ def live_of(peer: AlpacaStreamPeer, keys: AlpacaKeys | None = None, failing: int
 async def until_complete(live: AlpacaLiveBars, wanted: Sequence[Bar]) -> FiveMinuteBars:
     """Listen until every minute of `wanted` came with its final values."""
     built, open_ends = FiveMinuteBars(), {(bar["S"], bar["t"]): bar["c"] for bar in wanted}
-    async with asyncio.timeout(20), aclosing(live.stream(SYMBOLS, OPEN)) as stream:
+    async with asyncio.timeout(120), aclosing(live.stream(SYMBOLS, OPEN)) as stream:
         async for bar in stream:
             built.add(bar)
             if open_ends.get((bar.symbol, bar.ts)) == bar.close:
@@ -100,7 +100,7 @@ def test_a_correction_comes_as_the_same_minute_again() -> None:
 
 async def volumes(live: AlpacaLiveBars, symbol: str, ts: pd.Timestamp, count: int) -> list[float]:
     found: list[float] = []
-    async with asyncio.timeout(5), aclosing(live.stream(SYMBOLS)) as stream:
+    async with asyncio.timeout(60), aclosing(live.stream(SYMBOLS)) as stream:
         async for bar in stream:
             found += [bar.volume] if (bar.symbol, bar.ts) == (symbol, ts) else []
             if len(found) == count:
@@ -147,7 +147,7 @@ def test_leaving_ends_a_client_that_loses_the_cancellation(monkeypatch: pytest.M
         assert asyncio.run(volumes(live_of(peer), "NVDA", OPEN, 1))
 
     assert ended == ["the client"]
-    assert time.monotonic() - began < 4, "before the time is up that `volumes` allows"
+    assert time.monotonic() - began < 50, "before the time is up that `volumes` allows"
 
 
 def test_wrong_credentials_are_refused_without_showing_them(caplog: pytest.LogCaptureFixture) -> None:

@@ -73,8 +73,8 @@ def test_a_second_run_installs_nothing_and_starts_at_once(first: str, checkout: 
     steps = planned(checkout, "run").splitlines()
 
     assert steps == [".venv/bin/fabline run --source simulated --seed 7 --sessions 120"]
-    # Measured 0.02 s; a second is what the user is promised, and leaves room on a busy machine.
-    assert time.perf_counter() - start < 1.0
+    # Measured 0.02 s; an installation takes minutes, and a busy machine may pause for a second or two.
+    assert time.perf_counter() - start < 3.0
 
 
 def test_an_environment_for_run_is_not_enough_for_the_tests(checkout: Path) -> None:

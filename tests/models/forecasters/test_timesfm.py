@@ -95,7 +95,7 @@ def test_an_incomplete_folder_is_refused_at_once(folder: Path, missing: str) -> 
     with pytest.raises(CheckpointError, match=missing):
         TimesFM(checkpoint=str(folder)).predict(window_of(RETURNS))
 
-    assert time.perf_counter() - started < 2  # never asks the hub, which would try for 23 s
+    assert time.perf_counter() - started < 10  # never asks the hub, which would try for 23 s
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_is_nowhere_is_refused_at_once_and_says_what_to_do(checkpoint: str)
     with pytest.raises(CheckpointError, match="folder"):
         TimesFM(checkpoint=checkpoint).predict(window_of(RETURNS))
 
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 10
 
 
 class Bomb:

@@ -75,7 +75,7 @@ class Script:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 - the store is written in another thread
             await asyncio.sleep(0.03)
 

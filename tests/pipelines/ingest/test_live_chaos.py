@@ -140,7 +140,7 @@ def test_kill_9_at_random_moments_loses_and_doubles_nothing(kills: int, tmp_path
         store = store_at(tmp_path / "tables", tmp_path / "fabline.db")
         complete = wait_for(lambda: found(store) == five_minute_truth(bars), 90)
         (tmp_path / "enough").touch()
-        told, _ = listening.communicate(timeout=60)
+        told, _ = listening.communicate(timeout=180)
 
     assert told.count("killed") == kills
     assert complete
