@@ -7,7 +7,7 @@ load that was interrupted, however it was, goes on where it ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -15,14 +15,13 @@ import pandas as pd
 from pipelines.ingest import chunks
 from pipelines.ingest.chunks import Wanted
 from pipelines.ingest.desk import TABLES, Desk
+from pipelines.ingest.fetching import offered, refuse_another_basis
 from pipelines.ingest.flow import Arrived, Limits, Producers
 from pipelines.ingest.tally import Tally, summed
-from resources.arrivals import check_same_basis
-from resources.sources.holdings import extent_of, held_by
+from resources.sources.holdings import held_by
 from trading import calendar
 from trading.errors import FablineError, MissingBarsError, SourceUnavailableError, UsageError
-from trading.ingest import ALL_SYMBOLS, OVERLAP_SESSIONS, UNSETTLED_SESSIONS, Load, unloaded
-from trading.stages.layout import DAILY
+from trading.ingest import ALL_SYMBOLS, UNSETTLED_SESSIONS, Load
 from trading.universe import SYMBOLS, instrument
 
 ROUNDS = 2  # what failed for a reason that passes is tried once more after all the rest
@@ -186,54 +185,8 @@ class _Run:
         self._tell(self._done, self._total, self._rows)
 
     def _fetch(self, load: Load) -> pd.DataFrame:
-        source = self.desk.source
-        if load.table == "corporate_actions":
-            return source.actions(load.symbols, load.first, load.last)
-        if load.table == "earnings":
-            return source.earnings(load.symbols, load.first, load.last)
-        for edge in self._edges(load):
-            check_same_basis(source, self.desk.store, load.symbols, edge)
-        parts = [
-            source.bars(tuple(symbols), first, last, load.timeframe)
-            for (first, last), symbols in self._days(load).items()
-        ]
-        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
-
-    def _days(self, load: Load) -> dict[tuple[pd.Timestamp, pd.Timestamp], list[str]]:
-        """First and last day to ask for, and of whom.
-
-        Files may hold rows of days that are no sessions, and rows dated before a symbol began or after
-        today. None is to be lost: they come with the sessions beside them, and the rules judge them.
-        """
-        extent, held = extent_of(self.desk.source, load.timeframe), held_by(self.desk.source, load.timeframe)
-        if extent is None or not held:
-            return {(load.first, load.last): list(load.symbols)}
-        newest = calendar.last_closed(self.desk.clock(), max(self.desk.source.delay, calendar.DECISION_DELAY))
-        before, after = calendar.near(load.first, -1), calendar.near(load.last, 1)
-        days: dict[tuple[pd.Timestamp, pd.Timestamp], list[str]] = {}
-        for symbol in load.symbols:
-            begins, ends = held.get(symbol, extent)
-            first = (
-                extent[0]
-                if before < max(begins, chunks.listed(symbol))
-                else max(extent[0], min(load.first, before + pd.Timedelta(days=1)))
-            )
-            last = extent[1] if after > min(ends, newest) else load.last
-            days.setdefault((first, last), []).append(symbol)
-        return days
-
-    def _edges(self, load: Load) -> Iterator[pd.Timestamp]:
-        """The sessions after those stored earlier beside a load of adjusted daily bars, on either side."""
-        if load.timeframe != DAILY or self.desk.source.basis == "raw":
-            return
-        for neighbour, edge in (
-            (calendar.near(load.first, -1), load.first),
-            (calendar.near(load.last, 1), calendar.near(load.last, 1 + OVERLAP_SESSIONS)),
-        ):
-            one = pd.DatetimeIndex([neighbour])
-            before = self.desk.before["bars"]
-            if any(not len(unloaded(before, DAILY, s, one, self.desk.source.delay)) for s in load.symbols):
-                yield edge
+        refuse_another_basis(self.desk, load)
+        return offered(self.desk, load)
 
 
 def _fits(came: Sequence[tuple[Load, pd.DataFrame]], load: Load, rows: pd.DataFrame) -> bool:
@@ -247,12 +200,16 @@ def _fits(came: Sequence[tuple[Load, pd.DataFrame]], load: Load, rows: pd.DataFr
 
 def complaint(outcome: Outcome) -> SourceUnavailableError | None:
     """What to say of the chunks that failed, None if none did."""
-    if not outcome.failures:
+    failed = len(outcome.failures)
+    if not failed:
         return None
-    return SourceUnavailableError(
-        f"{len(outcome.failures)} chunks did not come (named above); everything else is stored: run the same "
-        f"command again, and it asks only for what is missing"
-    )
+    stored = any(tally.came for tally in outcome.tallies)
+    kept = "everything else that came is stored" if stored else "nothing came that was not stored before"
+    again = "run the same command again, and it asks only for what is missing"
+    if not all(failure.error.transient for failure in outcome.failures):
+        again = f"put right what is said there, then {again}"
+    chunks_ = f"{failed} chunks" if failed > 1 else "a chunk"
+    return SourceUnavailableError(f"{chunks_} did not come (why is said above); {kept}: {again}")
 
 
 def check_timeframe(timeframe: str) -> None:

@@ -24,10 +24,11 @@ class HasStatements(Protocol):
         ...
 
 
-def load_statements(desk: Desk, symbols: Sequence[str]) -> Tally:
+def load_statements(desk: Desk, symbols: Sequence[str], *, refresh: bool = False) -> Tally:
     """Store what is new among a source's statements, known from this moment on and never before.
 
-    So no session of the past sees them, however old their period; and the same figures again change nothing.
+    So no session of the past sees them, however old their period. Figures that are stored already are passed
+    over like bars of sessions that were loaded before, and only counted if a person asks to look again.
     """
     if not isinstance(desk.source, HasStatements):
         return Tally(TABLE)
@@ -42,4 +43,5 @@ def load_statements(desk: Desk, symbols: Sequence[str]) -> Tally:
     if len(new):
         commit = {**desk.commit, "source": desk.source.name, "symbols": ",".join(symbols)}
         desk.store.write({TABLE: new}, first, last, commit=commit)
-    return tally_of(TABLE, rows, new, stored, frames.empty("quarantine"))
+    counted = rows if refresh else new
+    return tally_of(TABLE, counted, new, stored, frames.empty("quarantine"))

@@ -13,7 +13,7 @@ from pipelines.ingest.loading import complaint, ingest, planned
 from resources.store import HomeStore
 from tests.pipelines.ingest.vendors import FIRST, LAST, NAMES, NOW, Vendor, desk_of, store_of, wanted
 from trading import calendar, frames
-from trading.errors import DataError, MissingBarsError, SourceUnavailableError
+from trading.errors import DataError, FablineError, MissingBarsError, SourceUnavailableError, UsageError
 
 LATER = NOW + pd.Timedelta(days=1)
 
@@ -104,6 +104,39 @@ def test_what_fails_for_good_is_named_and_everything_else_is_stored(store: HomeS
     assert "same command" in str(complaint(outcome))
     assert set(bars_of(store)["symbol"]) == {"NVDA", "SPY"}
     assert set(ingest_again(store)) == {"AMD"}, "only what is missing is asked for"
+
+
+@pytest.mark.parametrize(
+    ("error", "names", "said"),
+    [
+        (
+            SourceUnavailableError("down"),
+            ("VIX",),
+            "nothing came that was not stored before: run the same command",
+        ),
+        (
+            SourceUnavailableError("down"),
+            ("VIX", "NVDA"),
+            "everything else that came is stored: run the same",
+        ),
+        (
+            UsageError("no keys"),
+            ("VIX",),
+            "nothing came that was not stored before: put right what is said there",
+        ),
+        (
+            UsageError("no keys"),
+            ("VIX", "NVDA"),
+            "everything else that came is stored: put right what is said",
+        ),
+    ],
+)
+def test_the_complaint_says_what_is_true_of_what_came_and_of_what_helps(
+    store: HomeStore, error: FablineError, names: tuple[str, ...], said: str
+) -> None:
+    outcome = ingest(desk_of(store, Vendor({"VIX": [error] * 2})), wanted(names=names))
+
+    assert said in str(complaint(outcome))
 
 
 def ingest_again(store: HomeStore) -> list[str]:
