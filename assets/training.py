@@ -1,20 +1,37 @@
 """Training: the model versions that the calendar asks for."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 import pandas as pd
 
 from assets.face import RESEARCH
 from assets.failures import translated
-from models.forecasters.catalogue import ModelSpec, train
+from models.forecasters.catalogue import ModelSpec, start_of, train
 from resources.open_home import OpenHome
+from resources.training_journal import HomeJournal
 from trading import calendar, frames
-from trading.errors import MissingBarsError
+from trading.errors import CheckpointError, MissingBarsError, UsageError
 from trading.history import History
-from trading.interfaces import ModelRegistry, ModelVersion
+from trading.interfaces import ModelVersion
 from trading.plan import Plan
-from trading.stages.training import MADE_OF, Due, due_versions, made_of, require_same_making
+from trading.stages.layout import DAILY
+from trading.stages.training import (
+    MADE_OF,
+    Due,
+    Start,
+    due_versions,
+    made_of,
+    require_same_making,
+)
+
+
+class TrainingRequest(dg.Config):
+    """Which models are trained and up to when; without either everything that the calendar asks for."""
+
+    models: list[str] = []  # noqa: RUF012 - pydantic copies it
+    through: str = ""
 
 
 def training_asset(plan: Plan, specs: Iterable[ModelSpec]) -> dg.AssetsDefinition:
@@ -27,22 +44,24 @@ def training_asset(plan: Plan, specs: Iterable[ModelSpec]) -> dg.AssetsDefinitio
         owners=[RESEARCH],
         kinds={"python", "mlflow", "pytorch"},
         backfill_policy=dg.BackfillPolicy.single_run(),  # `dagster asset materialize` wants it of every asset
-        description="Each model gets a version at each quarter's end, trained on what was known by then: a challenger "
-        "for one quarter, champion in the next. Versions that exist are never trained again, unless everything is "
-        "made again from the inception and code, settings or weights have changed since.",
+        description="Each model gets a version at each quarter's (or year's) end, trained on what was known by then: "
+        "a challenger for one quarter, champion in the next. Versions that exist are never trained again, unless "
+        "everything is made again from the inception and code, settings or weights have changed since. A training "
+        "that was killed goes on from where it was.",
     )
     def model_versions(
-        context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
+        context: dg.AssetExecutionContext, config: TrainingRequest, home: dg.ResourceParam[OpenHome]
     ) -> dg.MaterializeResult[None]:
         with translated():
-            made = train_due(
-                plan, home, chosen, renew=makes_everything(context.run, plan, home.home.inception)
-            )
+            renew = makes_everything(context.run, plan, home.home.inception)
+            asked = named(chosen, config.models)
+            made = train_due(plan, home, asked, renew=renew, through=_day_of(config.through))
             if made:
                 home.tell_moved(home.registry.mirror())
-        listed = {
-            version.model: f"{version.version} trained through {version.trained_through}" for version in made
-        }
+        listed = [
+            {"model": one.model, "version": one.version, "trained_through": str(one.trained_through)}
+            for one in made
+        ]
         return dg.MaterializeResult(
             metadata={"trained": len(made), "versions": dg.MetadataValue.json(listed)}
         )
@@ -60,14 +79,42 @@ def makes_everything(run: dg.DagsterRun, plan: Plan, inception: pd.Timestamp | N
     return whole and begin is not None and inception is not None and pd.Timestamp(begin) <= inception
 
 
+def named(specs: Sequence[ModelSpec], names: Sequence[str]) -> tuple[ModelSpec, ...]:
+    """The home's models of some names, all of them if none is named.
+
+    Raises
+    ------
+    UsageError
+        If the home has no model of a name.
+    """
+    unknown = sorted(set(names) - {spec.name for spec in specs})
+    if unknown:
+        known = ",".join(spec.name for spec in specs)
+        raise UsageError(
+            f"this home has no model {unknown[0]!r}; it has {known}: add it with `fabline config set models "
+            f"{known},{unknown[0]}` and `fabline backfill --rebuild`"
+        )
+    return tuple(spec for spec in specs if not names or spec.name in names)
+
+
+def _day_of(text: str) -> pd.Timestamp | None:
+    return calendar.session_of(text) if text else None
+
+
 def train_due(
-    plan: Plan, home: OpenHome, specs: Iterable[ModelSpec], *, renew: bool = False
+    plan: Plan,
+    home: OpenHome,
+    specs: Iterable[ModelSpec],
+    *,
+    renew: bool = False,
+    through: pd.Timestamp | None = None,
 ) -> list[ModelVersion]:
     """Train and register every version that is not there, of those that the sessions made so far and the next need.
 
     Parameters
     ----------
     renew : train again what was made of other code, settings or weights
+    through : only versions that learn from nothing after this session; None: as far as there are features
 
     Raises
     ------
@@ -80,30 +127,70 @@ def train_due(
     last = _last_features(home)
     if inception is None or last is None:
         raise MissingBarsError("there are no features to train on; make some sessions first (fabline run)")
+    if through is not None and through > last:
+        raise MissingBarsError(
+            f"features end at {last:%Y-%m-%d}: nothing can be trained through {through:%Y-%m-%d}; "
+            f"`fabline run --to {through:%Y-%m-%d}` makes them"
+        )
     made: list[ModelVersion] = []
     for spec in specs:
         first = plan.first_session(f"forecast_{spec.name}", inception)
         # The version that a quarter's last session is learned into speaks from the session after it.
-        dues = due_versions(spec.cadence, first, calendar.shift(last, 1))
-        for due in _absent(home.registry, spec, dues, renew=renew):
-            trained = train(spec, _features_through(home, spec, due.trained_through), due)
-            home.registry.log(trained.version, trained.forecaster, trained.metrics)
-            made.append(trained.version)
+        dues = due_versions(spec.cadence, first, calendar.shift(through or last, 1))
+        made.extend(_train_absent(home, spec, dues, renew=renew))
     return made
 
 
-def _absent(registry: ModelRegistry, spec: ModelSpec, dues: Iterable[Due], *, renew: bool) -> list[Due]:
-    """Which of `dues` are to be trained: those without a version made of what the model is made of now."""
-    newest = {version.trained_through: version for version in registry.versions(spec.name)}
+def _train_absent(
+    home: OpenHome, spec: ModelSpec, dues: Sequence[Due], *, renew: bool
+) -> Iterator[ModelVersion]:
+    """Train those of `dues` that have no version made of what the model is made of now."""
+    newest = {version.trained_through: version for version in home.registry.versions(spec.name)}
     wanted = made_of(spec)
-    absent = []
+    before: ModelVersion | None = None
     for due in dues:
         version = newest.get(due.trained_through)
         if version is not None and not renew:
             require_same_making(version, wanted)
         if version is None or version.facts.get(MADE_OF) != wanted:
-            absent.append(due)
-    return absent
+            version = _trained(home, spec, due, before)
+            yield version
+        before = version
+
+
+def _start(home: OpenHome, spec: ModelSpec, before: ModelVersion | None) -> Start | None:
+    """The weights at which an incremental update begins."""
+    if before is None or spec.update == "full":
+        return None
+    return start_of(spec, before, home.registry.load(before, spec.prototype()))
+
+
+def _trained(home: OpenHome, spec: ModelSpec, due: Due, before: ModelVersion | None) -> ModelVersion:
+    """Train one version, from where a killed training of it was, and register it with its curves."""
+    start = _start(home, spec, before)
+    features = _features_through(home, spec, due.trained_through)
+    journals: list[HomeJournal] = []
+
+    def journal(version: ModelVersion) -> HomeJournal:
+        journals.append(home.journal(version))
+        return journals[-1]
+
+    begun = time.perf_counter()
+    try:
+        trained = train(spec, features, due, start=start, journals=journal)
+    except CheckpointError:
+        if not (journals and journals[-1].resumed):
+            raise
+        journals[-1].discard()  # of code that has changed without saying so
+        trained = train(spec, features, due, start=start, journals=journal)
+    curves = journals[-1].curves if journals else ()
+    metrics = {**trained.metrics, "training_seconds": time.perf_counter() - begun}
+    if curves:
+        metrics["training_epochs"] = float(len(curves))
+    home.registry.log(trained.version, trained.forecaster, metrics, curves)
+    if journals:
+        journals[-1].done()
+    return trained.version
 
 
 def _last_features(home: OpenHome) -> pd.Timestamp | None:
@@ -116,4 +203,4 @@ def _features_through(home: OpenHome, spec: ModelSpec, through: pd.Timestamp | N
     if through is None:
         return History.from_frame("features", frames.empty("features"))
     first = calendar.shift(through, -spec.training_sessions)
-    return History.from_frame("features", home.store.read("features", first, through))
+    return History.from_frame("features", home.store.read("features", first, through, timeframe=DAILY))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,8 @@ from resources.registry import MlflowRegistry, MovedAlias
 from resources.sources import AlpacaSource, FilesSource, MappedSource, SimulatedSource
 from resources.sources.stored import StoredSource
 from resources.store import HomeStore
-from trading.interfaces import Clock, MarketDataSource, ModelRegistry
+from resources.training_journal import HomeJournal
+from trading.interfaces import Clock, MarketDataSource, ModelRegistry, ModelVersion
 from trading.line import Progress, silent
 from trading.stages.stage import ModelBook
 
@@ -35,7 +37,7 @@ class OpenHome:
     book : makes the model versions that may speak, as the registry has them now
     settings_digest : of the settings that change numbers
     clock : the present, for real ingestion times and to refuse the future
-    progress : told after each session of each stage
+    progress : told after each session of each stage, and after each epoch of a training
     """
 
     home: Home
@@ -66,6 +68,12 @@ class OpenHome:
     def models(self) -> ModelBook:
         """The model versions of the registry."""
         return self.book(self.registry)
+
+    def journal(self, version: ModelVersion) -> HomeJournal:
+        """Where the training of a version is kept; each epoch is told to `progress`."""
+        through = "" if version.trained_through is None else f" {version.trained_through:%Y-%m-%d}"
+        tell = functools.partial(self.progress, f"train {version.model}{through}")
+        return HomeJournal(self.home.models, version, self.log, tell)
 
     def tell_made(self, stage: str, sessions: tuple[str, str], rows: Mapping[str, int]) -> None:
         """Log that a stage has made its tables over a range of sessions."""

@@ -2,6 +2,7 @@
 
     models/<model>/<version>/version.json         facts and metrics
                              weights.safetensors  learned state
+                             mlflow.json          the run and the number that mirror it in MLflow, once they do
     models/<model>/champion.json                  the version that the alias points at
 
 This is the truth of which versions exist. It is read without MLflow, which takes seconds to import;
@@ -22,9 +23,9 @@ import pandas as pd
 
 from resources.files import write_atomically
 from trading.errors import CheckpointError, UsageError, VersionMissingError
-from trading.interfaces import Forecaster, ModelVersion
+from trading.interfaces import Curves, Forecaster, ModelVersion
 
-WEIGHTS, FACTS, CHAMPION = "weights.safetensors", "version.json", "champion.json"
+WEIGHTS, FACTS, CHAMPION, MIRRORED = "weights.safetensors", "version.json", "champion.json", "mlflow.json"
 _DAYS = ("trained_through", "live_from", "champion_from", "retired", "data_through")
 
 
@@ -32,7 +33,7 @@ _DAYS = ("trained_through", "live_from", "champion_from", "retired", "data_throu
 class Logged:
     """A version as it was logged: the version, its metrics, how to build its forecaster, its weights.
 
-    `sequence` grows with each version of a model that is logged.
+    `sequence` grows with each version of a model that is logged; `curves` are the metrics of each epoch.
     """
 
     version: ModelVersion
@@ -40,6 +41,13 @@ class Logged:
     forecaster: Mapping[str, Any]
     weights: Path
     sequence: int
+    curves: Curves = ()
+
+    @property
+    def mirrored(self) -> Mapping[str, str]:
+        """Where it is in MLflow: `run_id` and `number`; empty before it was mirrored."""
+        path = self.weights.with_name(MIRRORED)
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 class VersionFolder:
@@ -53,7 +61,13 @@ class VersionFolder:
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
-    def log(self, version: ModelVersion, forecaster: Forecaster, metrics: Mapping[str, float]) -> None:
+    def log(
+        self,
+        version: ModelVersion,
+        forecaster: Forecaster,
+        metrics: Mapping[str, float],
+        curves: Curves = (),
+    ) -> None:
         """Record a version; the last one of its quarter again changes nothing, an older one becomes the last."""
         known = self.logged(version.model)
         quarter = [one.version.version for one in known if one.version.live_from == version.live_from]
@@ -61,14 +75,15 @@ class VersionFolder:
             return
         sequence = 1 + max((one.sequence for one in known), default=0)
         target = self.root / version.model / version.version
+        written = _written(Logged(version, metrics, description_of(forecaster), target, sequence, curves))
         if target.exists():
-            write_atomically(target / FACTS, _written(version, metrics, forecaster, sequence))
+            write_atomically(target / FACTS, written)
             return
         draft = target.with_name(f".{version.version}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         write_atomically(draft / WEIGHTS, forecaster.to_bytes())
-        write_atomically(draft / FACTS, _written(version, metrics, forecaster, sequence))
+        write_atomically(draft / FACTS, written)
         try:
             draft.rename(target)
         except OSError:  # another process was first, with the same digest and so the same content
@@ -144,13 +159,12 @@ def description_of(forecaster: Forecaster) -> dict[str, Any]:
     return {"class": f"{kind.__module__}:{kind.__qualname__}", "settings": kept}
 
 
-def _written(
-    version: ModelVersion, metrics: Mapping[str, float], forecaster: Forecaster, sequence: int
-) -> str:
+def _written(logged: Logged) -> str:
+    version = logged.version
     days = {name: _day(getattr(version, name)) for name in _DAYS}
     facts = {"model": version.model, "version": version.version, **days, "facts": dict(version.facts)}
-    made = {"metrics": dict(metrics), "forecaster": description_of(forecaster), "sequence": sequence}
-    content = {**facts, **made}
+    made = {"metrics": dict(logged.metrics), "forecaster": logged.forecaster, "sequence": logged.sequence}
+    content = {**facts, **made, "curves": [dict(epoch) for epoch in logged.curves]}
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
@@ -159,7 +173,8 @@ def _read(path: Path) -> Logged:
         raw = json.loads(path.read_text(encoding="utf-8"))
         days = {name: None if raw[name] is None else pd.Timestamp(raw[name]).as_unit("us") for name in _DAYS}
         version = ModelVersion(raw["model"], raw["version"], **days, facts=raw["facts"])
-        return Logged(version, raw["metrics"], raw["forecaster"], path.with_name(WEIGHTS), raw["sequence"])
+        weights, curves = path.with_name(WEIGHTS), tuple(raw.get("curves", ()))
+        return Logged(version, raw["metrics"], raw["forecaster"], weights, raw["sequence"], curves)
     except (ValueError, KeyError) as error:
         raise UsageError(
             f"{path} is not a model version ({error}); delete its folder and train again"

@@ -20,6 +20,8 @@ from trading.frames import HORIZONS, LEVELS
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+# What a training said of itself, one mapping an epoch.
+Curves = tuple[Mapping[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -461,7 +463,13 @@ class ModelVersion:
 class ModelRegistry(Protocol):
     """Where versions live. The champions table is the truth; aliases mirror it."""
 
-    def log(self, version: ModelVersion, forecaster: Forecaster, metrics: Mapping[str, float]) -> None:
+    def log(
+        self,
+        version: ModelVersion,
+        forecaster: Forecaster,
+        metrics: Mapping[str, float],
+        curves: Curves = (),
+    ) -> None:
         """Record a version; the last one of its quarter again changes nothing, an older one becomes the last."""
         ...
 

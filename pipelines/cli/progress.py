@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -14,18 +14,20 @@ from trading.plan import Plan
 
 @contextmanager
 def progress_bars(plan: Plan, *, simulated: bool, console: Console | None = None) -> Iterator[line.Progress]:
-    """A callback that draws how far each stage is."""
+    """A callback that draws how far each stage is, and each training while it lasts."""
     out = console or Console(stderr=True)
     if simulated:
         out.print("market: SIMULATED", style="bold yellow")
     if not out.is_terminal:
-        yield _Lines(out)
+        yield _Lines(out, {stage.name for stage in plan.stages})
         return
     columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=out) as bars:
         tasks = {stage.name: bars.add_task(stage.name, total=None, start=False) for stage in plan.stages}
 
         def tell(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
             if done == 1:
                 bars.start_task(tasks[stage])
             bars.update(tasks[stage], completed=done, total=total)
@@ -34,11 +36,15 @@ def progress_bars(plan: Plan, *, simulated: bool, console: Console | None = None
 
 
 class _Lines:
-    """One line for each stage that is done."""
+    """One line for each stage that is done, and for each training."""
 
-    def __init__(self, out: Console) -> None:
+    def __init__(self, out: Console, stages: Container[str]) -> None:
         self._out = out
+        self._stages = stages
+        self._last = ("", 0)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if done == total:
-            self._out.print(f"{stage}: {total} sessions", highlight=False)
+        if done == total and self._last != (stage, total):  # a training says once more that it is done
+            unit = "sessions" if stage in self._stages else "epochs"
+            self._out.print(f"{stage}: {total} {unit}", highlight=False)
+            self._last = (stage, total)

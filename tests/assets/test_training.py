@@ -1,6 +1,11 @@
 """What the training job trains: what the calendar asks for, made of what the home has now."""
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,25 +13,32 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+import structlog
 
-from assets.training import makes_everything, train_due
+from assets.training import makes_everything, named, train_due
 from models.forecasters.ar1 import PooledAR1
-from models.forecasters.catalogue import ModelSpec
+from models.forecasters.catalogue import ModelSpec, train_book
 from models.forecasters.random_walk import RandomWalk
 from pipelines.partitions import range_tags
 from pipelines.settings import Settings
 from pipelines.wiring import plan_of
 from resources.registry_book import RegistryBook
+from resources.training_journal import HomeJournal
 from trading import calendar, frames
-from trading.errors import ModelError
+from trading.errors import MissingBarsError, ModelError, UsageError
+from trading.history import History
 from trading.interfaces import ModelVersion
 from trading.stages.training import made_of
 from trading.testing.feature_history import feature_history
 from trading.testing.memory_registry import MemoryRegistry
+from trading.testing.stepwise import Stepwise
 from trading.universe import SYMBOLS
 
 AR1 = ModelSpec("ar1", PooledAR1, "quarterly", enabled=True, min_history=22, training_sessions=120)
 WALK = ModelSpec("random_walk", RandomWalk, "zero_shot", enabled=True, min_history=21)
+STEPS = ModelSpec(
+    "ar1", Stepwise, "quarterly", enabled=True, min_history=22, training_sessions=120, update="incremental"
+)
 PLAN = plan_of(Settings(models=("random_walk", "ar1"), burn_in_sessions=45))
 INCEPTION = calendar.session_of("2024-05-01")
 QUARTER_END, NEXT = calendar.session_of("2024-06-28"), calendar.session_of("2024-07-01")
@@ -49,6 +61,14 @@ class Opened:
     last: pd.Timestamp
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     home: Any = field(default_factory=lambda: SimpleNamespace(inception=INCEPTION))
+    folder: Path = Path("/nowhere")
+    told: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def journal(self, version: ModelVersion) -> HomeJournal:
+        def tell(done: int, of: int) -> None:
+            self.told.append((f"{version.trained_through:%Y-%m-%d}", done, of))
+
+        return HomeJournal(self.folder, version, structlog.get_logger(), tell)
 
     @property
     def store(self) -> "Opened":
@@ -57,12 +77,14 @@ class Opened:
     def tables(self) -> pd.DataFrame:
         return pd.DataFrame({"table": ["features"], "last_session": [self.last]})
 
-    def read(self, _table: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+    def read(self, _table: str, first: pd.Timestamp, last: pd.Timestamp, *, timeframe: str) -> pd.DataFrame:
+        assert timeframe == "1D"
         return FEATURES[FEATURES["session"].between(first, min(last, self.last))]
 
 
-def trained(opened: Opened, *specs: ModelSpec, renew: bool = False) -> list[ModelVersion]:
-    return train_due(PLAN, cast("Any", opened), specs or (AR1, WALK), renew=renew)
+def trained(opened: Opened, *specs: ModelSpec, renew: bool = False, through: str = "") -> list[ModelVersion]:
+    last = calendar.session_of(through) if through else None
+    return train_due(PLAN, cast("Any", opened), specs or (AR1, WALK), renew=renew, through=last)
 
 
 def test_at_a_quarter_s_end_the_version_of_the_next_session_is_trained() -> None:
@@ -166,3 +188,117 @@ def test_only_a_run_of_the_whole_line_from_the_inception_makes_everything(
     run = dg.DagsterRun(job_name="line", tags=tags, asset_selection=chosen)
 
     assert makes_everything(run, PLAN, INCEPTION) == everything
+
+
+def weights(opened: Opened, spec: ModelSpec) -> list[bytes]:
+    versions = opened.registry.versions(spec.name)
+    return [opened.registry.load(version, spec.prototype()).to_bytes() for version in versions]
+
+
+def test_an_incremental_version_begins_at_the_weights_of_the_one_before_and_says_so() -> None:
+    opened, full = Opened(QUARTER_END), Opened(QUARTER_END)
+    first, *later = trained(opened, STEPS)
+    trained(full, replace(STEPS, update="full"))
+
+    assert "started_from" not in first.facts
+    assert [one.facts["started_from"] for one in later] == [first.version, *(o.version for o in later[:-1])]
+    assert weights(opened, STEPS)[0] == weights(full, STEPS)[0]
+    assert set(weights(opened, STEPS)[1:]).isdisjoint(weights(full, STEPS))
+
+
+def test_incremental_versions_are_the_same_one_evening_after_another_or_at_once_and_in_memory() -> None:
+    evenings, at_once = Opened(calendar.shift(QUARTER_END, -1)), Opened(QUARTER_END)
+    trained(evenings, STEPS)
+    evenings.last = QUARTER_END
+
+    assert len(trained(evenings, STEPS)) == 1
+    at_once_made = trained(at_once, STEPS)
+
+    first = PLAN.first_session("forecast_ar1", INCEPTION)
+    book = train_book([STEPS], History.from_frame("features", FEATURES), first, NEXT)
+    assert list(evenings.registry.versions("ar1")) == at_once_made == [one.version for one in book.trained]
+    assert weights(evenings, STEPS) == weights(at_once, STEPS)
+
+
+def test_each_epoch_is_told_and_the_last_one_closes_the_bar() -> None:
+    opened = Opened(QUARTER_END)
+
+    made = trained(opened, STEPS)
+
+    assert len(opened.told) == 7 * len(made)
+    assert opened.told[-2:] == [("2024-06-28", 6, 6)] * 2
+
+
+def test_training_through_a_session_learns_nothing_after_it() -> None:
+    opened = Opened(calendar.session_of("2024-07-31"))
+
+    early = trained(opened, AR1, through="2024-06-27")
+    later = trained(opened, AR1)
+
+    assert max(one.trained_through for one in early if one.trained_through) < QUARTER_END
+    assert [one.trained_through for one in later] == [QUARTER_END]
+
+
+def test_training_beyond_the_features_is_refused_with_the_command_that_makes_them() -> None:
+    with pytest.raises(MissingBarsError, match=r"features end at 2024-06-28.*fabline run --to 2024-07-31"):
+        trained(Opened(QUARTER_END), through="2024-07-31")
+
+
+def test_a_model_that_the_home_does_not_have_is_refused_by_name() -> None:
+    assert named((AR1, WALK), []) == (AR1, WALK)
+    assert named((AR1, WALK), ["random_walk"]) == (WALK,)
+    with pytest.raises(UsageError, match="no model 'samba'; it has ar1,random_walk"):
+        named((AR1, WALK), ["samba"])
+
+
+KILLED = """
+import runpy, sys
+from dataclasses import replace
+from pathlib import Path
+test = runpy.run_path("tests/assets/test_training.py")
+Stepwise, spec = test["Stepwise"], test["STEPS"]
+slow = replace(spec, prototype=lambda: Stepwise(pause_seconds=0.05))
+opened = test["Opened"](test["QUARTER_END"], folder=Path(sys.argv[1]))
+journal = opened.journal
+def eager(version):
+    kept = journal(version)
+    kept._every_seconds = 0.0
+    return kept
+opened.journal = eager
+opened.told = type("Loud", (), {"append": lambda self, line: print(line, flush=True)})()
+test["trained"](opened, slow)
+"""
+
+
+def test_a_training_killed_without_a_word_goes_on_to_the_bytes_of_an_undisturbed_one(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    killed = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+    )
+    assert killed.stdout is not None
+    for _ in range(3):
+        killed.stdout.readline()
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    killed.stdout.close()
+    resumed, undisturbed = Opened(QUARTER_END, folder=tmp_path), Opened(QUARTER_END)
+
+    assert trained(resumed, STEPS) == trained(undisturbed, STEPS)
+
+    assert weights(resumed, STEPS) == weights(undisturbed, STEPS)
+    assert 1 < resumed.told[0][1] < len(undisturbed.told)
+    assert list(tmp_path.rglob("*.state")) == []
+
+
+def test_what_a_killed_training_of_other_code_left_is_thrown_away(tmp_path: Path) -> None:
+    opened = Opened(QUARTER_END, folder=tmp_path)
+    expected = trained(Opened(QUARTER_END), STEPS)[0]
+    kept = HomeJournal(tmp_path, expected, structlog.get_logger(), lambda _done, _of: None, every_seconds=0.0)
+    kept.epoch(1, 6, {}, lambda: b"of other code")
+
+    assert trained(opened, STEPS)[0] == expected
+
+    assert [line[1] for line in opened.told[:6]] == [1, 2, 3, 4, 5, 6]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from trading.errors import VersionMissingError
-from trading.interfaces import Forecaster, ModelVersion
+from trading.interfaces import Curves, Forecaster, ModelVersion
 
 
 class MemoryRegistry:
@@ -17,9 +17,15 @@ class MemoryRegistry:
         self._logged: dict[tuple[str, str], tuple[ModelVersion, bytes]] = {}
         self._champions: dict[str, str] = {}
 
-    def log(self, version: ModelVersion, forecaster: Forecaster, metrics: Mapping[str, float]) -> None:
+    def log(
+        self,
+        version: ModelVersion,
+        forecaster: Forecaster,
+        metrics: Mapping[str, float],
+        curves: Curves = (),
+    ) -> None:
         """Record a version; the last one of its quarter again changes nothing, an older one becomes the last."""
-        del metrics
+        del metrics, curves
         key = (version.model, version.version)
         quarter = [
             known.version for known in self.versions(version.model) if known.live_from == version.live_from
