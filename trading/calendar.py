@@ -83,10 +83,39 @@ def session_of(value: str | dt.date | pd.Timestamp | np.datetime64) -> pd.Timest
     UsageError
         If it is no date, or a date on which the exchange does not open.
     """
+    label = _date(value)
+    position(label)
+    return label
+
+
+def day_of(value: str | dt.date | pd.Timestamp | np.datetime64) -> pd.Timestamp:
+    """`value` as a naive midnight within the calendar, whether the exchange opens on it or not.
+
+    Raises
+    ------
+    UsageError
+        If it is no date, or lies outside the calendar.
+    """
+    label = _date(value)
+    if not _sessions()[0] <= label <= _sessions()[-1]:
+        raise UsageError(_no_session(label))
+    return label
+
+
+def session_after(day: pd.Timestamp) -> pd.Timestamp:
+    """The first session after a day of the calendar."""
+    return _labels()[int(_sessions().searchsorted(day, side="right"))]
+
+
+def session_before(day: pd.Timestamp) -> pd.Timestamp:
+    """The last session before a day of the calendar."""
+    return _labels()[int(_sessions().searchsorted(day)) - 1]
+
+
+def _date(value: str | dt.date | pd.Timestamp | np.datetime64) -> pd.Timestamp:
     label = _stamp(value)
     if label.tz is not None or label != label.normalize():
         raise UsageError(f"{value!r} is a moment; a session is a date without a time")
-    position(label)
     return label
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 
 import pandas as pd
 
@@ -15,18 +16,35 @@ def session_range(
 ) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     """The sessions of `--from` and `--to`, each None if absent.
 
+    A day without a session is moved inwards, to the session after `--from` or before `--to`, and that is
+    said on standard error.
+
     Raises
     ------
     UsageError
-        If one is no session, if they are reversed, or, where `now` is given, if one has not closed yet.
+        If one is no date of the calendar, if they are reversed or hold no session, or, where `now` is given,
+        if one has not closed yet.
     """
-    start, end = (None if text is None else calendar.session_of(text) for text in (first, last))
+    days = [None if text is None else calendar.day_of(text) for text in (first, last)]
+    start, end = days
     if start is not None and end is not None and start > end:
         raise UsageError(f"--from {first} lies after --to {last}; exchange them")
+    start = start if start is None or calendar.is_session(start) else calendar.session_after(start)
+    end = end if end is None or calendar.is_session(end) else calendar.session_before(end)
+    if start is not None and end is not None and start > end:
+        raise UsageError(f"there is no session of XNYS from {first} to {last}; widen the range")
     if now is not None:
         for session in (start, end):
             _refuse_future(session, now)
+    for option, day, session in (("--from", days[0], start), ("--to", days[1], end)):
+        if session is not None and day != session:
+            say(f"{option} {day:%Y-%m-%d} ({day:%A}) is no session of XNYS; taking {session:%Y-%m-%d}")
     return start, end
+
+
+def say(words: str) -> None:
+    """Tell a person something beside the answer: one line on standard error."""
+    sys.stderr.write(f"note: {words}\n")
 
 
 def _refuse_future(session: pd.Timestamp | None, now: pd.Timestamp) -> None:
@@ -38,7 +56,9 @@ def _refuse_future(session: pd.Timestamp | None, now: pd.Timestamp) -> None:
 
 
 def moment(text: str) -> pd.Timestamp:
-    """The moment (UTC) of `--as-of`: a time with its zone, or a session, which means when it decides.
+    """The moment (UTC) of `--as-of`: a time with its zone, or a date, which means when its session decides.
+
+    A day without a session means the last session before it, which is said on standard error.
 
     Raises
     ------
@@ -46,7 +66,11 @@ def moment(text: str) -> pd.Timestamp:
         If it is neither.
     """
     if _is_date(text):
-        return calendar.as_of(calendar.session_of(text))
+        day = calendar.day_of(text)
+        session = day if calendar.is_session(day) else calendar.session_before(day)
+        if session != day:
+            say(f"--as-of {text} ({day:%A}) is no session of XNYS; taking {session:%Y-%m-%d}")
+        return calendar.as_of(session)
     try:
         stamp = pd.Timestamp(text)
     except ValueError:

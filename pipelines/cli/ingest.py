@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipelines import environment, settings
 from pipelines.cli import rendering
-from pipelines.cli.dates import session_range
+from pipelines.cli.dates import say, session_range
 from pipelines.cli.run import check_source, overrides_of
 from pipelines.ingest import chunks
 from pipelines.ingest.desk import Desk
@@ -26,7 +26,7 @@ from pipelines.wiring import source_of
 from resources import clock as wall
 from resources.home import Home
 from resources.open_home import source_facts
-from resources.sources.holdings import Holdings, held_by
+from resources.sources.holdings import Holdings, first_session_of, held_by
 from resources.store import store_at
 from trading import calendar
 from trading.errors import MissingBarsError, UsageError
@@ -34,6 +34,7 @@ from trading.ingest import ALL_SYMBOLS
 from trading.interfaces import MarketDataSource
 from trading.universe import instrument
 
+Range = tuple[pd.Timestamp | None, pd.Timestamp | None]
 HISTORY_SESSIONS = 504  # two years
 _NAMED = 8
 
@@ -49,6 +50,17 @@ class Options:
     refresh: bool = False
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What to load, once it is clear that it can be: `asked` is the range as typed, `held` what files hold."""
+
+    market: MarketDataSource
+    options: Options
+    asked: Range
+    symbols: Sequence[str]
+    held: Holdings | None
+
+
 def ingest(
     path: Path, options: Options, *, source: str | None, data: Path | None, format_: str, wait: bool
 ) -> None:
@@ -59,7 +71,7 @@ def ingest(
     Raises
     ------
     SourceUnavailableError
-        If some of it did not come although it was asked for again; everything else is stored.
+        If some of it did not come although it was asked for again.
     """
     overrides = overrides_of(source or ("files" if data is not None else None), data, None)
     wanted = settings.load(path, overrides).settings
@@ -68,12 +80,13 @@ def ingest(
     market = source_of(wanted)
     held = held_by(market, options.timeframe)
     symbols = symbols_of(options.symbols, market, options.timeframe, held)
-    session_range(options.first, options.last, now=wall.now())
+    asked = session_range(options.first, options.last, now=wall.now())
+    refuse_unreached(asked, market, options.timeframe, symbols, held)
     home = environment.open_or_create(path)
     refuse_news(home)
     with home.writing("fabline ingest", wait=wait):
         settings.set_values(path, overrides)
-        outcome = _loaded(home, market, options, symbols, held)
+        outcome = _loaded(home, _Request(market, options, asked, symbols, held))
     heading = "market: SIMULATED" if market.simulated else ""
     rendering.write(as_frame(outcome.tallies), format_, None, heading=heading)
     _tell_of_chunks(outcome)
@@ -82,20 +95,19 @@ def ingest(
         raise failed
 
 
-def _loaded(
-    home: Home, market: MarketDataSource, options: Options, symbols: Sequence[str], held: Holdings | None
-) -> Outcome:
+def _loaded(home: Home, request: _Request) -> Outcome:
     """Bind the home to its source and load, while this process alone may write to it."""
+    options, market, held = request.options, request.market, request.held
     store = store_at(home.tables, environment.database_of(home), home=home.facts.id)
     try:
         home.fix_source(source_facts(market), empty=not len(store.commits()))
         desk = Desk.of(store, market, wall.now, {"command": "ingest"})
-        first, last = range_of(options, desk, held)
-        spans = chunks.spans_of(symbols, first, last, held)
-        asked = chunks.Wanted(options.timeframe, spans, last, options.refresh)
+        first, last = range_of(request.asked, options.timeframe, desk, held)
+        spans = chunks.spans_of(request.symbols, first, last, held)
+        wanted = chunks.Wanted(options.timeframe, spans, last, options.refresh)
         with _progress(simulated=market.simulated) as tell:
-            outcome = load(desk, asked, tell)
-        outcome.tallies.append(load_statements(desk, symbols))
+            outcome = load(desk, wanted, tell)
+        outcome.tallies.append(load_statements(desk, request.symbols, refresh=options.refresh))
         return outcome
     finally:
         store.close()
@@ -130,13 +142,42 @@ def symbols_of(
     return named
 
 
-def range_of(options: Options, desk: Desk, held: Holdings | None) -> tuple[pd.Timestamp, pd.Timestamp]:
+def refuse_unreached(
+    asked: Range, source: MarketDataSource, timeframe: str, symbols: Sequence[str], held: Holdings | None
+) -> None:
+    """Refuse a range of which the source has nothing, before anything is touched: zeros would say less.
+
+    Raises
+    ------
+    MissingBarsError
+        Naming the first and last session of the data.
+    """
+    first, last = asked
+    if first is None and last is None:
+        return
+    mine = [held[symbol] for symbol in symbols] if held is not None else []
+    begins = min((a for a, _ in mine), default=None) or first_session_of(source, timeframe)
+    ends = max((b for _, b in mine), default=None) or source.last_session()
+    begins = max(begins, min(chunks.listed(symbol) for symbol in symbols))
+    if (first is not None and first > ends) or (last is not None and last < begins):
+        said = " ".join(f"{word} {day:%Y-%m-%d}" for word, day in (("from", first), ("up to", last)) if day)
+        whom = symbols[0] if len(symbols) == 1 else f"these {len(symbols)} symbols"
+        raise MissingBarsError(
+            f"the source {source.name} has {timeframe} bars of {whom} from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}, and "
+            f"nothing {said}; choose --from and --to within, or another source"
+        )
+
+
+def range_of(
+    asked: Range, timeframe: str, desk: Desk, held: Holdings | None
+) -> tuple[pd.Timestamp, pd.Timestamp]:
     """First and last session to load.
 
     Without `--to` the newest that has closed, or the last of the files. Without `--from` all that the
-    files hold; of any other source two years, and never less than what follows the last load.
+    files hold; of any other source two years, and never less than what follows the last load. Never before the
+    source's own beginning for the timeframe, which is said.
     """
-    begin, end = session_range(options.first, options.last)
+    begin, end = asked
     newest = calendar.last_closed(wall.now(), max(desk.source.delay, calendar.DECISION_DELAY))
     if held is not None:
         days = [day for span in held.values() for day in span]
@@ -145,14 +186,28 @@ def range_of(options: Options, desk: Desk, held: Holdings | None) -> tuple[pd.Ti
             raise MissingBarsError(f"the files hold no session of XNYS between {min(days)} and {max(days)}")
         return begin or sessions[0], end or sessions[-1]
     end = end or min(newest, desk.source.last_session())
-    if begin is None:
-        begin = max(calendar.near(end, 1 - HISTORY_SESSIONS), desk.source.first_session())
-        before = desk.before["bars"]
-        loaded = before.loc[before["timeframe"] == options.timeframe, "last"]
-        begin = min(begin, loaded.max()) if len(loaded) else begin
+    begin = begin or _following(timeframe, desk, end)
+    begin = _reached(begin, desk.source, timeframe)
     if begin > end:
         raise UsageError(f"--from {begin:%Y-%m-%d} lies after {end:%Y-%m-%d}, the last session that there is")
     return begin, end
+
+
+def _following(timeframe: str, desk: Desk, end: pd.Timestamp) -> pd.Timestamp:
+    """Where a load begins that nobody gave a beginning."""
+    begin = max(calendar.near(end, 1 - HISTORY_SESSIONS), desk.source.first_session())
+    before = desk.before["bars"]
+    loaded = before.loc[before["timeframe"] == timeframe, "last"]
+    return min(begin, loaded.max()) if len(loaded) else begin
+
+
+def _reached(begin: pd.Timestamp, source: MarketDataSource, timeframe: str) -> pd.Timestamp:
+    """`begin`, or the first session that the source still has of the timeframe, which is said."""
+    reach = first_session_of(source, timeframe)
+    if begin >= reach:
+        return begin
+    say(f"{source.name} has no {timeframe} bars before {reach:%Y-%m-%d}; loading from there")
+    return reach
 
 
 def _tell_of_chunks(outcome: Outcome) -> None:

@@ -34,3 +34,19 @@ def extent_of(source: MarketDataSource, timeframe: str) -> tuple[pd.Timestamp, p
         return first, last
     held = held_by(source, timeframe)
     return (min(a for a, _ in held.values()), max(b for _, b in held.values())) if held else None
+
+
+@runtime_checkable
+class Shortlived(Protocol):
+    """A source that keeps bars of some timeframes for a shorter time than others."""
+
+    def first_session_of(self, timeframe: str) -> pd.Timestamp:
+        """The first session for which it still has bars of a timeframe."""
+        ...
+
+
+def first_session_of(source: MarketDataSource, timeframe: str) -> pd.Timestamp:
+    """The first session for which a source has bars of a timeframe."""
+    if isinstance(source, Shortlived):
+        return source.first_session_of(timeframe)
+    return source.first_session()

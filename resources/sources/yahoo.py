@@ -65,8 +65,12 @@ class YahooSource:
         self._base_url, self._clock = base_url, clock
         self._transport = transport or transport_of(NAME)
 
-    def first_session(self, timeframe: str = DAILY) -> pd.Timestamp:
-        """The first session for which Yahoo has bars of any symbol."""
+    def first_session(self) -> pd.Timestamp:
+        """The first session for which Yahoo has daily bars of any symbol."""
+        return self.first_session_of(DAILY)
+
+    def first_session_of(self, timeframe: str) -> pd.Timestamp:
+        """The first session for which Yahoo still has bars of a timeframe."""
         sessions = calendar.all_sessions()
         if timeframe == FIVE_MINUTES:
             reach = self._clock() - FIVE_MINUTE_REACH
@@ -156,7 +160,7 @@ class YahooSource:
 
     def _begin(self, first: pd.Timestamp, last: pd.Timestamp, timeframe: str) -> pd.Timestamp:
         """Where to begin asking; MissingBarsError if Yahoo has nothing of the range, or not its beginning."""
-        begins = self.first_session(timeframe)
+        begins = self.first_session_of(timeframe)
         if timeframe == FIVE_MINUTES and last < begins:
             raise MissingBarsError(
                 f"yahoo keeps five-minute bars for {FIVE_MINUTE_REACH.days} days: the first session that it still "

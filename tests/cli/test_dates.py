@@ -23,8 +23,8 @@ def test_a_range_of_sessions_is_read() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "complaint"),
     [
-        ("2024-01-06", None, "not a session of XNYS; the nearest are 2024-01-05 and 2024-01-08"),
-        (None, "2024-07-04", "Thursday"),
+        ("2024-01-06", "2024-01-07", "no session of XNYS from 2024-01-06 to 2024-01-07"),
+        (None, "2024-07-04", "2024-07-03 has not closed yet"),
         ("2024-01-05", "2024-01-02", "exchange them"),
         ("yesterday-ish", None, "write it as YYYY-MM-DD"),
         ("2024-06-05", None, "has not closed yet; the newest closed session is 2024-06-04"),
@@ -37,6 +37,25 @@ def test_what_is_no_range_of_closed_sessions_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=complaint):
         session_range(first, last, now=NOW)
+
+
+def test_days_without_a_session_are_moved_inwards_and_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = session_range("2024-03-29", "2024-04-14", now=NOW)  # Good Friday, and a Sunday
+
+    assert asked == (pd.Timestamp("2024-04-01"), pd.Timestamp("2024-04-12"))
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [
+        "note: --from 2024-03-29 (Friday) is no session of XNYS; taking 2024-04-01",
+        "note: --to 2024-04-14 (Sunday) is no session of XNYS; taking 2024-04-12",
+    ]
+    assert said.out == ""
+
+
+def test_a_moment_on_a_weekend_is_that_of_the_session_before(capsys: pytest.CaptureFixture[str]) -> None:
+    assert moment("2024-03-02") == moment("2024-03-01")
+    assert capsys.readouterr().err.count("taking 2024-03-01") == 1
 
 
 @given(st.integers(0, 2000), st.integers(1, 300))
@@ -63,7 +82,7 @@ def test_a_moment_keeps_its_zone() -> None:
     [
         ("2024-03-01T16:15", "names no time zone"),
         ("soon", "is no moment"),
-        ("2024-03-02", "not a session"),
+        ("2041-03-02", "outside the calendar"),
     ],
 )
 def test_what_is_no_moment_is_refused(text: str, complaint: str) -> None:

@@ -18,9 +18,12 @@ import pytest
 from pipelines.cli.main import status_of
 from pipelines.ingest import chunks
 from pipelines.ingest.desk import TABLES
+from resources import clock, sources
 from resources.home import Home
 from resources.store import store_at
 from tests.peers.full_disk import no_file_above
+from tests.peers.patience import impatient
+from tests.peers.yahoo import YahooPeer
 from trading import calendar
 
 ROOT = Path(__file__).parents[2]
@@ -140,8 +143,14 @@ def test_weekly_bars_are_loaded_too(home: Path, capfd: pytest.CaptureFixture[str
         (["--symbols", ","], 2, "--symbols names none"),
         (["--timeframe", "1min"], 2, "1min"),
         (["--from", "2024-03-28", "--to", "2024-03-25"], 2, "lies after"),
-        (["--from", "2024-03-29"], 2, "not a session"),
+        (["--from", "2024-03-30", "--to", "2024-03-31"], 2, "no session of XNYS"),
         (["--to", "2039-12-30"], 2, "has not closed yet"),
+        (
+            ["--from", "2014-01-02", "--to", "2014-12-31"],
+            1,
+            "from 2015-01-02 to 2040-12-31, and nothing from 2014-01-02 up to 2014-12-31",
+        ),
+        (["--symbols", "ARM", "--to", "2023-09-13"], 1, "bars of ARM from 2023-09-14 to"),
         (["--source", "files"], 2, "--data"),
         (["--source", "files", "--data", "/nowhere"], 1, "no folder /nowhere"),
         (["--source", "bloomberg"], 2, "bloomberg"),
@@ -167,6 +176,47 @@ def test_a_timeframe_or_symbol_that_the_files_lack_is_said(
     assert "holds no 5min bars" in capfd.readouterr().err
     assert status_of(["ingest", "--data", data, "--symbols", "AMD"]) == 2
     assert "they hold NVDA" in capfd.readouterr().err
+
+
+def test_a_range_that_the_files_do_not_reach_is_refused_with_their_own(
+    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = mapped(tmp_path / "data", PANEL.replace("x", "3"))
+
+    assert status_of(["ingest", "--data", data, "--from", "2025-01-02"]) == 1
+
+    said = capfd.readouterr()
+    assert "bars of NVDA from 2024-06-03 to 2024-06-04, and nothing from 2025-01-02;" in said.err
+    assert said.out == ""
+    assert not home.exists()
+
+
+def test_a_range_that_begins_on_a_holiday_begins_after_it_and_says_so_once(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(["ingest", "--from", "2024-03-29", "--to", "2024-04-02", "--symbols", "NVDA"]) == 0
+
+    assert capfd.readouterr().err.count("taking 2024-04-01") == 1
+    assert rows_of(home)["session"].tolist() == [pd.Timestamp("2024-04-01"), pd.Timestamp("2024-04-02")]
+
+
+def test_five_minute_bars_of_yahoo_begin_where_it_still_has_them_and_that_is_said(
+    home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "transport_of", lambda vendor, _policy: impatient(vendor))
+    oldest = clock.now() - pd.Timedelta(days=60)
+    with YahooPeer(now=clock.now) as yahoo:
+        assert status_of(["config", "set", "source.url", yahoo.url]) == 0
+        asked = ["ingest", "--source", "yahoo", "--timeframe", "5min", "--symbols", "NVDA"]
+        assert status_of(asked) == 0
+        said = capfd.readouterr().err
+        assert status_of([*asked, "--to", "2024-03-28"]) == 1
+        assert "and nothing up to 2024-03-28" in capfd.readouterr().err
+
+    begins = rows_of(home)["session"].min()
+    assert f"note: yahoo has no 5min bars before {begins:%Y-%m-%d}; loading from there" in said
+    assert pd.Timedelta(0) <= begins - oldest.tz_localize(None).normalize() < pd.Timedelta(days=6)
+    assert "nothing there" not in said
 
 
 def test_a_home_keeps_its_source(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

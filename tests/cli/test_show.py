@@ -84,7 +84,7 @@ def test_a_declared_table_that_was_never_made_has_no_rows(
         (["bars", "--symbol", "NVDIA"], "unknown symbol 'NVDIA'"),
         (["ensemble_weights", "--symbol", "NVDA"], "has no symbols"),
         (["bars", "--from", "2024-01-05", "--to", "2024-01-02"], "exchange them"),
-        (["bars", "--from", "2024-01-06"], "not a session"),
+        (["bars", "--from", "2024-01-06", "--to", "2024-01-07"], "there is no session of XNYS"),
         (["bars", "--from", "2039-01-03"], "has not closed yet"),
         (["bars", "--to", "2023-12-29"], "2024-01-02 to 2024-01-05, none of those asked"),
         (["bars", "--version", "1"], "keeps no versions"),

@@ -128,7 +128,7 @@ def test_a_back_fill_that_cannot_be_is_refused(
         (["show", "bars", "--symbol", "XYZ"], "unknown symbol 'XYZ'; the universe holds NVDA"),
         (["show", "performance", "--symbol", "NVDA"], "table performance has no symbols"),
         (["show", "bars", "--from", "2024-04-05", "--to", "2024-04-02"], "lies after"),
-        (["show", "bars", "--from", "2024-03-29"], "is not a session"),
+        (["show", "bars", "--from", "2024-03-29", "--to", "2024-03-31"], "there is no session of XNYS"),
         (["show", "bars", "--from", "2039-01-03"], "has not closed yet"),
         (["show", "bars", "--to", "2016-01-04"], "none of those asked"),
         (["show", "bars", "--from", ""], "'' is not a date"),

@@ -151,7 +151,7 @@ def test_five_minute_bars_are_those_of_the_session_across_the_change_of_clocks_a
 
 
 def test_five_minute_bars_reach_back_sixty_days_and_the_error_says_from_where(source: YahooSource) -> None:
-    earliest = source.first_session("5min")
+    earliest = source.first_session_of("5min")
     early = calendar.shift(earliest, -1)
 
     with pytest.raises(MissingBarsError, match=f"for 60 days: the first session .* {earliest:%Y-%m-%d}"):

@@ -74,3 +74,18 @@ def test_as_of_each_agrees_with_as_of_one_by_one() -> None:
 def test_closed_weekdays_hold_holidays_and_no_weekend() -> None:
     days = calendar.closed_weekdays(pd.Timestamp("2024-12-20"), pd.Timestamp("2025-01-20"))
     assert [f"{day:%Y-%m-%d}" for day in days] == ["2024-12-25", "2025-01-01", "2025-01-09", "2025-01-20"]
+
+
+def test_any_day_has_a_session_after_and_before_it() -> None:
+    good_friday = calendar.day_of("2024-03-29")
+
+    assert calendar.session_after(good_friday) == pd.Timestamp("2024-04-01")
+    assert calendar.session_before(good_friday) == pd.Timestamp("2024-03-28")
+    assert calendar.session_after(pd.Timestamp("2024-03-27")) == pd.Timestamp("2024-03-28")
+    assert calendar.session_before(pd.Timestamp("2024-03-28")) == pd.Timestamp("2024-03-27")
+
+
+@pytest.mark.parametrize("text", ["1989-12-31", "2041-01-01"])
+def test_a_day_outside_the_calendar_is_no_day_to_begin_at(text: str) -> None:
+    with pytest.raises(UsageError, match="outside the calendar"):
+        calendar.day_of(text)
