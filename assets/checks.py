@@ -212,7 +212,7 @@ def _features(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
 
 
 def _blank_columns(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
-    return table_rules.blank_columns(home.store.read("features", span.last, span.last)), {}
+    return table_rules.blank_columns(home.store.read("features", span.last, span.last, timeframe=DAILY)), {}
 
 
 def _coverage(home: OpenHome, span: Span, band: CoverageBand) -> tuple[Finding, Metadata]:

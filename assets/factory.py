@@ -152,7 +152,7 @@ def _shown(stage: Stage, table: str, face: Face) -> dict[str, Any]:
 
 
 def _declared(stage: Stage, table: str) -> dict[str, Any]:
-    look_backs = {read.table: f"[t-{read.depth} .. t-{read.offset}]" for read in (*stage.reads, *stage.keeps)}
+    look_backs = {read.name: f"[t-{read.depth} .. t-{read.offset}]" for read in (*stage.reads, *stage.keeps)}
     return {
         "dagster/column_schema": columns_of(table),
         "look_backs": dg.MetadataValue.json(look_backs),

@@ -67,6 +67,7 @@ _REFERENCE = {
 }
 _FEATURES = {
     "log_return": "Log of close over the previous session's close.",
+    "filled": "Whether the bar was not observed but repeats the close before it.",
     "held_return": "Log return since the symbol's last bar, over a gap too: what a holder made.",
     "overnight_return": "Log of open over the previous session's close.",
     "volatility_21": "Standard deviation of the last 21 log returns, of a year.",

@@ -16,6 +16,7 @@ from trading.interfaces import Store
 from trading.line import Progress, Request, run_line, silent
 from trading.monitoring.bar_rules import separate_actions, separate_bars
 from trading.plan import Plan
+from trading.stages.layout import DAILY
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import ModelBook
 from trading.testing.memory_store import MemoryStore
@@ -58,6 +59,6 @@ def run_in_memory(
 def _trained(
     settings: Settings, plan: Plan, store: Store, first: pd.Timestamp, last: pd.Timestamp
 ) -> ModelBook:
-    features = History.from_frame("features", store.read("features"))
+    features = History.from_frame("features", store.read("features", timeframe=DAILY))
     begin = calendar.shift(first, -plan.burn_in_sessions)
     return train_book(specs_of(settings), features, begin, last)

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trading import frames
+from trading import calendar, frames
 
 
 def to_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
@@ -35,6 +35,26 @@ def from_arrow(table: str, rows: pa.Table) -> pd.DataFrame:
             values = pc.fill_null(values, np.nan)
         columns[field.name] = _series(values, dtypes[field.name])
     return pd.DataFrame(columns, copy=False)
+
+
+def completed(table: str, rows: pa.Table) -> pa.Table:
+    """Rows with the columns that their table has got since they were written, when all bars were daily and observed."""
+    opened = {"ts": _opens, "filled": lambda _rows: pa.scalar(value=False)}
+    for field in frames.arrow_schema(table):
+        if field.name not in opened:
+            continue
+        if field.name not in rows.schema.names:
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+        if rows[field.name].null_count:
+            place = rows.schema.get_field_index(field.name)
+            rows = rows.set_column(place, field, pc.fill_null(rows[field.name], opened[field.name](rows)))
+    return rows
+
+
+def _opens(rows: pa.Table) -> pa.Array:
+    """(n,) open of the session of each row."""
+    opens = calendar.open_each(pd.DatetimeIndex(rows["session"].to_numpy()))
+    return pa.array(opens.tz_localize(None).to_numpy(), type=pa.timestamp("us", tz="UTC"))
 
 
 def _array(values: pd.Series[Any], kind: pa.DataType) -> pa.Array:

@@ -7,7 +7,7 @@ after, never a mixture; a killed writer leaves at most a file that no version me
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 import pyarrow as pa
 
-from resources.arrow_frames import from_arrow, to_arrow
+from resources.arrow_frames import completed, from_arrow, to_arrow
 from trading import frames
 from trading.errors import FablineError, HomeError, SourceUnavailableError, UsageError
-from trading.revisions import as_known, checked, narrowed
+from trading.revisions import as_known, checked
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
@@ -69,9 +69,8 @@ class DeltaStore:
         if opened is None:
             return frames.empty(table)
         with self._spoken(table):
-            rows = _select(opened, table, first, last)
-        chosen = narrowed(from_arrow(table, rows), timeframe=timeframe, symbol=symbol)
-        return as_known(table, chosen, as_of, revisions=revisions)
+            rows = _select(opened, table, first, last, {"timeframe": timeframe, "symbol": symbol})
+        return as_known(table, from_arrow(table, completed(table, rows)), as_of, revisions=revisions)
 
     def write(
         self,
@@ -228,7 +227,15 @@ class DeltaStore:
                 self._uri(table), schema=rows.schema, mode="ignore", storage_options=self._options
             )
             if rows.num_rows:
-                write_deltalake(opened, rows, mode="overwrite", predicate=where, commit_properties=properties)
+                older = len(opened.schema().fields) < len(rows.schema)
+                write_deltalake(
+                    opened,
+                    rows,
+                    mode="overwrite",
+                    predicate=where,
+                    commit_properties=properties,
+                    schema_mode="merge" if older else None,
+                )
             else:
                 opened.delete(where, commit_properties=properties)
 
@@ -258,13 +265,19 @@ def listing(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def _select(
-    opened: DeltaTable, table: str, first: pd.Timestamp | None, last: pd.Timestamp | None
+    opened: DeltaTable,
+    table: str,
+    first: pd.Timestamp | None,
+    last: pd.Timestamp | None,
+    narrow: Mapping[str, str | None],
 ) -> pa.Table:
+    """Rows sorted by key, of the columns that the table had when it was written."""
     from deltalake import QueryBuilder
 
-    columns = ", ".join(f'"{name}"' for name in frames.columns(table))
-    order = ", ".join(f'"{name}"' for name in frames.table_of(table).key)
-    where = _between(first, last)
+    held = {field.name for field in opened.schema().fields}
+    columns = ", ".join(f'"{name}"' for name in frames.columns(table) if name in held)
+    order = ", ".join(f'"{name}"' for name in frames.table_of(table).key if name in held)
+    where = " AND ".join(part for part in (_between(first, last), *_equal(narrow, held)) if part)
     query = f"SELECT {columns} FROM t {f'WHERE {where} ' if where else ''}ORDER BY {order}"  # noqa: S608 - names are declared, bounds are dates
     return pa.table(QueryBuilder().register("t", opened).execute(query).read_all())
 
@@ -272,6 +285,12 @@ def _select(
 def _between(first: pd.Timestamp | None, last: pd.Timestamp | None) -> str:
     bounds = [(">=", first), ("<=", last)]
     return " AND ".join(f"session {sign} '{day:%Y-%m-%d}'" for sign, day in bounds if day is not None)
+
+
+def _equal(narrow: Mapping[str, str | None], held: Collection[str]) -> list[str]:
+    """Conditions for the rows with these values, of columns that the table has; None narrows nothing."""
+    wanted = {name: value for name, value in narrow.items() if value is not None and name in held}
+    return ["{} = '{}'".format(name, value.replace("'", "''")) for name, value in wanted.items()]
 
 
 def _retried(action: Callable[[], _Result], table: str) -> _Result:

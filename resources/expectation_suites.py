@@ -150,7 +150,7 @@ def features() -> list[Any]:
         *bounded,
         *(_between(name, 0, 10, f"{name} is a share of the price") for name in measured),
         _between("log_return", -3, 3, "a session's log return is finite and conceivable"),
-        _unique(["session", "timeframe", "symbol"]),
+        _unique(list(frames.table_of("features").key)),
     ]
 
 

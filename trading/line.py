@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from trading import calendar, frames, history
+from trading import calendar, history
 from trading.errors import LookAheadError, MissingBarsError, MissingStateError
 from trading.history import Columns, History, Rows
 from trading.interfaces import Store
@@ -62,7 +62,7 @@ def make_range(stage: Stage, plan: Plan, store: Store, request: Request) -> dict
     """
     sessions = plan.sessions(stage.name, request.inception, request.first, request.last)
     begins = {read.table: plan.first_session(read.table, request.inception) for read in stage.reads}
-    inputs = {r.table: _history(stage, r, store, sessions, begins[r.table]) for r in stage.reads}
+    inputs = {r.name: _history(stage, r, store, sessions, begins[r.table]) for r in stage.reads}
     own = {read.table: _previous(store, read, sessions[0]) for read in stage.keeps}
     start = plan.first_session(stage.name, request.inception)
     made: dict[str, list[Columns]] = {table: [] for table in stage.makes}
@@ -87,7 +87,7 @@ def _history(
     last = calendar.shift(sessions[-1], -read.offset)
     decided = calendar.as_of(sessions[-1])
     frame = store.read(read.table, first, last, as_of=decided, revisions=True, timeframe=read.timeframe)
-    if not frames.table_of(read.table).sparse:
+    if read.is_required:
         expected = calendar.sessions_between(max(first, begins), last)
         _refuse_holes(stage, read, expected.difference(pd.DatetimeIndex(frame["session"].unique())))
     return History.from_frame(read.table, frame)
@@ -128,13 +128,13 @@ def _previous(store: Store, read: Read, session: pd.Timestamp) -> _Kept:
 
 
 def _visible(stage: Stage, moment: Moment, inputs: Mapping[str, History]) -> dict[str, Rows]:
-    return {read.table: _look_back(stage, read, moment, inputs[read.table]) for read in stage.reads}
+    return {read.name: _look_back(stage, read, moment, inputs[read.name]) for read in stage.reads}
 
 
 def _look_back(stage: Stage, read: Read, moment: Moment, rows: History) -> Rows:
     last = calendar.shift(moment.session, -read.offset)
     window = rows.window(calendar.shift(last, -read.lookback), last, moment.as_of)
-    excused = frames.table_of(read.table).sparse or (moment.is_first and read.offset > 0)
+    excused = not read.is_required or (moment.is_first and read.offset > 0)
     if not excused and not len(window.at(last)):
         raise MissingBarsError(
             f"{stage.name} needs {read.table} at {last:%Y-%m-%d} to make {moment.session:%Y-%m-%d}, "

@@ -23,6 +23,7 @@ from trading.plan import Plan
 
 Value = str | int | float | bool | None
 LAST = "last"
+_DAILY = "1D"
 _SHORTEST_PREFIX = 4
 _MENTIONED = 3
 
@@ -130,8 +131,8 @@ class _Chain:
         return self.row["decision_session"]
 
     def rows(self, table: str, session: pd.Timestamp, **where: Any) -> pd.DataFrame:
-        """Rows of a session as they were known when it decided, of this strategy where there are several."""
-        timeframe = where.get("timeframe")
+        """Daily rows of a session as they were known when it decided, of this strategy where there are several."""
+        timeframe = where.get("timeframe", _DAILY)
         found = self.store.read(table, session, session, as_of=calendar.as_of(session), timeframe=timeframe)
         if "strategy" in found:
             where = {"strategy": self.row["strategy"], **where}
@@ -210,7 +211,7 @@ class _Chain:
         origin = "zero-shot" if pd.isna(trained) else f"trained through {trained:%Y-%m-%d}"
         mark = ", CONTAMINATED" if row["contaminated"] else ""
         title = f"{name} {version} ({origin}{mark}), weight {weights.get(name, float('nan')):.1%}"
-        values = _values(row, without=("session", "known_at", "symbol", "timeframe"))
+        values = _values(row, without=("session", "known_at", "symbol", "timeframe", "ts"))
         values |= {"weight": _plain(weights.get(name)), "trained_through": _plain(trained)}
         return Step("forecasts", _day(session), title, values, (self.window(session, name),))
 
@@ -240,8 +241,9 @@ class _Chain:
         return Step("bars", _day(session), title, _only(rows, without=("session", "symbol", "timeframe")))
 
     def _depth(self, stage: str, table: str) -> int:
-        """How far a stage looks back into a table, by its declaration."""
-        return max((read.depth for read in self.plan.stage(stage).reads if read.table == table), default=0)
+        """How far a stage looks back into daily rows of a table, by its declaration."""
+        reads = self.plan.stage(stage).reads
+        return max((read.depth for read in reads if read.name == table), default=0)
 
 
 def _absent(table: str, session: pd.Timestamp) -> Step:
@@ -249,7 +251,8 @@ def _absent(table: str, session: pd.Timestamp) -> Step:
 
 
 def _only(
-    rows: pd.DataFrame, without: tuple[str, ...] = ("session", "known_at", "symbol", "timeframe", "strategy")
+    rows: pd.DataFrame,
+    without: tuple[str, ...] = ("session", "known_at", "symbol", "timeframe", "ts", "strategy"),
 ) -> dict[str, Value]:
     return _values(rows.iloc[0], without) if len(rows) else {}
 

@@ -69,10 +69,15 @@ class Quarantine(Frame):
     source: Series[str]
 
 
-@table("features", key=("session", "timeframe", "symbol"))
+@table("features", key=("session", "timeframe", "ts", "symbol"))
 class Features(Frame):
-    """Daily features, free of price scale; NaN where a window is not full."""
+    """Features of daily, weekly and five-minute bars, free of price scale; NaN where a window is not full.
 
+    `ts` is the start of the bar: of a daily one the open of its session, of a weekly one that of the
+    week's first session. A `filled` bar was not observed: it repeats the close before it.
+    """
+
+    ts: Series[Stamp]
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     log_return: Series[float] = pandera.Field(nullable=True)
@@ -89,3 +94,4 @@ class Features(Frame):
     bollinger_20: Series[float] = pandera.Field(nullable=True)
     volume_ratio_21: Series[float] = pandera.Field(nullable=True)
     log_volume_zscore_63: Series[float] = pandera.Field(nullable=True)
+    filled: Series[bool]

@@ -6,13 +6,17 @@ import numpy as np
 import pandera.pandas as pandera
 from pandera.typing import Series
 
-from trading.schemas.table import REGIMES, TIMEFRAMES, Frame, Session, table
+from trading.schemas.table import REGIMES, TIMEFRAMES, Frame, Session, Stamp, table
 
 
-@table("forecast_<model>", key=("session", "timeframe", "model", "version", "horizon", "symbol"))
+@table("forecast_<model>", key=("session", "timeframe", "ts", "model", "version", "horizon", "symbol"))
 class VersionForecasts(Frame):
-    """One row set per live model version: quantiles of the cumulative log return over `horizon` sessions."""
+    """One row set per live model version: quantiles of the cumulative log return over `horizon` bars.
 
+    `ts` is the start of the bar at whose end the forecast was made.
+    """
+
+    ts: Series[Stamp]
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     model: Series[str]
@@ -28,14 +32,19 @@ class VersionForecasts(Frame):
     contaminated: Series[bool]
 
 
-@table("version_losses", key=("session", "timeframe", "model", "version", "horizon", "symbol"), sparse=True)
+@table(
+    "version_losses",
+    key=("session", "timeframe", "ts", "model", "version", "horizon", "symbol"),
+    sparse=True,
+)
 class VersionLosses(Frame):
-    """Forecasts that matured at `session`, with what happened.
+    """Forecasts that matured at `session`, at the end of the bar that begins at `ts`, with what happened.
 
     `pinball` is the mean pinball loss over the fixed levels, `score` the conformity score
     max(q125 - realized, realized - q875).
     """
 
+    ts: Series[Stamp]
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     model: Series[str]
@@ -82,7 +91,7 @@ class Champions(Frame):
     reason: Series[str]
 
 
-@table("forecasts", key=("session", "timeframe", "model", "horizon", "symbol"))
+@table("forecasts", key=("session", "timeframe", "ts", "model", "horizon", "symbol"))
 class Forecasts(VersionForecasts):
     """The champions' forecasts with their intervals: a selection, one version a model."""
 

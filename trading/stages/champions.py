@@ -9,7 +9,7 @@ import pandas as pd
 
 from trading.history import Rows
 from trading.interfaces import ModelVersion
-from trading.stages.layout import labelled
+from trading.stages.layout import DAILY, labelled
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 
 _Role = tuple[str, str, str]
@@ -35,7 +35,7 @@ def champions_stage(models: Sequence[str]) -> Stage:
 
     return Stage(
         name="champions",
-        reads=(Read("version_losses"),),
+        reads=(Read("version_losses", timeframe=DAILY),),
         makes=("champions",),
         make=make,
         keeps=(Read("champions", offset=1),),

@@ -37,7 +37,7 @@ def ensemble_forecast_stage() -> Stage:
 
     return Stage(
         name="ensemble_forecast",
-        reads=(Read("forecasts"), Read("ensemble_weights")),
+        reads=(Read("forecasts", timeframe=DAILY), Read("ensemble_weights")),
         makes=("ensemble_forecast",),
         make=make,
     )

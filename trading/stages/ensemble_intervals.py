@@ -55,7 +55,7 @@ def ensemble_intervals_stage(
         name="ensemble_intervals",
         reads=(
             Read("ensemble_forecast", lookback=maturity.LONGEST),
-            Read("features", lookback=maturity.LONGEST - 1),
+            Read("features", lookback=maturity.LONGEST - 1, timeframe=DAILY),
         ),
         makes=("ensemble_intervals", "ensemble_skill"),
         make=make,

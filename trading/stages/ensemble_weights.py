@@ -37,7 +37,7 @@ def ensemble_weights_stage(models: Sequence[str], weighting: EnsembleWeighting) 
 
     return Stage(
         name="ensemble_weights",
-        reads=(Read("version_losses"), Read("champions", offset=1)),
+        reads=(Read("version_losses", timeframe=DAILY), Read("champions", offset=1)),
         makes=("ensemble_weights",),
         make=make,
         keeps=(Read("ensemble_weights", offset=1),),

@@ -6,7 +6,7 @@ import numpy as np
 
 from trading.features.adjustment import adjusted_bars
 from trading.features.daily import WINDOW_SESSIONS, daily_features
-from trading.stages.layout import DAILY, labelled, same, selected
+from trading.stages.layout import DAILY, daily_keys, labelled, selected
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
 
@@ -28,7 +28,9 @@ def features_stage() -> Stage:
     )
 
 
-def _make(_moment: Moment, inputs: Inputs) -> Outputs:
+def _make(moment: Moment, inputs: Inputs) -> Outputs:
     bars = adjusted_bars(inputs["bars"], inputs["corporate_actions"], symbols=_ALL_SYMBOLS, timeframe=DAILY)
-    columns = {"symbol": labelled(_ALL_SYMBOLS), **same(len(_ALL_SYMBOLS), timeframe=DAILY)}
-    return {"features": selected(columns | daily_features(bars), ~np.isnan(bars.close[-1]))}
+    count = len(_ALL_SYMBOLS)
+    columns = {"symbol": labelled(_ALL_SYMBOLS), "filled": np.zeros(count, dtype=bool)}
+    columns |= daily_keys(count, moment.session) | daily_features(bars)
+    return {"features": selected(columns, ~np.isnan(bars.close[-1]))}

@@ -7,7 +7,7 @@ import numpy as np
 from trading.errors import ModelError
 from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
 from trading.interfaces import Forecast, ModelVersion
-from trading.stages.layout import DAILY, Column, grid, same, selected, stacked
+from trading.stages.layout import DAILY, Column, daily_keys, grid, same, selected, stacked
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.stages.training import View, window_at
 
@@ -31,9 +31,8 @@ def forecast_stage(
         return {table: stacked(_rows(version, by.predict(window), moment) for version, by in versions)}
 
     depth = max(context_sessions - 1, look_back_sessions or 0)
-    return Stage(
-        name=table, reads=(Read("features", lookback=depth),), makes=(table,), make=make, uses_models=(model,)
-    )
+    reads = (Read("features", lookback=depth, timeframe=DAILY),)
+    return Stage(name=table, reads=reads, makes=(table,), make=make, uses_models=(model,))
 
 
 def _rows(version: ModelVersion, forecast: Forecast, moment: Moment) -> dict[str, Column]:
@@ -42,7 +41,8 @@ def _rows(version: ModelVersion, forecast: Forecast, moment: Moment) -> dict[str
     known = np.isfinite(cube).all(axis=2).ravel()
     _check(version, forecast, cube, moment)
     keys = grid(horizon=forecast.horizons, symbol=forecast.symbols)
-    texts = same(len(known), timeframe=DAILY, model=version.model, version=version.version)
+    texts = same(len(known), model=version.model, version=version.version)
+    texts |= daily_keys(len(known), moment.session)
     values = dict(zip(QUANTILES, cube.reshape(-1, len(QUANTILES)).T, strict=True))
     contaminated = np.full(len(known), version.is_contaminated(moment.session))
     return selected({**keys, **texts, **values, "contaminated": contaminated}, known)

@@ -12,7 +12,7 @@ from trading.errors import VersionMissingError
 from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
 from trading.history import Rows
 from trading.stages.champions import champions_in, newest_champion
-from trading.stages.layout import DAILY, grid, same, selected, stacked
+from trading.stages.layout import DAILY, daily_keys, grid, same, selected, stacked
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.universe import SYMBOLS
 
@@ -33,7 +33,7 @@ def forecasts_stage(models: Sequence[str]) -> Stage:
             )
         bounds = _bounds(inputs["version_intervals"], versions)
         parts = [
-            _selection(inputs[f"{FORECAST_PREFIX}{model}"], model, version, bounds[place, place])
+            _selection(inputs[f"{FORECAST_PREFIX}{model}"], moment, model, version, bounds[place, place])
             for place, (model, version) in enumerate(versions.items())
         ]
         return {"forecasts": stacked(parts)}
@@ -41,7 +41,7 @@ def forecasts_stage(models: Sequence[str]) -> Stage:
     return Stage(
         name="forecasts",
         reads=(
-            *(Read(f"{FORECAST_PREFIX}{model}") for model in models),
+            *(Read(f"{FORECAST_PREFIX}{model}", timeframe=DAILY) for model in models),
             Read("version_intervals"),
             Read("champions", offset=1),
         ),
@@ -79,7 +79,9 @@ def _bounds(rows: Rows, versions: dict[str, str]) -> NDArray[np.float64]:
     return block[:, [labels.index(version) for version in versions.values()]]
 
 
-def _selection(rows: Rows, model: str, version: str, bounds: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+def _selection(
+    rows: Rows, moment: Moment, model: str, version: str, bounds: NDArray[np.float64]
+) -> dict[str, NDArray[Any]]:
     """Rows of one speaker, from its forecasts and its bounds (s, h, 2)."""
     cells = rows.block(
         (*QUANTILES, "contaminated"), timeframe=(DAILY,), version=(version,), symbol=SYMBOLS, horizon=HORIZONS
@@ -87,7 +89,8 @@ def _selection(rows: Rows, model: str, version: str, bounds: NDArray[np.float64]
     lower, upper = bounds.reshape(-1, 2).T
     columns = (
         grid(symbol=SYMBOLS, horizon=HORIZONS)
-        | same(len(cells), timeframe=DAILY, model=model, version=version)
+        | same(len(cells), model=model, version=version)
+        | daily_keys(len(cells), moment.session)
         | dict(zip(QUANTILES, cells.T, strict=False))
         | {"contaminated": cells[:, -1] == 1, "lower": lower, "upper": upper}
     )

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trading import calendar
 from trading.interfaces import Bools, Floats
 
 Column = NDArray[Any]
 
-# Intraday and weekly rows of the same tables are made by stages of their own.
+# Rows of the other timeframes lie in the same tables; what reads daily ones says so.
 DAILY = "1D"
 
 
@@ -36,8 +37,13 @@ def labelled(labels: Sequence[str] | Sequence[int]) -> Column:
 
 
 def same(count: int, **values: str | pd.Timestamp | None) -> dict[str, Column]:
-    """Columns that hold one text or one session (None: not a session) on each of `count` rows."""
+    """Columns that hold one text, session or moment (None: not a session) on each of `count` rows."""
     return {name: _constant(count, value) for name, value in values.items()}
+
+
+def daily_keys(count: int, session: pd.Timestamp) -> dict[str, Column]:
+    """Timeframe and start of the daily bar of `session` on each of `count` rows."""
+    return same(count, timeframe=DAILY, ts=calendar.session_open(session))
 
 
 def _constant(count: int, value: str | pd.Timestamp | None) -> Column:

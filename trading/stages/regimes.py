@@ -87,7 +87,10 @@ def regimes_stage(model: RegimeModel, rules: RegimeRules | None = None) -> Stage
     look_back = chosen.window_sessions - 1
     return Stage(
         name="regimes",
-        reads=(Read("features", lookback=look_back), Read("bars", lookback=look_back, timeframe=DAILY)),
+        reads=(
+            Read("features", lookback=look_back, timeframe=DAILY),
+            Read("bars", lookback=look_back, timeframe=DAILY),
+        ),
         makes=("regimes", "regime_models"),
         make=make,
         keeps=(Read("regimes", offset=1), Read("regime_models", offset=1)),

@@ -13,8 +13,10 @@ from typing import Any, Literal, Protocol
 import pandas as pd
 from numpy.typing import NDArray
 
+from trading import frames
 from trading.history import Rows
 from trading.interfaces import Forecaster, ModelVersion
+from trading.stages.layout import DAILY
 
 Starts = Literal["window", "burn_in", "inception"]
 
@@ -32,6 +34,16 @@ class Read:
     def depth(self) -> int:
         """How many sessions before t the oldest row lies."""
         return self.lookback + self.offset
+
+    @property
+    def name(self) -> str:
+        """Under which a stage finds the rows among its inputs: the table, and the timeframe if not daily."""
+        return self.table if self.timeframe in (None, DAILY) else f"{self.table} {self.timeframe}"
+
+    @property
+    def is_required(self) -> bool:
+        """Whether every session must have rows: weeks end on some only, and of old sessions there are no fine bars."""
+        return not frames.table_of(self.table).sparse and self.timeframe in (None, DAILY)
 
 
 class ModelBook(Protocol):
@@ -74,7 +86,7 @@ class Stage:
     name : of the stage; a stage that makes one table is named like it
     reads : tables of other stages
     makes : tables, in the order of their causes
-    make : (Moment, inputs by table name) -> columns of each table, without `session` and `known_at`
+    make : (Moment, inputs by `Read.name`) -> columns of each table, without `session` and `known_at`
     keeps : own tables of earlier sessions (offset at least 1), given among the inputs under the same name
     starts : from when the stage is made. `window`: early enough that every consumer's window is full;
         `burn_in`: the burn-in before inception; `inception`: the first traded session.
@@ -93,4 +105,4 @@ class Stage:
 
     def causes_of(self, table: str) -> tuple[str, ...]:
         """Tables of the same session from which `table` follows."""
-        return self.causes.get(table, tuple(read.table for read in self.reads))
+        return self.causes.get(table, tuple(dict.fromkeys(read.table for read in self.reads)))

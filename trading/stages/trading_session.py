@@ -71,7 +71,7 @@ def trading_session_stage(rules: TradingRules | None = None) -> Stage:
         reads=(
             Read("bars", lookback=1, timeframe=DAILY),
             Read("corporate_actions", lookback=LATE_ACTION_SESSIONS),
-            Read("features", lookback=RETURNS_LOOKBACK_SESSIONS),
+            Read("features", lookback=RETURNS_LOOKBACK_SESSIONS, timeframe=DAILY),
             Read("signals"),
             Read("regimes"),
         ),

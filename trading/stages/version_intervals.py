@@ -51,8 +51,8 @@ def version_intervals_stage(
     return Stage(
         name="version_intervals",
         reads=(
-            *(Read(table) for table in tables.values()),
-            Read("version_losses", lookback=window_sessions - 1),
+            *(Read(table, timeframe=DAILY) for table in tables.values()),
+            Read("version_losses", lookback=window_sessions - 1, timeframe=DAILY),
         ),
         makes=("version_intervals",),
         make=make,

@@ -14,7 +14,7 @@ from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
 from trading.history import Rows
 from trading.interfaces import Bools, Floats
 from trading.stages import maturity
-from trading.stages.layout import DAILY, selected, stacked
+from trading.stages.layout import DAILY, daily_keys, selected, stacked
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.universe import SYMBOLS
 
@@ -38,8 +38,8 @@ def version_losses_stage(models: Sequence[str]) -> Stage:
     return Stage(
         name="version_losses",
         reads=(
-            *(Read(table, lookback=maturity.LONGEST - 1, offset=1) for table in tables),
-            Read("features", lookback=maturity.LONGEST - 1),
+            *(Read(table, lookback=maturity.LONGEST - 1, offset=1, timeframe=DAILY) for table in tables),
+            Read("features", lookback=maturity.LONGEST - 1, timeframe=DAILY),
         ),
         makes=("version_losses",),
         make=make,
@@ -50,7 +50,8 @@ def _matured(rows: Rows, session: pd.Timestamp, realized: Floats) -> dict[str, N
     due = _due(rows, session)
     happened = _outcome(rows["horizon"][due], rows["symbol"][due], realized)
     known = ~np.isnan(happened)
-    columns = {name: rows[name][due] for name in (*_KEPT, *QUANTILES)} | {
+    columns = {name: rows[name][due] for name in (*_KEPT, *QUANTILES)} | daily_keys(len(happened), session)
+    columns |= {
         "issued_session": np.asarray(rows["session"], dtype="datetime64[us]")[due],
         "realized": happened,
     }

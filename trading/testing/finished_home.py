@@ -65,6 +65,8 @@ def _completed(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """`rows` with the columns that were not given: 1D, True moments, else 0, False or empty."""
     dtypes = frames.table_of(table).dtypes
     rows = rows.assign(known_at=calendar.as_of_each(pd.DatetimeIndex(rows["session"])))
+    if "timeframe" in dtypes and "ts" not in rows:
+        rows = rows.assign(ts=calendar.open_each(pd.DatetimeIndex(rows["session"])))
     blank = {"str": "", "bool": False, "datetime64[us]": pd.NaT, "datetime64[us, UTC]": pd.NaT}
     given = {"timeframe": "1D", "strategy": STRATEGY}
     absent = {name: given.get(name, blank.get(kind, 0)) for name, kind in dtypes.items() if name not in rows}

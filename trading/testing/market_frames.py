@@ -12,6 +12,7 @@ from trading import calendar, frames
 from trading.history import History
 from trading.interfaces import Floats, Forecaster, ModelVersion
 from trading.stages.stage import Moment, Outputs, Stage
+from trading.testing.stage_rows import of_timeframe
 
 DELAY = pd.Timedelta(minutes=10)
 
@@ -99,6 +100,6 @@ def make_at(stage: Stage, session: str | pd.Timestamp, tables: Mapping[str, pd.D
     inputs = {}
     for read in stage.reads:
         last = calendar.shift(now.session, -read.offset)
-        rows = History.from_frame(read.table, tables[read.table])
-        inputs[read.table] = rows.window(calendar.shift(last, -read.lookback), last, now.as_of)
+        rows = of_timeframe(History.from_frame(read.table, tables[read.table]), read.timeframe)
+        inputs[read.name] = rows.window(calendar.shift(last, -read.lookback), last, now.as_of)
     return stage.make(now, inputs)

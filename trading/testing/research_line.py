@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from trading import calendar, frames
 from trading.digest import generator
 from trading.frames import FORECAST_PREFIX, HORIZONS, LEVELS, QUANTILES
-from trading.stages.layout import DAILY, grid, same, stacked
+from trading.stages.layout import DAILY, daily_keys, grid, same, stacked
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.testing.stage_rows import CalendarBook, version_of
 from trading.universe import SYMBOLS
@@ -47,7 +47,9 @@ def features_stage() -> Stage:
         columns["log_return"] = common + random.normal(0, VOLATILITY * 0.8, len(SYMBOLS))
         columns |= {name: np.abs(columns[name]) for name in ("volatility_21", "volatility_63", "atr_14")}
         columns |= {name: np.full(len(SYMBOLS), 50.0) for name in ("rsi_14", "adx_14")}
-        return {"features": grid(symbol=SYMBOLS) | columns | same(len(SYMBOLS), timeframe=DAILY)}
+        columns["filled"] = np.zeros(len(SYMBOLS), dtype=bool)
+        keys = grid(symbol=SYMBOLS) | daily_keys(len(SYMBOLS), moment.session)
+        return {"features": keys | columns}
 
     return Stage("features", (Read("bars", timeframe="1D"),), ("features",), make, starts="window")
 
@@ -63,7 +65,7 @@ def forecast_stage(model: str) -> Stage:
         versions = moment.models.records(model, moment.session)
         return {table: stacked(_forecast(moment.session, model, record.version) for record in versions)}
 
-    return Stage(table, (Read("features"),), (table,), make, uses_models=(model,))
+    return Stage(table, (Read("features", timeframe=DAILY),), (table,), make, uses_models=(model,))
 
 
 def _forecast(session: pd.Timestamp, model: str, version: str) -> dict[str, np.ndarray]:
@@ -72,7 +74,7 @@ def _forecast(session: pd.Timestamp, model: str, version: str) -> dict[str, np.n
     spread = VOLATILITY * _BELIEFS[model] * np.sqrt(keys["horizon"])
     median = generator(f"{model}/{version}", session).normal(0, 0.1, count) * spread
     quantiles = {name: median + spread * ndtri(level) for name, level in zip(QUANTILES, LEVELS, strict=True)}
-    texts = same(count, timeframe=DAILY, model=model, version=version)
+    texts = same(count, model=model, version=version) | daily_keys(count, session)
     return keys | quantiles | texts | {"contaminated": np.zeros(count, dtype=bool)}
 
 

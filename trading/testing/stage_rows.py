@@ -52,14 +52,16 @@ def version_of(model: str, version: str, **sessions: str | None) -> ModelVersion
 def history_of(table: str, sessions: Sequence[pd.Timestamp] | pd.DatetimeIndex, **columns: Any) -> History:
     """Validated rows of `table`, one a session given (which may repeat), known when it decided.
 
-    A column that is not named is 0, False or empty; a timeframe is `1D`, a session the row's own. A
-    scalar stands for all rows.
+    A column that is not named is 0, False or empty; a timeframe is `1D`, a session the row's own, `ts`
+    its open. A scalar stands for all rows.
     """
     if not len(sessions):
         return History.from_frame(table, frames.empty(table))
     labels = pd.DatetimeIndex(sessions).as_unit("us")
     dtypes = frames.table_of(table).dtypes
     known = {"session": labels, "known_at": calendar.as_of_each(labels)}
+    columns = {"ts": calendar.open_each(labels)} | columns
+    columns["ts"] = pd.to_datetime(columns["ts"], utc=True)  # a stage gives moments without their zone
     rest = {name: _column(columns.get(name, _default(name, kind)), labels) for name, kind in dtypes.items()}
     frame = pd.DataFrame({**rest, **known}, index=range(len(labels)))[list(dtypes)]
     return History.from_frame(table, frames.validated(table, frame.astype(dtypes)))
@@ -89,9 +91,17 @@ def made_by(
     inputs: dict[str, Rows] = {}
     for read in (*stage.reads, *stage.keeps):
         last = calendar.shift(session, -read.offset)
-        rows = histories.get(read.table) or history_of(read.table, [])
-        inputs[read.table] = rows.window(calendar.shift(last, -read.lookback), last, moment.as_of)
+        rows = of_timeframe(histories.get(read.table) or history_of(read.table, []), read.timeframe)
+        inputs[read.name] = rows.window(calendar.shift(last, -read.lookback), last, moment.as_of)
     return stage.make(moment, inputs)
+
+
+def of_timeframe(history: History, timeframe: str | None) -> History:
+    """The rows of one timeframe, as a store gives them; all of them for None or where there are no others."""
+    if timeframe is None or "timeframe" not in history.values:
+        return history
+    mine = history.values["timeframe"] == timeframe
+    return history if mine.all() else History(history.table, {n: v[mine] for n, v in history.values.items()})
 
 
 def frame_of(outputs: Outputs, table: str, session: pd.Timestamp) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from trading.history import Rows
 from trading.line import Request, make_range
 from trading.monitoring.staleness import READ_AT, StaleTable, arrivals, stale_tables
 from trading.plan import Plan
+from trading.stages.layout import daily_keys
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage, Starts
 from trading.testing.memory_store import MemoryStore
@@ -40,14 +41,14 @@ def stage(
     """A stage that holds the digest of all that it sees: any change of its window changes its bytes."""
     tables = makes or (name,)
 
-    def make(_moment: Moment, inputs: Inputs) -> Outputs:
+    def make(moment: Moment, inputs: Inputs) -> Outputs:
         made: dict[str, dict[str, np.ndarray]] = {}
         narrowed = causes or {}
         for table in tables:
             kept = [read.table for read in keeps]
             seen = [*narrowed.get(table, inputs.keys() - set(kept)), *kept]
             said = [bytes_of(inputs[one]) if one in inputs else made[one]["q500"].tobytes() for one in seen]
-            made[table] = row(float(int(digest(*said), 16) % 2**40))
+            made[table] = row(float(int(digest(*said), 16) % 2**40), moment)
         return made
 
     return Stage(name, reads, tables, make, keeps=keeps, causes=causes or {}, starts=starts)
@@ -59,10 +60,15 @@ def bytes_of(rows: Rows) -> bytes:
     return b"".join(rows[column].tobytes() for column in ("session", "known_at", said))
 
 
-def row(value: float) -> dict[str, np.ndarray]:
-    text = {name: np.array(["1D"], dtype=object) for name in ("symbol", "timeframe", "model", "version")}
+def row(value: float, moment: Moment) -> dict[str, np.ndarray]:
+    text = {name: np.array(["1D"], dtype=object) for name in ("symbol", "model", "version")}
     quantiles = {name: np.array([value]) for name in frames.QUANTILES}
-    return text | quantiles | {"horizon": np.array([1]), "contaminated": np.array([False])}
+    return (
+        text
+        | quantiles
+        | daily_keys(1, moment.session)
+        | {"horizon": np.array([1]), "contaminated": np.array([False])}
+    )
 
 
 PLAN = Plan.of(

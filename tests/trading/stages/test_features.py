@@ -62,8 +62,8 @@ def test_a_symbol_that_lists_late_has_no_row_before(market: dict[str, pd.DataFra
     second = features(make_at(STAGE, calendar.shift(LISTED, 1), market))
 
     assert "ARM" not in before.index
-    assert first.loc["ARM"].drop("timeframe").isna().all()
-    assert second.loc["ARM"].notna().sum() == 4  # timeframe, return, holder's return, overnight return
+    assert first.loc["ARM"].drop(["timeframe", "ts", "filled"]).isna().all()
+    assert second.loc["ARM"].notna().sum() == 6  # the same, return, holder's return, overnight return
 
 
 def test_what_a_holder_made_over_a_gap_includes_the_split_and_the_dividend_within_it() -> None:
@@ -155,9 +155,9 @@ def test_a_session_takes_a_few_milliseconds(market: dict[str, pd.DataFrame]) -> 
     }
 
     def once() -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         STAGE.make(now, inputs)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     # About 2 ms alone; the best of several on a shared machine, with room for a slower one.
     assert min(once() for _ in range(10)) < 0.02
