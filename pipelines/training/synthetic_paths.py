@@ -61,16 +61,17 @@ class SyntheticMarket:
         out += rng.normal(0, self.yearly_sharpe / np.sqrt(SESSIONS_A_YEAR), (count, 1))
         out += _slow_drift(self, rng, count, length)
         halted = (rng.random((count, 1)) < self.halt_share) & (rng.random((count, length)) < self.halt_rate)
-        return np.where(halted, 0.0, out) * _log_uniform(rng, *self.daily_volatility, count)[:, None]
+        return np.where(halted, 0.0, out) * log_uniform(rng, *self.daily_volatility, count)[:, None]
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float, count: int) -> Floats:
+def log_uniform(rng: np.random.Generator, low: float, high: float, count: int) -> Floats:
+    """(n,) numbers whose logarithms are uniform between those of `low` and `high`."""
     return np.exp(rng.uniform(np.log(low), np.log(high), count))
 
 
 def _shocks(market: SyntheticMarket, rng: np.random.Generator, count: int, length: int) -> Floats:
     """(n, t) Student-t shocks of unit variance."""
-    freedom = _log_uniform(rng, *market.degrees_of_freedom, count)[:, None]
+    freedom = log_uniform(rng, *market.degrees_of_freedom, count)[:, None]
     return rng.standard_t(freedom, (count, length)) * np.sqrt((freedom - 2) / freedom)
 
 
@@ -110,7 +111,7 @@ def _regimes(market: SyntheticMarket, rng: np.random.Generator, count: int, leng
     """Calm, normal and stressed states that last 15 to 250 sessions on average (Hamilton 1989)."""
     volatility = np.array([0.6, 1.0, 2.2]) * rng.uniform(0.8, 1.2, (count, 3))
     drift = np.array([0.04, 0.0, -0.06]) * rng.uniform(0.0, 2.0, (count, 3))
-    leave = 1 / _log_uniform(rng, 15, 250, count)
+    leave = 1 / log_uniform(rng, 15, 250, count)
     switch, target = rng.random((count, length)) < leave[:, None], rng.integers(0, 3, (count, length))
     last_switch = np.maximum.accumulate(np.where(switch, np.arange(length), 0), axis=1)
     state = np.take_along_axis(target, last_switch, axis=1)
