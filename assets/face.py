@@ -23,7 +23,7 @@ class Face:
     Attributes
     ----------
     group : one of market, features, forecasts, intervals, ensemble, regimes, signals, portfolio,
-        execution, performance, training
+        execution, performance, training, evidence
     description : one or two sentences that continue the sentence of the line
     owner : who answers for it
     kinds : what it is made with, at most three

@@ -196,12 +196,22 @@ _DECISION = {
     "binding": "Constraints that bind.",
     "fallback": "Fallback that was used; empty if none.",
 }
+_EVIDENCE = {
+    "metric": "ic, rank_ic, direction, rmse, mape, pinball, diebold_mariano, model_confidence_set or contaminated.",
+    "slice": "Sessions that count: all, year=YYYY or regime=name of the session of issue.",
+    "value": "The figure; of model_confidence_set its p-value, of contaminated a share.",
+    "n": "Cases that it rests on; sessions for rank_ic, diebold_mariano and model_confidence_set.",
+    "naive": "What knowing nothing gives on the same cases: the random walk's error, 0, or the share of rises.",
+}
 MEANINGS = {
-    **_KEYS, **_MARKET, **_QUALITY, **_REFERENCE, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_GRAPH, **_SIGNALS, **_BOOK, **_DECISION,
+    **_KEYS, **_MARKET, **_QUALITY, **_REFERENCE, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_GRAPH, **_EVIDENCE, **_SIGNALS, **_BOOK, **_DECISION,
     "status": "What became of it, in a word.",
     "reason": "Why.",
 }  # fmt: skip
 _OF_TABLE = {
+    ("comparison", "session"): "Last session at which a forecast matured.",
+    ("comparison", "low"): "Lower end of the 95 % interval.",
+    ("comparison", "high"): "Upper end of the 95 % interval.",
     ("corporate_actions", "session"): "First session that trades without the entitlement.",
     ("corporate_actions", "kind"): "split or dividend.",
     ("ledger", "cash_cents"): "Change of cash, cents.",

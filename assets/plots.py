@@ -122,3 +122,31 @@ def agreement(frame: pd.DataFrame) -> Figure:
     axes.set_ylabel("worst, in tolerances")
     axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def comparison(frame: pd.DataFrame) -> Figure:
+    """Correlation, and loss beside the random walk's, of each model and horizon with its interval."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    whole = frame[(frame["slice"] == "all").to_numpy()]
+    losses = whole[(whole["metric"] == "pinball").to_numpy()]
+    relative = losses.assign(**{name: losses[name] / losses["naive"] for name in ("value", "low", "high")})
+    correlations = whole[(whole["metric"] == "ic").to_numpy()]
+    left, right = figure.subplots(1, 2)
+    _with_intervals(left, correlations, "correlation with what came", rule=0.0)
+    _with_intervals(right, relative, "loss over the random walk's", rule=1.0)
+    left.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def _with_intervals(axes: Axes, rows: pd.DataFrame, label: str, *, rule: float) -> None:
+    """One point with its interval a model and horizon, the models side by side."""
+    models = sorted(rows["model"].unique())
+    for step, (horizon, part) in enumerate(rows.groupby("horizon", sort=True)):
+        places = [models.index(model) + (step - 1) * 0.2 for model in part["model"]]
+        spread = [part["value"] - part["low"], part["high"] - part["value"]]
+        axes.errorbar(places, part["value"], yerr=spread, fmt="o", markersize=3, label=f"{horizon} sessions")
+    axes.axhline(rule, color="#333333", linewidth=0.8)
+    axes.set_xticks(range(len(models)), models, fontsize=7, rotation=30)
+    axes.set_ylabel(label)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from resources.logs import log_to
 
-URGENT = ("failed", "refused", "lost", "late")
+URGENT = ("failed", "refused", "lost", "late", "suspected")
 
 
 class Notifier(Protocol):

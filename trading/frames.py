@@ -16,7 +16,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 
 from trading.errors import SchemaError
-from trading.schemas import book, market, quality, reference, research
+from trading.schemas import book, evidence, market, quality, reference, research
 from trading.schemas.ordering import places
 from trading.schemas.quick import keeps
 from trading.schemas.table import (
@@ -46,6 +46,7 @@ __all__ = [
     "book",
     "columns",
     "empty",
+    "evidence",
     "market",
     "names",
     "quality",

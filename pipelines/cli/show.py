@@ -16,6 +16,7 @@ from resources.clock import now
 from resources.store import HomeStore
 from trading import frames
 from trading.errors import UsageError
+from trading.evaluation.comparison import COLUMNS
 from trading.universe import instrument
 
 _DECLARED = {*frames.names("recorded"), *frames.names("computed")}
@@ -56,6 +57,8 @@ def show_table(home: Path, view: View, format_: str, output: Path | None) -> Non
     with closing(open_store(home)) as store:
         rows = rows_of(store, view, now())
         note = note_on(store, rows) if view.bars.adjusted and view.as_of is not None else ""
+    if view.table == "comparison":
+        rows = rows[list(COLUMNS)]  # its session and its moment are the same on every row
     if note:
         sys.stderr.write(note + "\n")
     rendering.write(rows, format_, output, heading=market_line(home))
