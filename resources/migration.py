@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from resources.files import write_atomically
 from resources.home import Home
 from resources.postgres import EmbeddedPostgres
-from resources.proofs import Proof
+from resources.proofs import Proof, digest_of
 from resources.sql_dialects import COMMITS, dialect_of
 from resources.sql_store import SqlStore
 from resources.sql_tables import RECORDED
@@ -55,6 +55,53 @@ def migrate(home: Home, url: str | None, tell: Tell) -> str:
         _to_server(home, url, tell)
     _set_aside(home)
     return EMBEDDED if url is None else _public(url)
+
+
+def has_moved(home: Home) -> bool:
+    """Whether the tables of a home were moved, and the SQLite file that they came from is still kept."""
+    moved = EmbeddedPostgres(home.path).exists() or moved_to(home.path) is not None
+    return moved and not home.database.exists() and (home.path / KEPT).exists()
+
+
+def compare_again(home: Home, url: str | None, tell: Tell) -> str:
+    """Compare the tables of a home that has moved with the SQLite file that was kept, and say where they are.
+
+    Parameters
+    ----------
+    url : the server that holds them; None: the one in the home
+    tell : hears the proof of each table that is the same
+
+    Raises
+    ------
+    HomeError
+        If the tables are elsewhere, or a table holds something else now.
+    """
+    embedded, pointer = EmbeddedPostgres(home.path), moved_to(home.path)
+    where = EMBEDDED if embedded.exists() else pointer
+    if (None if url is None else _public(url)) != (None if embedded.exists() else pointer):
+        raise HomeError(_nothing_to_move(home, where))
+    try:
+        address = embedded.start() if url is None else url
+        kept, moved = (
+            SqlStore(place, create=False, home=home.facts.id) for place in (home.path / KEPT, address)
+        )
+        with closing(kept), closing(moved):
+            for name in (*RECORDED, COMMITS):
+                tell(_still_the_same(name, kept, moved))
+    finally:
+        if url is None:
+            embedded.stop()
+    return str(where)
+
+
+def _still_the_same(name: str, kept: SqlStore, moved: SqlStore) -> Proof:
+    before, now = kept.content(name), moved.content(name)
+    if digest_of(before) != digest_of(now):
+        raise HomeError(
+            f"the home has moved already, and table {name} is not what it was: {before.num_rows} rows in {KEPT}, "
+            f"{now.num_rows} now; that is right if the home was used since, and then {KEPT} may be deleted"
+        )
+    return Proof.of(name, before, now)
 
 
 def moved_to(home: Path) -> str | None:

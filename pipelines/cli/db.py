@@ -21,6 +21,8 @@ from trading.errors import UsageError
 def migrate(path: Path, url: str | None, format_: str, *, wait: bool) -> None:
     """Move the tables, print the proof of each, and say where they are now.
 
+    Of a home that has moved, the tables are compared once more with the SQLite file that was kept.
+
     Parameters
     ----------
     url : of the server; None: the one that the environment names, or else one in the home
@@ -30,7 +32,8 @@ def migrate(path: Path, url: str | None, format_: str, *, wait: bool) -> None:
     UsageError
         If the target is no PostgreSQL.
     HomeError
-        If there is nothing to move, the home is in use, or the target is not free.
+        If there is nothing to move, the home is in use, the target is not free, or a table of a home
+        that has moved is not what it was.
     """
     target = url or os.environ.get(environment.DATABASE)
     if target is not None and not target.startswith(("postgresql://", "postgres://")):
@@ -39,11 +42,14 @@ def migrate(path: Path, url: str | None, format_: str, *, wait: bool) -> None:
         )
     home = Home.open(path)
     proofs: list[Proof] = []
+    again = migration.has_moved(home)
     with alone(home), home.writing("fabline db migrate", wait=wait):
-        where = migration.migrate(home, target, proofs.append)
+        move = migration.compare_again if again else migration.migrate
+        where = move(home, target, proofs.append)
     table = pd.DataFrame([asdict(proof) for proof in proofs], columns=["table", "rows", "digest"])
-    rendering.write(table, format_, None, heading=f"the same in both databases, and now in {where}:")
-    if format_ == "table":
+    said = "already there and equal, in" if again else "the same in both databases, and now in"
+    rendering.write(table, format_, None, heading=f"{said} {where}:")
+    if format_ == "table" and not again:
         typer.echo(_afterwards(where))
 
 

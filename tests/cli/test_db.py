@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipelines import environment
@@ -10,7 +11,9 @@ from pipelines.cli.main import status_of
 from pipelines.cli.up import alone
 from resources.home import Home
 from resources.sql_tables import RECORDED
+from resources.store import store_at
 from trading.errors import HomeError
+from trading.testing.example_rows import example
 
 
 def shown(capsysbinary: pytest.CaptureFixture[bytes]) -> list[dict[str, object]]:
@@ -49,6 +52,34 @@ def test_a_moved_home_says_where_it_is_until_the_environment_does(
     assert "are in postgresql://" in capsys.readouterr().err
     with pytest.raises(HomeError, match="name it in FABLINE_DATABASE_URL"):
         environment.database_of(Home.open(home))
+
+
+def test_a_second_move_compares_and_is_well_until_the_home_goes_on(
+    home: Path, postgres_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["db", "migrate", "--to", postgres_url, "--home", str(home)]
+    assert status_of(command) == 0
+    capsys.readouterr()
+
+    assert status_of(command) == 0
+    assert capsys.readouterr().out.startswith("already there and equal, in postgresql://")
+
+    day = pd.Timestamp("2024-01-08")
+    store = store_at(home / "tables", postgres_url, home=Home.open(home).facts.id)
+    store.write({"bars": example("bars", day, day)}, day, day, commit={})
+    store.close()
+    assert status_of(command) == 1
+    assert "table bars is not what it was" in capsys.readouterr().err
+
+
+def test_a_second_move_to_another_server_is_refused(
+    home: Path, postgres_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(["db", "migrate", "--to", postgres_url, "--home", str(home)]) == 0
+
+    assert status_of(["db", "migrate", "--to", "postgresql://elsewhere/db", "--home", str(home)]) == 1
+
+    assert "are in postgresql://" in capsys.readouterr().err
 
 
 def test_a_home_that_is_served_or_written_does_not_move(
