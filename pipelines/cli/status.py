@@ -13,11 +13,12 @@ import pandas as pd
 import typer
 
 from pipelines import environment, settings
-from pipelines.wiring import plan_of
+from pipelines.wiring import plan_of, source_of
 from resources.home import Home
+from resources.sources.holdings import held_by
 from resources.stale import stale_in
 from resources.store import HomeStore
-from trading.errors import HomeError
+from trading.errors import FablineError, HomeError
 from trading.monitoring.quarantine import PENDING, listing
 from trading.monitoring.staleness import StaleTable
 from trading.plan import SOURCES, Plan
@@ -93,21 +94,51 @@ def report(home: Home) -> list[str]:
             *lines,
             "last session  none",
             *_of_market(home),
-            f"to do         {_advice(failure, None, None, inception=None, busy=holder is not None)}",
+            f"to do         {_advice(failure, None, None, inception=None, busy=holder is not None) or _first_advice(home)}",
         ]
     with closing(environment.open_store(home.path)) as store:
         return [*lines, *_of_tables(home, store, failure, busy=holder is not None)]
 
 
 def _of_market(home: Home) -> list[str]:
-    """What was loaded into a home in which the line has not run yet."""
+    """What was loaded into a home in which the line has not run yet, a line for each timeframe."""
     with suppress(HomeError), closing(environment.open_store(home.path)) as store:
-        tables = store.tables().set_index("table")
-        if "bars" in tables.index:
-            rows, first, last = tables.loc["bars", ["rows", "first_session", "last_session"]]
-            loaded = f"bars          {rows:,} loaded, {_day(first)} to {_day(last)}"
-            return [loaded, *_kept_out(store)]
+        loaded = _loaded(store.commits())
+        width = max((len(f"{rows:,}") for rows in loaded["rows"]), default=0)
+        lines = [
+            f"{'bars' if not place else '':<14}{timeframe:<5}{rows:>{width},} loaded, {_day(first)} to {_day(last)}"
+            for place, (timeframe, rows, first, last) in enumerate(loaded.itertuples(name=None))
+        ]
+        return [*lines, *_kept_out(store)]
     return []
+
+
+def _loaded(commits: pd.DataFrame) -> pd.DataFrame:
+    """Rows of bars by timeframe as they were written, and their sessions; no row is read for it."""
+    bars = commits[(commits["table"].eq("bars") & commits["rows"].gt(0)).to_numpy()]
+    named = bars.assign(timeframe=[json.loads(facts).get("timeframe") or DAILY for facts in bars["facts"]])
+    return named.groupby("timeframe").agg(rows=("rows", "sum"), first=("first", "min"), last=("last", "max"))
+
+
+def _first_advice(home: Home) -> str:
+    """What to do in a home in which the line has not run: it needs daily bars, wherever they come from."""
+    loaded: list[str] = []
+    with suppress(HomeError), closing(environment.open_store(home.path)) as store:
+        loaded = list(_loaded(store.commits()).index)
+    if not loaded or DAILY in loaded:
+        return "fabline run"
+    wanted = settings.load(home.path).settings
+    kept = f"of {' and '.join(loaded)} only; the line reads daily ones"
+    try:
+        held = held_by(source_of(wanted), DAILY)
+    except FablineError:  # `fabline doctor` says what is wrong with the source
+        held = None
+    if held is not None and not held:
+        return (
+            f"the bars are {kept}, and {wanted.source.data} holds none: `fabline show bars --timeframe 1D` makes them to "
+            f"look at; for a run load a folder with daily bars into a home of its own"
+        )
+    return f"the bars are {kept}: `fabline run` loads them from {wanted.source.name}; what is here stays"
 
 
 def _kept_out(store: HomeStore) -> list[str]:
@@ -226,6 +257,7 @@ def _advice(
     inception: pd.Timestamp | None,
     busy: bool,
 ) -> str:
+    """The command that helps; empty where the line has not run and nothing is wrong."""
     if busy:
         return "a run is under way; wait for it"
     if failure is not None and failure.remedy:
@@ -233,7 +265,7 @@ def _advice(
     if failure is not None:
         return "mend the cause, then run the same command again: what was made stays, the rest is made"
     if progress is None or progress.newest is None:
-        return "fabline run"
+        return "" if progress is None else "fabline run"
     first = (progress.last_good or inception) if progress.behind else None
     begin = min((day for day in (stale, first) if day is not None), default=None)
     if begin is not None:

@@ -18,6 +18,7 @@ from trading import calendar
 from trading.monitoring.staleness import Cause, StaleTable
 from trading.plan import Plan
 from trading.stages.stage import Read, Stage
+from trading.testing.market import SimulatedMarket
 
 Homes = Callable[..., Path]
 DAYS = calendar.sessions_between(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-12"))
@@ -189,3 +190,39 @@ def test_the_failure_of_the_newest_run_is_told_and_a_later_success_ends_it(
 
     run(home, sound)
     assert "failed" not in said(home, capsys)
+
+
+def ingest(home: Path, *options: str) -> None:
+    assert status_of(["ingest", *options, "--home", str(home)]) == 0
+
+
+def test_a_home_of_five_minute_bars_only_is_told_where_daily_ones_come_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FABLINE_DATABASE_URL", raising=False)
+    week, home = ("--from", "2024-03-27", "--to", "2024-03-28", "--symbols", "NVDA"), tmp_path / "home"
+    ingest(home, "--timeframe", "5min", *week)
+
+    lines = said(home, capsys)
+    assert lines["bars"] == "5min 156 loaded, 2024-03-27 to 2024-03-28"
+    assert lines["to"].endswith(
+        "the line reads daily ones: `fabline run` loads them from simulated; what is here stays"
+    )
+
+    ingest(home, *week)
+    assert said(home, capsys)["to"] == "do         fabline run"
+
+
+def test_a_folder_of_five_minute_bars_only_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FABLINE_DATABASE_URL", raising=False)
+    five = SimulatedMarket().bars(("NVDA",), DAYS[0], DAYS[0], "5min")
+    data, home = tmp_path / "data", tmp_path / "home"
+    data.mkdir()
+    five[["symbol", "ts", "open", "high", "low", "close", "volume"]].to_parquet(
+        data / "bars_5min_made.parquet"
+    )
+    ingest(home, "--data", str(data), "--timeframe", "5min")
+
+    assert f"{data} holds none" in said(home, capsys)["to"]
