@@ -11,7 +11,7 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,20 +20,23 @@ import numpy as np
 import pandas as pd
 
 from resources.files import write_atomically
-from resources.version_folder import Logged, VersionFolder
+from resources.version_folder import MIRRORED, Logged, VersionFolder
 from trading import calendar
 from trading.digest import generator
 from trading.frames import QUANTILES
-from trading.stages.training import TRAINED_FROM
+from trading.stages.training import BESIDE, DATA_VERSION, SEES, STARTED_FROM, TRAINED_FROM
+from trading.stages.training import CHANNELS as USUAL_CHANNELS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
 
 ALIAS = "champion"
+# MLflow takes so many at once.
+MOST_FIGURES = 1000
 EXPERIMENT = "training"
 VERSION_TAG, ALIAS_TAG, MARKET_TAG = "fabline.version", "fabline.champion", "market"
-CHANNELS = ("log_return", "volatility_21")
 EXAMPLE_SESSIONS, EXAMPLE_SYMBOLS = 64, ("AMD", "NVDA")
 
 
@@ -95,6 +98,9 @@ class MlflowRegistry(VersionFolder):
         for logged in self.logged(model):
             if logged.version.version not in known:
                 _mirror_version(client, self._experiment(client), logged, self._tags)
+        shown = client.search_model_versions(f"name = '{model}'")
+        for logged in self.logged(model):
+            _remember(shown, logged)
 
     def _mirror_alias(self, client: MlflowClient, model: str) -> MovedAlias | None:
         """Point MLflow's alias where ours points, unless somebody else moved it."""
@@ -167,11 +173,61 @@ def _mirror_version(client: MlflowClient, experiment: str, logged: Logged, marke
         client.log_param(run, name, value)
     for name, metric in logged.metrics.items():
         client.log_metric(run, name, metric)
+    _log_curves(client, run, logged)
+    _log_data(client, run, logged, market)
     with mlflow.start_run(run_id=run):
         info = _log_model(logged)
     tags = {VERSION_TAG: version.version, **_ranges(logged), **market}
-    client.create_model_version(version.model, info.model_uri, run_id=run, tags=tags)
+    about = _described(logged, market)
+    client.create_model_version(version.model, info.model_uri, run_id=run, tags=tags, description=about)
     client.set_terminated(run)
+
+
+def _remember(shown: Iterable[ModelVersion], logged: Logged) -> None:
+    """Write beside a version where MLflow has it, so that it can be said without MLflow."""
+    here = [one for one in shown if one.tags.get(VERSION_TAG) == logged.version.version]
+    where = {"run_id": str(here[0].run_id), "number": str(here[0].version)} if here else {}
+    if where and logged.mirrored != where:
+        write_atomically(logged.weights.with_name(MIRRORED), json.dumps(where, sort_keys=True) + "\n")
+
+
+def _log_curves(client: MlflowClient, run: str, logged: Logged) -> None:
+    """The figures of each epoch, one step an epoch; the same again after a mirror that was killed."""
+    from mlflow.entities import Metric
+
+    begun = int(client.get_run(run).info.start_time)
+    figures = [
+        Metric(f"epoch/{name}", value, begun + step, step)
+        for step, epoch in enumerate(logged.curves, start=1)
+        for name, value in epoch.items()
+    ]
+    for start in range(0, len(figures), MOST_FIGURES):
+        client.log_batch(run, metrics=figures[start : start + MOST_FIGURES])
+
+
+def _log_data(client: MlflowClient, run: str, logged: Logged, market: Mapping[str, str]) -> None:
+    """The data that a training saw, by its digest; zero-shot models saw none."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    facts = logged.version.facts
+    if DATA_VERSION not in facts:
+        return
+    seen = {name: facts[name] for name in (TRAINED_FROM, SEES, BESIDE) if name in facts}
+    seen |= {"trained_through": f"{logged.version.trained_through:%Y-%m-%d}", **market}
+    data = Dataset("features", facts[DATA_VERSION], "table of this home", json.dumps(seen, sort_keys=True))
+    client.log_inputs(run, datasets=[DatasetInput(data)])
+
+
+def _described(logged: Logged, market: Mapping[str, str]) -> str:
+    """A version in a few words, for its page."""
+    version, facts = logged.version, logged.version.facts
+    words = [f"Fabline's version `{version.version}`"]
+    if version.trained_through is not None:
+        words.append(f"trained on {facts.get(TRAINED_FROM, '?')} to {version.trained_through:%Y-%m-%d}")
+    words += [f"{name} `{facts[name]}`" for name in (DATA_VERSION, STARTED_FROM) if name in facts]
+    if version.data_through is not None:
+        words.append(f"CONTAMINATED up to {version.data_through:%Y-%m-%d}")
+    return "; ".join([*words, *market.values()])
 
 
 def _run_of(client: MlflowClient, experiment: str, logged: Logged, market: Mapping[str, str]) -> str:
@@ -201,48 +257,54 @@ def _ranges(logged: Logged) -> dict[str, str]:
         "retired": version.retired,
         "data_through": version.data_through,
     }
-    begins = {name: version.facts[name] for name in (TRAINED_FROM,) if name in version.facts}
+    kept = (TRAINED_FROM, DATA_VERSION, STARTED_FROM)
+    begins = {name: version.facts[name] for name in kept if name in version.facts}
     return begins | {name: f"{day:%Y-%m-%d}" for name, day in days.items() if day is not None}
 
 
 def _log_model(logged: Logged) -> Any:
     import mlflow
 
+    channels, beside = _seen(logged, SEES) or USUAL_CHANNELS, _seen(logged, BESIDE)
     with tempfile.TemporaryDirectory() as folder:
         description = Path(folder) / "description.json"
-        description.write_text(json.dumps(logged.forecaster, sort_keys=True), encoding="utf-8")
+        built = {**logged.forecaster, "beside": list(beside)}
+        description.write_text(json.dumps(built, sort_keys=True), encoding="utf-8")
         return mlflow.pyfunc.log_model(
             name=logged.version.model,
             python_model=str(Path(__file__).with_name("registered_model.py")),
             artifacts={"weights": str(logged.weights), "description": str(description)},
-            signature=_signature(),
-            input_example=_example(),
+            signature=_signature(channels),
+            input_example=_example(channels, beside),
             pip_requirements=["fabline"],  # said, not inferred: inference takes twelve seconds
         )
 
 
-def _signature() -> ModelSignature:
+def _seen(logged: Logged, fact: str) -> tuple[str, ...]:
+    return tuple(name for name in logged.version.facts.get(fact, "").split(",") if name)
+
+
+def _signature(channels: Sequence[str]) -> ModelSignature:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
     keys = [ColSpec(DataType.datetime, "session"), ColSpec(DataType.string, "symbol")]
-    channels = [ColSpec(DataType.double, channel) for channel in CHANNELS]
+    features = [ColSpec(DataType.double, channel) for channel in channels]
     quantiles = [ColSpec(DataType.double, name) for name in QUANTILES]
     made = [ColSpec(DataType.string, "symbol"), ColSpec(DataType.long, "horizon"), *quantiles]
-    return ModelSignature(inputs=Schema([*keys, *channels]), outputs=Schema(made))
+    return ModelSignature(inputs=Schema([*keys, *features]), outputs=Schema(made))
 
 
-def _example() -> pd.DataFrame:
-    """SIMULATED features of two symbols."""
+def _example(channels: Sequence[str] = USUAL_CHANNELS, beside: Sequence[str] = ()) -> pd.DataFrame:
+    """SIMULATED features of two symbols, and of those beside them."""
     last = pd.Timestamp("2024-01-31").as_unit("us")
     days = calendar.sessions_between(calendar.shift(last, 1 - EXAMPLE_SESSIONS), last)
-    rows = len(days) * len(EXAMPLE_SYMBOLS)
+    symbols = (*EXAMPLE_SYMBOLS, *beside)
+    rows = len(days) * len(symbols)
     rng = generator("registered model's input example")
-    return pd.DataFrame(
-        {
-            "session": days.repeat(len(EXAMPLE_SYMBOLS)),
-            "symbol": np.tile(np.asarray(EXAMPLE_SYMBOLS, dtype=object), len(days)),
-            "log_return": rng.normal(0.0, 0.02, rows),
-            "volatility_21": np.full(rows, 0.02),
-        }
-    )
+    keys = {
+        "session": days.repeat(len(symbols)),
+        "symbol": np.tile(np.asarray(symbols, dtype=object), len(days)),
+    }
+    values = {name: rng.normal(0.0, 0.02, rows) for name in channels}
+    return pd.DataFrame(keys | values | {"volatility_21": np.full(rows, 0.02)})[[*keys, *channels]]

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def test_the_registered_model_forecasts_like_the_one_that_was_logged(registry: M
         served = mlflow.pyfunc.load_model("models:/ar1@champion").predict(_example())
     expected = fitted().predict(window_of(_example())).quantiles.reshape(-1, 7)
     np.testing.assert_array_equal(served.filter(regex=r"^q\d").to_numpy(), expected)
-    assert served["symbol"].tolist() == ["AMD"] * 3 + ["NVDA"] * 3
+    assert served["symbol"].tolist() == ["NVDA"] * 3 + ["AMD"] * 3
 
 
 def test_nothing_is_pickled(registry: MlflowRegistry, tmp_path: Path) -> None:
@@ -180,6 +181,7 @@ def test_an_alias_moved_by_hand_is_reported_and_left_until_the_line_follows(regi
 
 def test_the_mirror_of_a_copied_home_begins_anew(registry: MlflowRegistry, tmp_path: Path) -> None:
     registry.mirror()
+    before = registry.logged("ar1")[0].mirrored
     shutil.copytree(tmp_path / "mlflow", tmp_path / "copy")
     copied = MlflowRegistry(tmp_path / "models", tmp_path / "copy")
     copied.mirror()
@@ -187,6 +189,7 @@ def test_the_mirror_of_a_copied_home_begins_anew(registry: MlflowRegistry, tmp_p
         source = client.get_experiment_by_name("training").artifact_location
     assert source == (tmp_path / "copy" / "artifacts").as_uri()
     assert shown(copied)["versions"] == {1: "digest0", 2: "digest1"}
+    assert copied.logged("ar1")[0].mirrored["run_id"] != before["run_id"]
 
 
 def test_sessions_use_versions_and_weights_without_loading_mlflow(
@@ -252,6 +255,67 @@ def test_a_symbol_whose_last_return_is_unknown_is_masked_in_the_served_window() 
     rows = _example()
     rows.loc[rows.index[-1], "log_return"] = float("nan")
     window = window_of(rows.sample(frac=1, random_state=1))
-    assert window.symbols == ("AMD", "NVDA")
-    assert window.mask.tolist() == [True, False]
-    np.testing.assert_array_equal(window.channel("log_return")[:, 0], rows["log_return"].to_numpy()[::2])
+    assert window.symbols == ("NVDA", "AMD")
+    assert window.mask.tolist() == [False, True]
+    np.testing.assert_array_equal(window.channel("log_return")[:, 1], rows["log_return"].to_numpy()[::2])
+
+
+CURVES = ({"validation_loss": 0.5, "training_loss": 0.75}, {"validation_loss": 0.25, "training_loss": 0.5})
+
+
+def learned() -> ModelVersion:
+    """A version that sees a context symbol and was updated from another one."""
+    facts = {"channels": "log_return,rsi_14", "beside": "SPY", "trained_from": "2022-01-03"}
+    facts |= {"data_version": "d474", "started_from": "digest1"}
+    return replace(version(2), facts=facts)
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_run_shows_the_curves_of_its_training_and_the_version_of_its_data(tmp_path: Path) -> None:
+    simulated = MlflowRegistry(tmp_path / "models", tmp_path / "mlflow", simulated=True)
+    simulated.log(learned(), fitted(), {"training_seconds": 1.5}, CURVES)
+    simulated.mirror()
+    (logged,) = [one for one in simulated.logged("ar1") if one.version == learned()]
+
+    with simulated._client() as client:
+        run = client.get_run(logged.mirrored["run_id"])
+        history = client.get_metric_history(run.info.run_id, "epoch/validation_loss")
+        shown = client.get_model_version("ar1", logged.mirrored["number"])
+
+    assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.25)]
+    assert logged.curves == CURVES
+    (data,) = [given.dataset for given in run.inputs.dataset_inputs]
+    assert (data.name, data.digest) == ("features", "d474")
+    assert run.data.params["data_version"] == shown.tags["data_version"] == "d474"
+    assert "trained on 2022-01-03 to 2023-10-02" in shown.description
+    assert "started_from `digest1`" in shown.description
+    assert shown.description.endswith("CONTAMINATED up to 2023-10-02; SIMULATED")
+
+
+def test_a_version_is_served_with_its_own_channels_and_what_stands_beside(registry: MlflowRegistry) -> None:
+    import mlflow
+
+    registry.log(learned(), fitted(), {})
+    registry.promote("ar1", "digest2")
+    registry.mirror()
+    rows = _example(("log_return", "rsi_14"), ("SPY",))
+
+    with registry._client():
+        loaded = mlflow.pyfunc.load_model("models:/ar1@champion")
+        served = loaded.predict(rows)
+
+    assert loaded.metadata.signature.inputs.input_names() == ["session", "symbol", "log_return", "rsi_14"]
+    assert set(served["symbol"]) == {"AMD", "NVDA"}
+
+
+def test_a_served_window_has_the_names_in_the_universe_s_order_and_the_rest_beside_them() -> None:
+    from resources.registered_model import window_of
+
+    rows = _example(("log_return",), ("SPY", "VIX"))
+
+    window = window_of(rows, ("SPY", "VIX"))
+
+    assert window.symbols == ("NVDA", "AMD")
+    assert window.beside("VIX", "log_return").tolist() == rows["log_return"][rows["symbol"] == "VIX"].tolist()
+    amd = rows["log_return"][rows["symbol"] == "AMD"]
+    assert window.channel("log_return")[:, 1].tolist() == amd.tolist()

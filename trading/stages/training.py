@@ -41,6 +41,8 @@ TRAINED_FROM = "trained_from"
 MADE_OF = "made_of"
 # A digest of what a version was trained on, and the version at whose weights its training began.
 DATA_VERSION, STARTED_FROM = "data_version", "started_from"
+# The channels of a version's windows, and the symbols beside the names in them, with commas between.
+SEES, BESIDE = "channels", "beside"
 
 
 class Trainable(Protocol):
@@ -259,6 +261,7 @@ def _named(spec: Trainable, due: Due, window: Window | None, start: Start | None
     made, data = made_of(spec), _seen(window)
     through = None if due.trained_through is None else f"{due.trained_through:%Y-%m-%d}"
     facts = {"code_version": spec.code_version, "seed": str(spec.seed), MADE_OF: made, **_begins(window)}
+    facts |= {SEES: ",".join(spec.channels)} | ({BESIDE: ",".join(CONTEXT_SYMBOLS)} if spec.context else {})
     if window is not None:
         facts[DATA_VERSION] = digest(*data)
     if start is not None:
