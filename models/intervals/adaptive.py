@@ -1,9 +1,10 @@
 """Adaptive conformal intervals: quantile forecasts, widened until they hold what they promise.
 
-Conformalized quantile regression (Romano, Patterson & Candès 2019, eq. 6) gives the score
-max(q_lower - y, y - q_upper); adaptive conformal inference (Gibbs & Candès 2021, eq. 2) moves the
-level alpha by gamma * (target - miss) as intervals mature. The miss is that of the interval that
-was issued h sessions ago, not of what today's scores would have said of it.
+A score says by how many widths of the issued interval the outcome lay outside of it (Sesia and Candès 2020,
+CQR-r); a quantile of past scores is the margin. Adaptive conformal inference (Gibbs and Candès 2021, eq. 2)
+moves the level alpha by gamma * (target - miss) as intervals mature. The miss is that of the interval that was
+issued h sessions ago, not of what today's scores would have said of it; because that answer comes h sessions late,
+a step is h times smaller: with the same steps the level of twenty sessions swings, and intervals with it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from trading.bounds import COUNT, NOT_NEGATIVE, SHARE, check_bounds
 from trading.errors import CalibrationError
 from trading.evaluation.coverage import covered
+from trading.frames import HORIZONS
 from trading.interfaces import Floats, Forecast, Interval
 
 # Levels are sums of many steps of gamma: a rank must not jump by one for the last bit of such a sum.
@@ -29,26 +31,29 @@ class AdaptiveConformal:
     Parameters
     ----------
     target : miscoverage that is promised; the forecast must have the quantiles target/2 and 1 - target/2
-    gamma : step of the level for one miss
+    gamma : step of the level for one miss one session ahead; h sessions ahead gamma / h
     lowest, highest : range of the level, so that no interval is infinite or empty of meaning
-    min_scores : with fewer scores the bounds are NaN (warming up)
+    pooling : a symbol's own scores count n / (n + pooling), the rest is the quantile of all symbols' scores
+    min_scores : sessions with a score of any symbol, below which the bounds are NaN (warming up)
 
     Attributes
     ----------
-    scores_ : (n, s, h) conformity scores, NaN where nothing matured
+    scores_ : (n, s, h) conformity scores, NaN where nothing matured; h are the first of `HORIZONS`
     miscoverage_ : (s, h) level in force
     """
 
     target: float = 0.25
-    gamma: float = 0.01
+    gamma: float = 0.03
     lowest: float = 0.02
     highest: float = 0.6
+    pooling: float = 500.0
     min_scores: int = 20
     scores_: Floats | None = field(default=None, compare=False, repr=False)
     miscoverage_: Floats | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        check_bounds(self, target=SHARE, gamma=NOT_NEGATIVE, lowest=SHARE, highest=SHARE, min_scores=COUNT)
+        check_bounds(self, target=SHARE, gamma=NOT_NEGATIVE, lowest=SHARE, highest=SHARE, pooling=NOT_NEGATIVE)
+        check_bounds(self, min_scores=COUNT)
 
     def conformalize(self, scores: Floats, miscoverage: Floats | None) -> Self:
         """A copy with past scores (n, s, h) and levels (s, h); the target where a level is NaN or None."""
@@ -58,7 +63,8 @@ class AdaptiveConformal:
     def update(self, issued: Interval, realized: Floats) -> Self:
         """A copy whose levels (s, h) have answered to the intervals that matured with `realized` (s, h)."""
         held = covered(issued.lower, issued.upper, realized)
-        step = np.where(np.isnan(held), 0.0, self.gamma * (self.target - (1.0 - held)))
+        gamma = self.gamma / np.array(HORIZONS[: held.shape[-1]])
+        step = np.where(np.isnan(held), 0.0, gamma * (self.target - (1.0 - held)))
         level = np.clip(self._level() + step, self.lowest, self.highest)
         return replace(self, miscoverage_=level)
 
@@ -66,8 +72,7 @@ class AdaptiveConformal:
         """Bounds (s, h) for `forecast`, lower <= upper, NaN with fewer than `min_scores` scores."""
         level = self._level()
         low, high = (forecast.quantiles[..., place] for place in self._places(forecast))
-        margin = conformal_quantile(self._scores(), level)
-        margin = np.where(self._counts() >= self.min_scores, margin, np.nan)
+        margin = self._margin(level) * (high - low)
         lower, upper = low - margin, high + margin
         middle = (lower + upper) / 2  # scores far below zero would turn the interval inside out
         return Interval(np.minimum(lower, middle), np.maximum(upper, middle), level)
@@ -91,8 +96,15 @@ class AdaptiveConformal:
             raise CalibrationError("the calibrator has no level; call conformalize first")
         return self.miscoverage_
 
-    def _counts(self) -> Floats:
-        return (~np.isnan(self._scores())).sum(axis=0)
+    def _margin(self, level: Floats) -> Floats:
+        """(s, h) widths by which an interval is moved out on both sides; NaN while it warms up."""
+        scores = self._scores()
+        known = ~np.isnan(scores)
+        own, count = conformal_quantile(scores, level), known.sum(axis=0)
+        pooled = conformal_quantile(scores.reshape(-1, scores.shape[-1]), level)
+        share = np.divide(count, count + self.pooling, out=np.zeros(level.shape), where=count > 0)
+        margin = share * np.nan_to_num(own) + (1 - share) * pooled
+        return np.where(known.any(axis=1).sum(axis=0) >= self.min_scores, margin, np.nan)
 
 
 def conformal_quantile(scores: Floats, miscoverage: Floats) -> Floats:
@@ -103,11 +115,11 @@ def conformal_quantile(scores: Floats, miscoverage: Floats) -> Floats:
     Parameters
     ----------
     scores : (n, ...) NaN where unknown
-    miscoverage : (...)
+    miscoverage : (...), or (k, ...) for k levels of each column of `scores`
 
     Returns
     -------
-    (...) NaN where no score is known.
+    (...) or (k, ...), NaN where no score is known.
     """
     if not len(scores):
         return np.full(miscoverage.shape, np.nan)
@@ -115,4 +127,6 @@ def conformal_quantile(scores: Floats, miscoverage: Floats) -> Floats:
     rank = np.ceil((count + 1) * (1 - miscoverage) - _RANK_TOLERANCE).astype(np.int64)
     place = np.clip(rank, 1, np.maximum(count, 1)) - 1
     ordered = np.sort(scores, axis=0)  # NaN last
+    if place.ndim == ordered.ndim:
+        return np.take_along_axis(ordered, place, axis=0)
     return np.take_along_axis(ordered, place[np.newaxis], axis=0)[0]

@@ -40,8 +40,8 @@ class VersionForecasts(Frame):
 class VersionLosses(Frame):
     """Forecasts that matured at `session`, at the end of the bar that begins at `ts`, with what happened.
 
-    `pinball` is the mean pinball loss over the fixed levels, `score` the conformity score
-    max(q125 - realized, realized - q875).
+    `pinball` is the mean pinball loss over the fixed levels, `score` by how many widths of
+    [q125, q875] the outcome lay outside of it (NaN where it has no width).
     """
 
     ts: Series[Stamp]
@@ -55,7 +55,7 @@ class VersionLosses(Frame):
     median: Series[float]
     pinball: Series[float] = pandera.Field(ge=0)
     absolute_error: Series[float] = pandera.Field(ge=0)
-    score: Series[float]
+    score: Series[float] = pandera.Field(nullable=True)
     contaminated: Series[bool]
 
 

@@ -34,5 +34,11 @@ def pinball(quantiles: Floats, realized: Floats) -> Floats:
 
 
 def conformity_score(lower: Floats, upper: Floats, realized: Floats) -> Floats:
-    """How far `realized` lies outside the raw interval; negative inside (Romano et al. 2019, eq. 6)."""
-    return np.maximum(lower - realized, realized - upper)
+    """How far `realized` lies outside the raw interval, in widths of that interval; negative inside.
+
+    Conformalized quantile regression with scores free of scale (Sesia and Candès 2020, CQR-r, section 2.2):
+    so calm and wild times, and one symbol and another, can be compared. NaN where the interval has no width.
+    """
+    width = upper - lower
+    outside = np.maximum(lower - realized, realized - upper)
+    return np.divide(outside, width, out=np.full(np.shape(outside), np.nan), where=width > 0)

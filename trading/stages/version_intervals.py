@@ -19,7 +19,7 @@ from trading.stages.maturity import LONGEST
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.universe import SYMBOLS
 
-WINDOW_SESSIONS = 100
+WINDOW_SESSIONS = 250
 _LOWER, _UPPER, _MISCOVERAGE = range(3)
 
 

@@ -60,23 +60,23 @@ def test_the_forecast_of_h_sessions_ago_meets_what_happened(horizon: int) -> Non
     row = interval(ensemble_forecast=forecasts(when, horizon, median=0.001 * horizon))
     assert row["realized"] == pytest.approx(RETURN * horizon)
     assert row["matured_median"] == pytest.approx(0.001 * horizon)
-    assert row["score"] == pytest.approx(0.001 * horizon - 0.0004)
+    assert row["score"] == pytest.approx((0.001 * horizon - 0.0004) / 0.0008)  # in widths
 
 
 def test_kept_scores_and_today_s_calibrate() -> None:
-    # 38 kept scores 0.002 .. 0.039 and today's 0.0006: the 30th smallest of 39 is 0.030
-    kept = own(sessions(38, 1), score=np.arange(2, 40) / 1000, lower=-1.0, upper=1.0)
+    # 38 kept scores 0.2 .. 3.9 and today's 0.75: the 30th smallest of 39 is 3.0, of a width of 0.0008
+    kept = own(sessions(38, 1), score=np.arange(2, 40) / 10, lower=-1.0, upper=1.0)
     row = interval(ensemble_intervals=kept, ensemble_forecast=forecasts(sessions(1, 0)))
-    assert (row["lower"], row["upper"]) == pytest.approx((0.0006 - 0.030, 0.0014 + 0.030))
+    assert (row["lower"], row["upper"]) == pytest.approx((0.0006 - 0.0024, 0.0014 + 0.0024))
     assert (row["covered"], row["status"]) == (1.0, "calibrated")
-    assert row["miscoverage"] == pytest.approx(0.2525)
+    assert row["miscoverage"] == pytest.approx(0.2575)
 
 
-def test_the_window_holds_a_hundred_sessions_today_included() -> None:
-    far = own(sessions(99, 99).append(sessions(18, 1)), score=5.0, lower=-1.0, upper=1.0)
+def test_the_window_holds_250_sessions_today_included() -> None:
+    far = own(sessions(249, 249).append(sessions(18, 1)), score=5.0, lower=-1.0, upper=1.0)
     today = forecasts(sessions(1, 0))
     assert interval(ensemble_intervals=far, ensemble_forecast=today)["status"] == "calibrated"
-    too_far = own(sessions(100, 100).append(sessions(18, 1)), score=5.0, lower=-1.0, upper=1.0)
+    too_far = own(sessions(250, 250).append(sessions(18, 1)), score=5.0, lower=-1.0, upper=1.0)
     assert interval(ensemble_intervals=too_far, ensemble_forecast=today)["status"] == "warming_up"
 
 

@@ -42,22 +42,22 @@ def test_a_new_version_begins_at_the_target_and_warms_up() -> None:
 
 
 def test_scores_up_to_the_session_widen_its_interval() -> None:
-    # 39 scores: the 30th smallest of 0.001 .. 0.039
-    scores = rows("version_losses", sessions(38, 0), score=np.arange(1, 40) / 1000)
+    # 39 scores: the 30th smallest of 0.1 .. 3.9, in widths of 0.02
+    scores = rows("version_losses", sessions(38, 0), score=np.arange(1, 40) / 10)
     row = intervals(version_losses=scores).iloc[0]
-    assert (row["lower"], row["upper"]) == pytest.approx((-0.04, 0.04))
+    assert (row["lower"], row["upper"]) == pytest.approx((-0.07, 0.07))
     assert row["status"] == "calibrated"
 
 
 def test_scores_before_the_window_are_forgotten() -> None:
-    old = rows("version_losses", sessions(140, 100), score=9.0)
+    old = rows("version_losses", sessions(290, 250), score=9.0)
     assert intervals(version_losses=old).iloc[0]["status"] == "warming_up"
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 20])
-@pytest.mark.parametrize(("realized", "covered", "level"), [(0.0, 1.0, 0.3025), (0.5, 0.0, 0.2925)])
+@pytest.mark.parametrize(("realized", "covered", "step"), [(0.0, 1.0, 0.0075), (0.5, 0.0, -0.0225)])
 def test_the_miss_is_that_of_the_interval_issued_h_sessions_ago(
-    horizon: int, realized: float, covered: float, level: float
+    horizon: int, realized: float, covered: float, step: float
 ) -> None:
     when = sessions(20, 1)
     lower = np.where(when == calendar.shift(T, -horizon), -0.1, 0.7)
@@ -66,7 +66,7 @@ def test_the_miss_is_that_of_the_interval_issued_h_sessions_ago(
     today = forecast(horizon=horizon)
     row = intervals(version_losses=matured, version_intervals=own, forecast_plain=today).iloc[0]
     assert row["covered"] == covered
-    assert row["miscoverage"] == pytest.approx(level, abs=1e-15)
+    assert row["miscoverage"] == pytest.approx(0.3 + step / horizon, abs=1e-15)
 
 
 def test_a_symbol_that_was_masked_goes_on_from_its_newest_level() -> None:

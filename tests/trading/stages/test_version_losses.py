@@ -48,7 +48,7 @@ def test_a_loss_worked_by_hand() -> None:
     under = 0.05 * 36 + 0.125 * 26 + 0.25 * 21 + 0.5 * 16 + 0.75 * 11 + 0.875 * 6
     assert row["pinball"] == pytest.approx((under + 0.05 * 4) / 7000, rel=1e-12)
     assert row["absolute_error"] == pytest.approx(0.016)
-    assert row["score"] == pytest.approx(0.006)
+    assert row["score"] == pytest.approx(0.006 / 0.020)  # in widths
 
 
 @pytest.mark.parametrize(("ago", "horizon"), [(2, 1), (1, 5), (19, 20), (4, 5)])
@@ -93,9 +93,16 @@ def test_equal_quantiles_lose_half_of_their_error(value: float, realized: float)
     assert loss == pytest.approx(abs(realized - value) / 2, abs=1e-15)
 
 
-@given(st.floats(-1, 1), st.floats(0, 1), st.floats(-1, 1))
-def test_a_score_is_the_widening_that_would_just_have_held(low: float, width: float, realized: float) -> None:
+@given(st.floats(-1, 1), st.floats(0.01, 1), st.floats(-1, 1))
+def test_a_score_is_the_widening_in_widths_that_would_just_have_held(
+    low: float, width: float, realized: float
+) -> None:
     score = float(conformity_score(np.array(low), np.array(low + width), np.array(realized)))
-    slack = 1e-12  # of adding and subtracting the score
-    assert low - score - slack <= realized <= low + width + score + slack
-    assert min(abs(realized - (low - score)), abs(realized - (low + width + score))) <= slack
+    wider = score * width
+    slack = 1e-12  # of dividing and multiplying, adding and subtracting
+    assert low - wider - slack <= realized <= low + width + wider + slack
+    assert min(abs(realized - (low - wider)), abs(realized - (low + width + wider))) <= slack
+
+
+def test_an_interval_without_a_width_has_no_score() -> None:
+    assert np.isnan(conformity_score(np.array([0.1]), np.array([0.1]), np.array([0.3]))).all()
