@@ -242,7 +242,7 @@ def test_a_dividend_of_a_third_of_the_price_is_questioned(tmp_path: Path) -> Non
 
 
 def test_a_blank_feature_is_a_warning(tmp_path: Path) -> None:
-    features = example("features", FIRST, LAST)
+    features = example("features", FIRST, LAST).assign(timeframe="1D")
     assert evaluation(opened(tmp_path / "known", features=features), "features", "no_blank_column").passed
     home = opened(tmp_path / "blank", features=features.assign(rsi_14=np.nan))
     said = evaluation(home, "features", "no_blank_column")

@@ -59,7 +59,7 @@ def adjusted_bars(
     """
     axes = {"timeframe": (timeframe,), "session": bars.sessions, "symbol": tuple(symbols)}
     cube = np.ascontiguousarray(np.moveaxis(bars.block(_VALUES, **axes)[0], -1, 0))
-    raw = _raw_symbols(bars, symbols, timeframe)
+    raw = raw_symbols(bars, symbols, timeframe)
     if raw.any() and len(actions):
         price, shares = adjustment_factors(cube[3], actions, symbols, bars.sessions)
         cube[:4] *= np.where(raw, price, 1.0)
@@ -98,7 +98,7 @@ def _kept(closes: Floats, amount: float) -> float:
     return float(1.0 - amount / known[-1]) if len(known) else 1.0
 
 
-def _raw_symbols(
+def raw_symbols(
     bars: Rows, symbols: Sequence[str], timeframe: str
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(s,) whether the bars of each symbol are raw, after making sure that no symbol mixes bases."""

@@ -37,7 +37,7 @@ COLUMNS: tuple[str, ...] = (
 )
 
 
-def daily_features(bars: AdjustedBars) -> dict[str, Floats]:
+def daily_features(bars: AdjustedBars, bars_a_year: int = ANNUAL_SESSIONS) -> dict[str, Floats]:
     """Features (s,) at the last session of `bars`, by the names of `COLUMNS`.
 
     log_return : log of close over the previous session's close, dividend included with raw bars;
@@ -45,7 +45,7 @@ def daily_features(bars: AdjustedBars) -> dict[str, Floats]:
     held_return : log of close over the symbol's last close before, however many sessions ago within the
         window, dividends and splits of those sessions included with raw bars
     overnight_return : log of open over the previous session's close
-    volatility_n : standard deviation of the last n one-session returns, times sqrt(252)
+    volatility_n : standard deviation of the last n one-session returns, times the root of `bars_a_year`
     rsi_14, adx_14 : Wilder's, 0 to 100 (New Concepts in Technical Trading Systems, 1978)
     atr_14 : Wilder's average true range as a fraction of the close
     momentum_n : log of close over the close n bars before
@@ -64,8 +64,8 @@ def daily_features(bars: AdjustedBars) -> dict[str, Floats]:
         "log_return": steps[-1],
         "held_return": np.log(close[-1] / close[-2]),
         "overnight_return": np.where(follows, np.log(opened[-1] / close[-2]), np.nan),
-        "volatility_21": _volatility(returns, 21),
-        "volatility_63": _volatility(returns, 63),
+        "volatility_21": _volatility(returns[-21:], bars_a_year),
+        "volatility_63": _volatility(returns[-63:], bars_a_year),
         **_wilder(high, low, close),
         **{f"momentum_{n}": np.log(close[-1] / close[-1 - n]) for n in (21, 63, 252)},
         "bollinger_20": _bollinger(close[-20:]),
@@ -89,8 +89,8 @@ def _returns(close: Floats) -> Floats:
     return np.diff(np.log(close), axis=0)
 
 
-def _volatility(returns: Floats, count: int) -> Floats:
-    return returns[-count:].std(axis=0, ddof=1) * np.sqrt(ANNUAL_SESSIONS)
+def _volatility(returns: Floats, bars_a_year: int) -> Floats:
+    return returns.std(axis=0, ddof=1) * np.sqrt(bars_a_year)
 
 
 def _wilder(high: Floats, low: Floats, close: Floats) -> dict[str, Floats]:

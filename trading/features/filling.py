@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trading import frames, market_hours
+from trading.interfaces import Bools
 
 MOST_BARS = 3
 
@@ -38,6 +39,26 @@ def filled(bars: pd.DataFrame, most: int = MOST_BARS) -> pd.DataFrame:
     absent = np.minimum(_absent_after(five), most)
     made = _flat(five.loc[five.index.repeat(absent)], absent)
     return pd.concat([observed, made]).sort_values(key, kind="stable", ignore_index=True)
+
+
+def gap_sources(
+    observed: Bools, begins: NDArray[np.int64], most: int = MOST_BARS
+) -> tuple[NDArray[np.int64], Bools]:
+    """Which places of a grid are filled, and from where: what `filled` does, for bars laid out in a cube.
+
+    Parameters
+    ----------
+    observed : (n, s) whether a symbol has a bar at each place of the grid
+    begins : (n,) place of the first bar of the session of each place
+
+    Returns
+    -------
+    source : (n, s) place of the last observed bar, of no account where nothing is filled
+    filled : (n, s)
+    """
+    place = np.arange(len(observed))[:, None]
+    source = np.maximum.accumulate(np.where(observed, place, -1), axis=0)
+    return source, ~observed & (source >= begins[:, None]) & (place - source <= most)
 
 
 def count_filled(bars: pd.DataFrame, most: int = MOST_BARS) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from trading.interfaces import Bools, Floats
 Column = NDArray[Any]
 
 # Rows of the other timeframes lie in the same tables; what reads daily ones says so.
-DAILY = "1D"
+DAILY, WEEKLY, FIVE_MINUTES = "1D", "1W", "5min"
 
 
 def grid(**axes: Sequence[str] | Sequence[int]) -> dict[str, Column]:
