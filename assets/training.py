@@ -14,7 +14,7 @@ from resources.training_journal import HomeJournal
 from trading import calendar, frames
 from trading.errors import CheckpointError, MissingBarsError, UsageError
 from trading.history import History
-from trading.interfaces import ModelVersion
+from trading.interfaces import ModelRegistry, ModelVersion
 from trading.plan import Plan
 from trading.stages.layout import DAILY
 from trading.stages.training import (
@@ -25,6 +25,8 @@ from trading.stages.training import (
     made_of,
     require_same_making,
 )
+
+ASSET = "model_versions"
 
 
 class TrainingRequest(dg.Config):
@@ -39,6 +41,7 @@ def training_asset(plan: Plan, specs: Iterable[ModelSpec]) -> dg.AssetsDefinitio
     chosen = tuple(specs)
 
     @dg.asset(
+        name=ASSET,
         deps=["features"],
         group_name="training",
         owners=[RESEARCH],
@@ -132,35 +135,49 @@ def train_due(
             f"features end at {last:%Y-%m-%d}: nothing can be trained through {through:%Y-%m-%d}; "
             f"`fabline run --to {through:%Y-%m-%d}` makes them"
         )
-    made: list[ModelVersion] = []
+    wanted: list[tuple[ModelSpec, Due, ModelVersion | None]] = []
     for spec in specs:
         first = plan.first_session(f"forecast_{spec.name}", inception)
         # The version that a quarter's last session is learned into speaks from the session after it.
         dues = due_versions(spec.cadence, first, calendar.shift(through or last, 1))
-        made.extend(_train_absent(home, spec, dues, renew=renew))
-    return made
+        wanted.extend(_known(home.registry, spec, dues, renew=renew))
+    return list(_train_absent(home, wanted))
 
 
-def _train_absent(
-    home: OpenHome, spec: ModelSpec, dues: Sequence[Due], *, renew: bool
-) -> Iterator[ModelVersion]:
-    """Train those of `dues` that have no version made of what the model is made of now."""
-    newest = {version.trained_through: version for version in home.registry.versions(spec.name)}
+def _known(
+    registry: ModelRegistry, spec: ModelSpec, dues: Iterable[Due], *, renew: bool
+) -> Iterator[tuple[ModelSpec, Due, ModelVersion | None]]:
+    """Each of `dues` with its version that is made of what the model is made of now, if there is one."""
+    newest = {version.trained_through: version for version in registry.versions(spec.name)}
     wanted = made_of(spec)
-    before: ModelVersion | None = None
     for due in dues:
         version = newest.get(due.trained_through)
         if version is not None and not renew:
             require_same_making(version, wanted)
-        if version is None or version.facts.get(MADE_OF) != wanted:
+        same = version is not None and version.facts.get(MADE_OF) == wanted
+        yield spec, due, version if same else None
+
+
+def _train_absent(
+    home: OpenHome, wanted: Sequence[tuple[ModelSpec, Due, ModelVersion | None]]
+) -> Iterator[ModelVersion]:
+    """Train what has no version yet, each model's in the order of time."""
+    absent = sum(version is None for *_, version in wanted)
+    before: ModelVersion | None = None
+    done = 0
+    for spec, due, known in wanted:
+        version = known
+        if version is None:
             version = _trained(home, spec, due, before)
+            done += 1
+            home.progress(ASSET, done, absent)
             yield version
         before = version
 
 
 def _start(home: OpenHome, spec: ModelSpec, before: ModelVersion | None) -> Start | None:
     """The weights at which an incremental update begins."""
-    if before is None or spec.update == "full":
+    if before is None or before.model != spec.name or spec.update == "full":
         return None
     return start_of(spec, before, home.registry.load(before, spec.prototype()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,19 +11,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trading import line
 from trading.plan import Plan
 
+# What comes one after another in what is no stage.
+UNITS = {"model_versions": "versions"}
+TRAINING = "train "
+
 
 @contextmanager
-def progress_bars(plan: Plan, *, simulated: bool, console: Console | None = None) -> Iterator[line.Progress]:
-    """A callback that draws how far each stage is, and each training while it lasts."""
+def progress_bars(
+    plan: Plan | None, *, simulated: bool, console: Console | None = None
+) -> Iterator[line.Progress]:
+    """A callback that draws how far each stage of `plan` is, and each training while it lasts."""
     out = console or Console(stderr=True)
     if simulated:
         out.print("market: SIMULATED", style="bold yellow")
     if not out.is_terminal:
-        yield _Lines(out, {stage.name for stage in plan.stages})
+        yield _Lines(out)
         return
+    stages = () if plan is None else plan.stages
     columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=out) as bars:
-        tasks = {stage.name: bars.add_task(stage.name, total=None, start=False) for stage in plan.stages}
+        tasks = {stage.name: bars.add_task(stage.name, total=None, start=False) for stage in stages}
 
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
@@ -38,13 +45,12 @@ def progress_bars(plan: Plan, *, simulated: bool, console: Console | None = None
 class _Lines:
     """One line for each stage that is done, and for each training."""
 
-    def __init__(self, out: Console, stages: Container[str]) -> None:
+    def __init__(self, out: Console) -> None:
         self._out = out
-        self._stages = stages
         self._last = ("", 0)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if done == total and self._last != (stage, total):  # a training says once more that it is done
-            unit = "sessions" if stage in self._stages else "epochs"
+            unit = "epochs" if stage.startswith(TRAINING) else UNITS.get(stage, "sessions")
             self._out.print(f"{stage}: {total} {unit}", highlight=False)
             self._last = (stage, total)

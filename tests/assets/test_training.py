@@ -64,6 +64,9 @@ class Opened:
     folder: Path = Path("/nowhere")
     told: list[tuple[str, int, int]] = field(default_factory=list)
 
+    def progress(self, stage: str, done: int, total: int) -> None:
+        self.told.append((stage, done, total))
+
     def journal(self, version: ModelVersion) -> HomeJournal:
         def tell(done: int, of: int) -> None:
             self.told.append((f"{version.trained_through:%Y-%m-%d}", done, of))
@@ -225,8 +228,9 @@ def test_each_epoch_is_told_and_the_last_one_closes_the_bar() -> None:
 
     made = trained(opened, STEPS)
 
-    assert len(opened.told) == 7 * len(made)
-    assert opened.told[-2:] == [("2024-06-28", 6, 6)] * 2
+    assert len(opened.told) == 8 * len(made)
+    all_made = ("model_versions", len(made), len(made))
+    assert opened.told[-3:] == [("2024-06-28", 6, 6), ("2024-06-28", 6, 6), all_made]
 
 
 def test_training_through_a_session_learns_nothing_after_it() -> None:
