@@ -122,24 +122,12 @@ class Version2p5:
                 f"TimesFM 2.5 reads no covariates and looks {longest} bars ahead at most, {horizon} were asked; "
                 "name a checkpoint of architecture 3.0"
             )
-        points, spreads = (levels[:, -1] for levels in self.patches(paths, masked))
+        shape = (len(paths), -1, self.config["patch_length"])
+        levels = patch_levels(self.module, paths.view(shape), masked.view(shape))
+        points, spreads = (part[:, -1] for part in levels)
         if self.config["use_continuous_quantile_head"]:
             points = _continuous(points, spreads, self.config["decode_index"])
         return points[:, :horizon, 1:]
-
-    def patches(self, paths: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
-        """Point (b, n, o, 1 + m) and continuous (b, n, o', 1 + m) levels after every patch, the mean first."""
-        from timesfm.torch.util import revin
-
-        rows, size = len(paths), self.config["patch_length"]
-        values, masks = paths.view(rows, -1, size), masked.view(rows, -1, size)  # (b, n, p)
-        mean, deviation = _running(values, masks)  # (b, n)
-        normed = torch.where(masks, 0.0, revin(values, mean, deviation))
-        (_, _, points, spreads), _ = self.module(normed, masks)
-        shape = (*mean.shape, -1, 1 + len(self.quantiles))
-        back = (revin(levels, mean, deviation, reverse=True) for levels in (points, spreads))
-        point, spread = (levels.view(shape) for levels in back)
-        return point, spread
 
     def named(self, tensors: Tensors) -> Tensors:
         """The package's names, also for those of `transformers`."""
@@ -232,6 +220,19 @@ def _definition(config: Config) -> Any:
         output_projection_point=block(width, config["horizon_length"] * channels, bias=False),
         output_projection_quantiles=block(width, config["output_quantile_len"] * channels, bias=False),
     )
+
+
+def patch_levels(module: nn.Module, values: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Point (b, n, k, 1 + m) and continuous levels of a 2.5 after every patch (b, n, p), the mean first."""
+    from timesfm.torch.util import revin
+
+    mean, deviation = _running(values, masks)  # (b, n)
+    normed = torch.where(masks, 0.0, revin(values, mean, deviation))
+    (_, _, points, spreads), _ = module(normed, masks)
+    shape = (*mean.shape, -1, 1 + len(module.config.quantiles))
+    back = (revin(levels, mean, deviation, reverse=True) for levels in (points, spreads))
+    point, spread = (levels.view(shape) for levels in back)
+    return point, spread
 
 
 def _running(values: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,11 @@
-"""Train the small TimesFM 3 that the repository ships, from SIMULATED paths alone.
+"""Train a small TimesFM that the repository ships, from SIMULATED series alone.
 
-    python -m pipelines.training.train_timesfm --output models/checkpoints/timesfm_small
+    python -m pipelines.training.train_timesfm --architecture 2.5 --output models/checkpoints/timesfm_2p5_small
+    python -m pipelines.training.train_timesfm --architecture 3.0 --output models/checkpoints/timesfm_small
 
-Seeded and single-threaded: the same seed, steps and machine give the same weights. Letters of the
-shapes: b series, n patches, p sessions a patch, k steps ahead, q quantile levels.
+Seeded and single-threaded: the same seed, steps and machine give the same weights. Architecture 2.5 learns
+from the whole mix (the extra `train`), 3.0 from the stylised stocks alone, as it did when it was made.
+Letters of the shapes: b series, n patches, p sessions a patch, k steps ahead, q quantile levels.
 """
 
 from __future__ import annotations
@@ -11,55 +13,33 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from pipelines.training.small_networks import PATCH, STEPS_AHEAD, Architecture, Trainee, of_module, trainee
+from pipelines.training.synthetic_mix import SyntheticMix
 from pipelines.training.synthetic_paths import Floats, SyntheticMarket
 from trading.frames import HORIZONS, LEVELS
 
-CONTEXT, PATCH, STEPS_AHEAD = 512, 32, 32
+CONTEXT = 512
 LONGEST = max(HORIZONS)
 SHORTEST_HISTORY = 64
 EWMA_DECAY = 0.94
-HALF_NORMAL = (-1.645, -1.150, -0.674, 0.0, 0.674, 1.150, 1.645)
+FURTHEST = 20.0  # a jump of a pattern must not decide a step
 
-NETWORK: dict[str, Any] = {
-    "input_patch_len": PATCH,
-    "output_patch_len": STEPS_AHEAD,
-    "quantiles": list(LEVELS),
-    "residual_block_config": {
-        "hidden_dims": 256,
-        "output_dims": 128,
-        "use_bias": False,
-        "activation": "relu",
-    },
-    "transformer_config": {
-        "num_layers": 4,
-        "transformer": {
-            "model_dims": 128,
-            "hidden_dims": 256,
-            "num_heads": 4,
-            "attention_norm": "rms",
-            "feedforward_norm": "rms",
-            "qk_norm": "rms",
-            "use_rope_seq": True,
-            "use_rope_var": False,
-            "use_bias": False,
-            "ff_activation": "relu",
-            "deterministic": True,
-        },
-    },
-    "use_variate_attention": False,
-    "use_stitching": False,
-    "use_linear_detrending": False,
-    "use_iterative_cpm_revin": False,
-}
+
+class Source(Protocol):
+    """Where series come from."""
+
+    def returns(self, rng: np.random.Generator, count: int, length: int) -> Floats:
+        """(n, t) log returns."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +52,7 @@ class Schedule:
     pool : series that are simulated at once; held_out : series on which progress is measured
     """
 
-    steps: int = 3000
+    steps: int = 4500
     batch: int = 64
     learning_rate: float = 2e-3
     warm_up: int = 200
@@ -108,9 +88,22 @@ class Paths:
         return Paths(self.values[rows], self.masked[rows], self.volatility[rows])
 
 
-def simulate(rng: np.random.Generator, count: int, late_share: float = 0.2) -> Paths:
+@dataclass(frozen=True)
+class Course:
+    """What a network learns, and for how long."""
+
+    schedule: Schedule = field(default_factory=Schedule)
+    source: Source = field(default_factory=SyntheticMix)
+
+
+def course_of(architecture: Architecture, schedule: Schedule) -> Course:
+    """The mix for a 2.5, the stylised stocks for a 3.0."""
+    return Course(schedule, SyntheticMix() if architecture == "2.5" else SyntheticMarket())
+
+
+def simulate(source: Source, rng: np.random.Generator, count: int, late_share: float = 0.2) -> Paths:
     """SIMULATED paths; `late_share` of them start late, as a listing does."""
-    returns = SyntheticMarket().returns(rng, count, CONTEXT + STEPS_AHEAD)
+    returns = source.returns(rng, count, CONTEXT + STEPS_AHEAD)
     late = rng.random(count) < late_share
     start = np.where(late, rng.integers(0, CONTEXT - 2 * SHORTEST_HISTORY, count), 0)
     masked = np.arange(CONTEXT) < start[:, None]
@@ -127,149 +120,137 @@ def _ewma(squares: Floats) -> Floats:
     return np.maximum(out, 1e-10)
 
 
-def batches(schedule: Schedule) -> Iterator[Paths]:
+def batches(course: Course) -> Iterator[Paths]:
     """Fresh series for every step, made a pool at a time."""
-    rng = np.random.default_rng(schedule.seed)
+    rng, schedule = np.random.default_rng(course.schedule.seed), course.schedule
     while True:
-        pool = simulate(rng, schedule.pool)
+        pool = simulate(course.source, rng, schedule.pool)
         for start in range(0, schedule.pool, schedule.batch):
             yield pool.take(slice(start, start + schedule.batch))
 
 
-def build_network() -> Any:
-    """The network before training: it starts as a random walk that can see differences.
-
-    Channel 0 of the residual stream carries the last value of the patch to every output, and the
-    first hidden units are the rectified differences of neighbours, from which volatility follows.
-    """
-    import torch
-    from timesfm3.torch.model import TimesFM3Torch
-
-    network = TimesFM3Torch(**NETWORK)
-    block, head = network.pre_transformer_resblock, network.output_head
-    spread = torch.tensor(HALF_NORMAL)[None] * 0.1 * torch.arange(1, STEPS_AHEAD + 1)[:, None].sqrt()
-    with torch.no_grad():
-        block.residual_layer.weight[0] = torch.eye(block.residual_layer.in_features)[PATCH - 1]
-        block.output_layer.weight[0] = 0.0
-        for layer in network.transformer_stack.layers:
-            layer.post_seq_attn_ln.weight[0] = 0.0
-            layer.post_ff_ln.weight[0] = 0.0
-        for unit in range(PATCH - 1):
-            difference = torch.zeros(block.hidden_layer.in_features)
-            difference[unit + 1], difference[unit] = 5.0, -5.0
-            block.hidden_layer.weight[2 * unit], block.hidden_layer.weight[2 * unit + 1] = (
-                difference,
-                -difference,
-            )
-        head.weight.mul_(0.1)
-        head.weight[:, 0] = 1.0
-        head.bias.copy_(spread.flatten())
-    return network
-
-
-def relative_pinball(network: Any, paths: Paths) -> Any:
+def relative_pinball(network: Trainee, paths: Paths) -> Any:
     """Pinball loss in units of recent volatility, (b, n, k, q), and where it counts, (b, n, 1, 1)."""
     import torch
 
-    count = len(paths.values)
     values = torch.from_numpy(paths.values)
-    masks = torch.from_numpy(paths.masked).view(count, 1, -1, PATCH)
-    context = values[:, :CONTEXT].reshape(count, 1, -1, PATCH)
-    inputs = {
-        "values": context,
-        "masks": masks,
-        "patch_is_target": torch.ones(context.shape[:3], dtype=torch.bool),
-    }
-    quantiles = network(inputs)["logits"][:, 0, :, :LONGEST]  # (b, n, k, q)
+    masks = torch.from_numpy(paths.masked).view(len(values), -1, PATCH)
+    context = values[:, :CONTEXT].reshape(masks.shape)
+    quantiles = network.levels(context, masks)[:, :, :LONGEST]  # (b, n, k, q)
     ends = torch.arange(PATCH, CONTEXT + 1, PATCH)
     future = values[:, ends[:, None] + torch.arange(LONGEST)]  # (b, n, k)
     scale = torch.from_numpy(paths.volatility)[:, ends - 1, None] * torch.arange(1, LONGEST + 1).sqrt()
     error = (future[..., None] - quantiles) / scale[..., None]
     levels = torch.tensor(LEVELS)
-    seen = (~masks[:, 0]).sum(-1).cumsum(-1)  # (b, n)
+    seen = (~masks).sum(-1).cumsum(-1)  # (b, n)
     return torch.maximum(levels * error, (levels - 1) * error), (seen >= SHORTEST_HISTORY)[..., None, None]
 
 
-def _step_loss(network: Any, paths: Paths) -> Any:
+def _step_loss(network: Trainee, paths: Paths) -> Any:
     import torch
 
     loss, counts = relative_pinball(network, paths)
     weight = torch.arange(1, LONGEST + 1)[:, None] ** -0.5
-    return (loss.clamp(max=20.0) * weight * counts).sum() / (counts.sum() * weight.sum() * len(LEVELS))
+    return (loss.clamp(max=FURTHEST) * weight * counts).sum() / (counts.sum() * weight.sum() * len(LEVELS))
 
 
-def validate(network: Any, paths: Paths) -> dict[str, float]:
+def validate(network: Trainee, paths: Paths) -> dict[str, float]:
     """Pinball loss at the end of the context by horizon, in units of recent volatility."""
     import torch
 
     with torch.inference_mode():
         loss, _ = relative_pinball(network, paths)
-    last = loss[:, -1].mean(dim=(0, 2))
+    last = loss[:, -1].clamp(max=FURTHEST).mean(dim=(0, 2))
     return {f"h{horizon}": float(last[horizon - 1]) for horizon in HORIZONS}
 
 
-def train(schedule: Schedule, report: Any) -> Any:
+def train(begin: Trainee, course: Course, report: Callable[[str], None]) -> Trainee:
     """The averaged network after all steps; `report(line)` hears how it goes."""
     import torch
 
+    schedule, module = course.schedule, begin.module
     torch.manual_seed(schedule.seed)
-    network = build_network()
     average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(schedule.average)
+        module, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(schedule.average)
     )
-    optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=schedule.learning_rate, weight_decay=0.01)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.rate)
-    held_out = simulate(np.random.default_rng(schedule.seed + 1_000_000), schedule.held_out)
-    started = time.perf_counter()
-    for step, paths in zip(range(schedule.steps), batches(schedule), strict=False):
-        loss = _step_loss(network, paths)
+    held_out = simulate(course.source, np.random.default_rng(schedule.seed + 1_000_000), schedule.held_out)
+    started = time.process_time()
+    for step, paths in zip(range(schedule.steps), batches(course), strict=False):
+        loss = _step_loss(begin, paths)
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimizer.step()
         rate.step()
-        average.update_parameters(network)
+        average.update_parameters(module)
         if step % 250 == 0 or step + 1 == schedule.steps:
-            scores = " ".join(
-                f"{key} {value:.4f}" for key, value in validate(average.module, held_out).items()
-            )
-            report(
-                f"step {step} loss {float(loss.detach()):.4f} held out {scores} {time.perf_counter() - started:.0f} s"
-            )
-    return average.module
+            found = validate(of_module(average.module), held_out)
+            spent = time.process_time() - started
+            report(_line(step, float(loss.detach()), found, spent))
+    return of_module(average.module)
 
 
-def save(network: Any, folder: Path, facts: dict[str, Any]) -> None:
-    """Write `config.json` and `model.safetensors`, the same bytes for the same weights."""
+def _line(step: int, loss: float, held_out: dict[str, float], seconds: float) -> str:
+    scores = " ".join(f"{key} {value:.4f}" for key, value in held_out.items())
+    return f"step {step} loss {loss:.4f} held out {scores} {seconds:.0f} s of processor"
+
+
+def save(network: Trainee, folder: Path, facts: dict[str, Any]) -> None:
+    """Write `config.json` and `model.safetensors`, the same bytes for the same weights.
+
+    A 2.5 is written under the names of `transformers`, whose mean becomes the median: nobody trained it.
+    """
     from safetensors.torch import save as pack
 
+    from models.forecasters.timesfm_networks import to_transformers
+
+    state = network.module.state_dict()
+    if network.config.get("model_type"):
+        state = to_transformers(_median_as_mean(state, network.config))
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.contiguous() for name, tensor in sorted(network.state_dict().items())}
-    (folder / "model.safetensors").write_bytes(pack(state))
-    (folder / "config.json").write_text(json.dumps(NETWORK, indent=2) + "\n")
+    ordered = {name: tensor.contiguous() for name, tensor in sorted(state.items())}
+    (folder / "model.safetensors").write_bytes(pack(ordered, metadata={"format": "pt"}))
+    (folder / "config.json").write_text(json.dumps(network.config, indent=2) + "\n")
     (folder / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
+def _median_as_mean(state: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """The tensors with the rows of the mean replaced by those of the median."""
+    channels, out = 1 + len(config["quantiles"]), dict(state)
+    for part in ("output_layer", "residual_layer"):
+        name = f"output_projection_point.{part}.weight"
+        rows = state[name].clone().view(-1, channels, state[name].shape[1])
+        rows[:, 0] = rows[:, config["decode_index"]]
+        out[name] = rows.view(state[name].shape)
+    return out
+
+
 def main(
-    output: Path = Path("models/checkpoints/timesfm_small"),
+    output: Path = Path("models/checkpoints/timesfm_2p5_small"),
+    architecture: str = "2.5",
     steps: int = Schedule.steps,
     seed: int = Schedule.seed,
     threads: Annotated[int, typer.Option(help="fixed: other counts give other last digits")] = 1,
 ) -> None:
-    """Train on SIMULATED paths and write the checkpoint."""
+    """Train on SIMULATED series and write the checkpoint."""
     import torch
 
     torch.set_num_threads(threads)
-    schedule = Schedule(steps=steps, seed=seed)
-    network = train(schedule, typer.echo).eval()
-    test = simulate(np.random.default_rng(schedule.seed + 2_000_000), 4096, late_share=0.0)
+    version: Architecture = "3.0" if architecture == "3.0" else "2.5"
+    course = course_of(version, Schedule(steps=steps, seed=seed))
+    network = train(trainee(version), course, typer.echo)
+    test = simulate(course.source, np.random.default_rng(seed + 2_000_000), 4096, late_share=0.0)
     facts = {
-        "schedule": asdict(schedule),
-        "market": asdict(SyntheticMarket()),
+        "architecture": version,
+        "schedule": asdict(course.schedule),
+        "source": {type(course.source).__name__: asdict(course.source)},  # type: ignore[call-overload]
         "test": validate(network, test),
     }
     save(network, output, facts)
-    typer.echo(f"wrote {output}: {sum(p.numel() for p in network.parameters()):,} parameters")
+    count = sum(p.numel() for p in network.module.parameters())
+    typer.echo(f"wrote {output}: {count:,} parameters, test {facts['test']}")
 
 
 if __name__ == "__main__":
