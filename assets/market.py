@@ -1,5 +1,7 @@
 """The sources of the line: bars and corporate actions, with bad rows kept apart before anything is written."""
 
+import json
+
 import dagster as dg
 import pandas as pd
 
@@ -18,6 +20,7 @@ from trading.monitoring.bar_rules import Separation, rule_of, separate_actions, 
 from trading.plan import Plan
 from trading.stages.layout import DAILY
 
+LIVE = "5min"
 NEIGHBOURS = 10  # sessions before a range whose dividends may be listed a second time in it
 
 FACES = {
@@ -49,6 +52,7 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
             separated = arrived_bars(plan, home, request)
             sessions = plan.sessions("bars", request.inception, request.first, request.last)
             record("bars", separated, home, sessions, commit_of(context, home))
+            settle_live_bars(home, sessions, commit_of(context, home))
             home.begin(request.inception)
         tell_made(context, home, "bars", {"bars": separated.accepted, "quarantine": separated.quarantined})
         show_sessions(context, home, "bars", separated.accepted, FACES["bars"])
@@ -120,7 +124,7 @@ def arrived_bars(plan: Plan, home: OpenHome, request: Request) -> Separation:
     require_history(home.source, sessions[0], sessions[-1], plan.lead("bars"))
     check_same_basis(home.source, home.store, ALL_SYMBOLS, sessions[0])
     offered = home.source.bars(ALL_SYMBOLS, sessions[0], sessions[-1])
-    separated = separate_bars(offered, basis=home.source.basis)
+    separated = separate_bars(offered, basis=home.source.basis, now=home.clock())
     require_sessions(separated.accepted, sessions, home.source.name)
     return _dated("bars", separated, home, sessions)
 
@@ -146,6 +150,22 @@ def record(
     """Good and bad rows of the loaded sessions in one transaction, even if there are none: it says what was loaded."""
     load = _load(table, home, sessions)
     arrivals.record(load, {table: separated.accepted}, separated.quarantined, home.store, commit)
+
+
+def settle_live_bars(home: OpenHome, sessions: pd.DatetimeIndex, commit: dict[str, str]) -> None:
+    """Judge the five-minute bars of sessions that came live and were never judged as a whole."""
+    commits = home.store.commits()
+    mine = commits[
+        (commits["table"].eq("bars") & commits["last"].between(sessions[0], sessions[-1])).to_numpy()
+    ]
+    live = [json.loads(facts).get("live") == "true" for facts in mine["facts"]]
+    for session in sorted(set(mine.loc[live, "last"])):
+        judged = home.store.read("data_quality", session, session, timeframe=LIVE)
+        held = home.store.read("bars", session, session, timeframe=LIVE)["symbol"].unique()
+        symbols = tuple(symbol for symbol in ALL_SYMBOLS if symbol in held)
+        if symbols and judged.empty:
+            load = Load("bars", LIVE, symbols, session, session, home.source.name)
+            arrivals.assess_stored(load, home.store, commit, now=home.clock())
 
 
 def _load(table: str, home: OpenHome, sessions: pd.DatetimeIndex) -> Load:

@@ -88,6 +88,28 @@ def _with_arrival(bad: pd.DataFrame, arrived: pd.Timestamp) -> pd.DataFrame:
     return bad.assign(known_at=bad["known_at"].mask(silent, arrived.as_unit("us"))) if silent.any() else bad
 
 
+def assess_stored(
+    load: Load, store: HomeStore, commit: Mapping[str, str], *, now: pd.Timestamp
+) -> dict[str, int]:
+    """Judge bars that were stored one by one as they came, once their sessions are over: what `record` does at once.
+
+    Returns
+    -------
+    How many rows of each table were found; the same again writes nothing.
+    """
+    stored = store.read("bars", load.first, load.last, timeframe=load.timeframe)
+    mine = stored[stored["symbol"].isin(load.symbols).to_numpy()]
+    kept_out = store.read("quarantine", load.first, load.last)
+    bad = kept_out[kept_out["symbol"].isin(load.symbols).to_numpy()].reset_index(drop=True)
+    compared = _compared(load, mine, store)
+    found = {"reconciliation": compared} if len(compared) else {}
+    nothing = {"bars": frames.empty("bars")}
+    found |= assessment.assessed(load, nothing, bad, store, compared=compared, now=now)
+    if found:
+        store.write(found, load.first, load.last, commit={**commit, **load.facts()})
+    return {table: len(rows) for table, rows in found.items()}
+
+
 def _compared(load: Load, accepted: pd.DataFrame, store: HomeStore) -> pd.DataFrame:
     """Rows of `reconciliation`: the accepted bars beside what is stored of other timeframes and sources."""
     if accepted.empty:

@@ -32,6 +32,7 @@ COMMAND = "fabline ingest --live"
 TOO_LATE = "came after its bar was closed"
 KEPT_IN_MEMORY = pd.Timedelta(days=1)
 FORGETS_EVERY = pd.Timedelta(hours=1)
+SETTLED_AFTER = calendar.DECISION_DELAY  # from the close: corrections of the last minutes are in
 RESUME_SESSIONS = 5  # an older gap is a load of history, not a stream's affair
 _GLANCE_SECONDS = 0.2
 
@@ -129,6 +130,8 @@ class LiveIngester:
             if ready or faulty:
                 await self._put(ready, faulty)
             self._forget(now)
+            await self._settle(SETTLED_AFTER)
+        await self._settle(pd.Timedelta(0))
         if not reading.cancelled():
             reading.result()
 
@@ -137,6 +140,17 @@ class LiveIngester:
         if now >= self._forgets:
             self._built.forget_before(now - KEPT_IN_MEMORY)
             self._forgets = now + FORGETS_EVERY
+
+    async def _settle(self, delay: pd.Timedelta) -> None:
+        """Judge whole sessions that closed `delay` ago; what a stopped ingester leaves, the evening's run does."""
+        for session in self._tables.unsettled(self._source.now(), delay):
+            with suppress(SourceUnavailableError):
+                await asyncio.to_thread(self._settle_session, session)
+
+    def _settle_session(self, session: pd.Timestamp) -> None:
+        with ExitStack() as held:
+            self._enter(held)
+            self._tables.settle(session, self._source.now())
 
     def _sorted(self, bars: Sequence[LiveBar]) -> list[tuple[LiveBar, str]]:
         """Add the good bars to what is built, and return the others, each with its reason."""

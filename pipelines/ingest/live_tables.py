@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pipelines.ingest.tally import Tally, summed
+from resources.arrivals import assess_stored
 from resources.open_home import OpenHome
-from trading import frames
+from trading import calendar, frames
 from trading.five_minutes import rows_of
 from trading.ingest import Load
 from trading.interfaces import LiveBar, LiveBars
@@ -48,6 +49,7 @@ class LiveTables:
         self._stored: dict[tuple[str, pd.Timestamp], Values] = {}
         self._tallies: list[Tally] = []
         self._known_bad: set[BadKey] = set()
+        self._settled: set[pd.Timestamp] = set()
         self.newest: dict[str, pd.Timestamp] = {}
 
     def tallies(self, repeated: int = 0) -> list[Tally]:
@@ -63,6 +65,19 @@ class LiveTables:
             mine = [frame[(frame["session"] == session).to_numpy()] for frame in (rows, bad)]
             self._put_session(session, *mine)
 
+    def unsettled(self, now: pd.Timestamp, delay: pd.Timedelta) -> list[pd.Timestamp]:
+        """Sessions with bars of this stream that closed `delay` ago, and were not judged as a whole since."""
+        touched = {session for _, session in self._stored if calendar.is_session(session)}
+        closed = [session for session in touched if calendar.session_close(session) + delay <= now]
+        return sorted(set(closed) - self._settled)
+
+    def settle(self, session: pd.Timestamp, now: pd.Timestamp) -> None:
+        """Write findings, figures of quality and comparisons of a session that is over."""
+        load = Load("bars", "5min", self._symbols, session, session, self._source.name)
+        commit = {"run_id": "", "settings": self._home.settings_digest, "live": "true"}
+        assess_stored(load, self._home.store, commit, now=now)
+        self._settled.add(session)
+
     def _put_session(self, session: pd.Timestamp, rows: pd.DataFrame, bad: pd.DataFrame) -> None:
         separations = self._separated(rows)
         held = {table: self._held(table, session) for table in separations}
@@ -70,6 +85,7 @@ class LiveTables:
         refused = self._unseen([bad, *(one.quarantined for one in separations.values())])
         written = {table: frame for table, frame in {**new, "quarantine": refused}.items() if len(frame)}
         if written:
+            self._settled.discard(session)
             load = Load("bars", "5min", self._symbols, session, session, self._source.name)
             commit = {"run_id": "", "settings": self._home.settings_digest, "live": "true", **load.facts()}
             self._home.store.write(written, session, session, commit=commit)

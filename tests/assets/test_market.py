@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from assets.market import arrived_actions, arrived_bars, record
+from assets.market import arrived_actions, arrived_bars, record, settle_live_bars
 from pipelines.ingest.chunks import Wanted, spans_of
 from pipelines.ingest.desk import Desk
 from pipelines.ingest.loading import ingest
@@ -22,6 +22,7 @@ from trading.errors import DataError
 from trading.line import Request
 from trading.plan import Plan
 from trading.stages.models_book import MemoryModelBook
+from trading.testing.market import SimulatedMarket
 from trading.testing.market_frames import actions_frame, bars_frame
 
 PLAN = Plan.of((), burn_in_sessions=0)
@@ -73,12 +74,16 @@ def store(tmp_path: Path) -> Iterator[HomeStore]:
     opened.close()
 
 
-def load(store: HomeStore, source: Shelf, first: pd.Timestamp, last: pd.Timestamp, now: pd.Timestamp) -> None:
-    """What the two assets do with a range, at `now`."""
+def home_of(store: HomeStore, source: Shelf, now: pd.Timestamp) -> OpenHome:
     unused: dict[str, Any] = {
         field.name: None for field in dataclasses.fields(OpenHome) if field.default is dataclasses.MISSING
     }
-    home = OpenHome(**{**unused, "store": store, "source": source, "clock": lambda: now})
+    return OpenHome(**{**unused, "store": store, "source": source, "clock": lambda: now})
+
+
+def load(store: HomeStore, source: Shelf, first: pd.Timestamp, last: pd.Timestamp, now: pd.Timestamp) -> None:
+    """What the two assets do with a range, at `now`."""
+    home = home_of(store, source, now)
     request = Request(MONDAY, first, last, MemoryModelBook.of({}, ()))
     sessions = calendar.sessions_between(first, last)
     record("bars", arrived_bars(PLAN, home, request), home, sessions, {})
@@ -182,10 +187,20 @@ def test_a_first_bar_on_another_basis_does_not_decide_for_its_symbol(store: Home
     first = BARS[(BARS["symbol"] == "AMD") & (BARS["session"] == MONDAY)]
     odd = BARS.assign(basis=BARS["basis"].mask(BARS.index.isin(first.index), "split_adjusted"))
 
-    load(store, Shelf(odd.reset_index(drop=True), NOTHING), MONDAY, WEDNESDAY, LATER)
+    load(store, Shelf(odd.reset_index(drop=True), NOTHING), MONDAY, WEDNESDAY, calendar.as_of(WEDNESDAY))
 
     assert set(store.read("bars")["basis"]) == {"raw"}
     assert list(store.read("quarantine")["reason"]) == ["another price basis than the bars beside it"]
+
+
+def test_a_bar_that_claims_to_be_known_after_the_present_is_kept_out(store: HomeStore) -> None:
+    ahead = BARS["symbol"].eq("NVDA") & BARS["session"].eq(TUESDAY)
+    early = BARS.assign(known_at=BARS["known_at"].mask(ahead, LATER + pd.Timedelta(minutes=1)))
+
+    load(store, Shelf(early, NOTHING), MONDAY, TUESDAY, LATER)
+
+    assert seen(store, "bars", WEDNESDAY) == ["AMD"]
+    assert store.read("quarantine")["reason"].tolist() == ["from the future"]
 
 
 @pytest.mark.parametrize("until", [MONDAY, TUESDAY, WEDNESDAY])
@@ -207,3 +222,18 @@ def test_what_was_ingested_before_the_assets_load_makes_the_same_tables(
 
     for alone, before in zip(*tables, strict=True):
         pd.testing.assert_frame_equal(before, alone)
+
+
+def test_bars_that_came_live_are_judged_in_the_evening_unless_they_were(store: HomeStore) -> None:
+    live = SimulatedMarket().bars(("NVDA",), MONDAY, MONDAY, "5min").iloc[:-3]
+    commit = {"live": "true", "timeframe": "5min", "symbols": "NVDA", "source": "shelf"}
+    store.write({"bars": live}, MONDAY, MONDAY, commit=commit)
+    home, days = home_of(store, Shelf(BARS, SPLIT), LATER), calendar.sessions_between(MONDAY, TUESDAY)
+
+    settle_live_bars(home, days, {})
+
+    assert store.read("data_quality")["present"].tolist() == [75]
+    assert "gap" in set(store.read("findings")["rule"])
+    count = len(store.commits())
+    settle_live_bars(home, days, {})
+    assert len(store.commits()) == count

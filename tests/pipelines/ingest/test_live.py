@@ -355,3 +355,31 @@ def test_a_correction_of_a_bar_that_was_let_go_is_kept_for_people(tmp_path: Path
 
     assert home.store.read("quarantine")["reason"].tolist() == ["came after its bar was closed"]
     assert len(stored(home, revisions=True)) == 2
+
+
+def test_a_session_that_is_over_is_judged_as_one_that_was_loaded(tmp_path: Path) -> None:
+    home = opened(tmp_path)
+    hole = range(50, 55)
+    heard = [minute(at) for at in range(210) if at not in hole]
+
+    live(home, Script(heard), symbols=("NVDA", "AMD"), options=QUICK)
+
+    quality = home.store.read("data_quality", timeframe="5min").set_index("symbol")
+    assert quality["present"].to_dict() == {"NVDA": 41, "AMD": 0}
+    assert quality.loc["NVDA", "completeness"] == pytest.approx(41 / 42)
+    found = home.store.read("findings")
+    gap = found[found["rule"] == "gap"]
+    assert (gap["symbol"].tolist(), gap["ts"].tolist()) == (["NVDA"], [OPEN + 50 * MINUTE])
+
+
+def test_a_session_that_goes_on_is_not_judged_and_one_that_is_heard_again_is(tmp_path: Path) -> None:
+    home = opened(tmp_path)
+    half = [minute(at) for at in range(100)]
+    live(home, Script(half), symbols=("NVDA",), options=QUICK)
+    assert home.store.read("data_quality").empty
+
+    closed = calendar.session_close(SESSION) + 10 * MINUTE
+    live(home, Script([half[-1], replace(half[0], received=closed)]), symbols=("NVDA",), options=QUICK)
+
+    assert home.store.read("data_quality")["present"].tolist() == [20]
+    assert home.store.read("findings")["rule"].tolist().count("gap") == 1
