@@ -25,11 +25,14 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from models.layers.reference import reference_scan
 from trading.errors import ModelError
 
 Implementation = Literal["kernels", "mamba_ssm", "reference"]
+WIDTH = 32  # channels of a block, lanes of the kernels
+HALVES = (torch.bfloat16, torch.float16)  # computed and kept as float32 in between, like mamba_ssm does
 ALONE_BELOW = 1 << 15  # numbers of u; starting threads takes longer than scanning that
 
 
@@ -68,7 +71,7 @@ def selective_scan(
     Returns
     -------
     y : (b, l, d)
-    last_state : (b, d, n)
+    last_state : (b, d, n); float32 if half-precision tensors were scanned by the kernels
 
     Raises
     ------
@@ -78,6 +81,10 @@ def selective_scan(
     _check_shapes(u, A, {"delta": delta, "z": z}, {"B": B, "C": C}, {"D": D, "delta_bias": delta_bias}, state)
     tensors = (u, delta, A, B, C, D, z, delta_bias)
     chosen = implementation(*tensors, state)
+    if chosen == "kernels" and any(of is not None and of.dtype in HALVES for of in (*tensors, state)):
+        wide = [None if of is None else of.float() for of in (*tensors, state)]
+        y, last = selective_scan(*wide[:-1], delta_softplus=delta_softplus, state=wide[-1])
+        return y.to(u.dtype), last
     if chosen == "kernels":
         last = u.new_zeros(u.shape[0], *A.shape) if state is None else state
         return _FusedScan.apply(*tensors, delta_softplus, last, torch.is_grad_enabled())
@@ -126,11 +133,11 @@ def selective_step(
 def implementation(u: Tensor, *others: Tensor | None) -> Implementation:
     """The implementation that these tensors get; the last of the others is the state to start from.
 
-    Kernels for float32 on CPU where numba is installed; mamba_ssm on CUDA where it can be imported and
+    Kernels for float32, bfloat16 and float16 on CPU where numba is installed; mamba_ssm on CUDA where it can be imported and
     the scan starts from zero, which is all that its kernel does; the reference for everything else.
     """
     given = [tensor for tensor in (u, *others) if tensor is not None]
-    if all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in given):
+    if all(tensor.device.type == "cpu" and tensor.dtype in (torch.float32, *HALVES) for tensor in given):
         return "kernels" if _has_numba() else "reference"
     starts_from_zero = not others or others[-1] is None
     if all(tensor.device.type == "cuda" for tensor in given) and starts_from_zero:
@@ -219,20 +226,27 @@ def _spread(kernel: Callable[..., None], tasks: int, size: int, *arguments: Any)
         part.result()
 
 
-def _array(tensor: Tensor | None) -> np.ndarray[Any, Any]:
-    """The tensor's memory as C-contiguous float32; one number of no meaning for a tensor that is absent."""
-    return np.zeros((1, 1, 1), np.float32) if tensor is None else tensor.detach().contiguous().numpy()
+def _flat(tensor: Tensor | None) -> np.ndarray[Any, Any]:
+    """The tensor's memory as flat float32; one number of no meaning for a tensor that is absent."""
+    return np.zeros(1, np.float32) if tensor is None else tensor.detach().contiguous().view(-1).numpy()
+
+
+def _whole(tensor: Tensor | None, dim: int) -> Tensor | None:
+    """The tensor with zeros behind, so that its channels fill whole blocks; itself if they do."""
+    lacking = 0 if tensor is None else -tensor.shape[dim] % WIDTH
+    if tensor is None or lacking == 0:
+        return tensor
+    return functional.pad(tensor.detach(), (0, 0) * (tensor.dim() - 1 - dim) + (0, lacking))
 
 
 def _arrays(tensors: Sequence[Tensor | None]) -> tuple[tuple[np.ndarray[Any, Any], ...], ...]:
-    """The kernels' sequences (u, delta, B, C, z) and parameters (A, D and bias of delta as (2, d))."""
+    """The kernels' sequences (u, delta, B, C, z) and parameters (A, D, bias of delta)."""
     u, delta, A, B, C, D, z, bias = tensors
-    assert A is not None
-    vectors = np.zeros((2, A.shape[0]), np.float32)
-    for row, tensor in enumerate((D, bias)):
-        if tensor is not None:
-            vectors[row] = tensor.detach().numpy()
-    return tuple(map(_array, (u, delta, B, C, z))), (_array(A), vectors)
+    assert u is not None
+    none = u.new_zeros(u.shape[2])
+    vectors = (none if of is None else of for of in (D, bias))
+    sequences = (_whole(u, 2), _whole(delta, 2), B, C, _whole(z, 2))
+    return tuple(map(_flat, sequences)), tuple(_flat(_whole(of, 0)) for of in (A, *vectors))
 
 
 class _FusedScan(torch.autograd.Function):
@@ -243,16 +257,17 @@ class _FusedScan(torch.autograd.Function):
         from models.layers import scan_kernels as kernels
 
         *tensors, softplus, state, with_gradient = inputs
-        u, _, A, _, _, D, z, _ = tensors
-        blocks, stretches = -(-u.shape[2] // kernels.CHANNELS), -(-u.shape[1] // kernels.STEPS)
-        ctx.flags = (D is not None, z is not None, softplus, with_gradient and any(ctx.needs_input_grad))
-        kept = stretches if ctx.flags[3] else 0
-        checkpoints = u.new_empty(u.shape[0], blocks, kept, A.shape[1], kernels.CHANNELS)
-        y, last = torch.empty_like(u, memory_format=torch.contiguous_format), _own(state)
-        written = map(_array, (last, y, checkpoints))
-        _spread(kernels.forward, u.shape[0] * blocks, u.numel(), ctx.flags, *_arrays(tensors), *written)
+        u, A, z = tensors[0], tensors[2], tensors[6]
+        (batch, length, channels), states = u.shape, A.shape[1]
+        blocks, stretches = -(-channels // WIDTH), -(-length // kernels.STEPS)
+        ctx.flags = (z is not None, softplus, with_gradient and any(ctx.needs_input_grad))
+        ctx.sizes = (length, blocks * WIDTH, states)
+        checkpoints = u.new_empty(batch, blocks, stretches if ctx.flags[2] else 0, states, WIDTH)
+        y, last = u.new_empty(batch, length, blocks * WIDTH), _own(state)
+        written = map(_flat, (last, y, checkpoints))
+        _spread(kernels.forward, batch * blocks, u.numel(), ctx.sizes, ctx.flags, *_arrays(tensors), *written)
         ctx.save_for_backward(*tensors, checkpoints)
-        return y, last
+        return y[..., :channels], last[:, :channels]
 
     @staticmethod
     @once_differentiable
@@ -261,27 +276,33 @@ class _FusedScan(torch.autograd.Function):
 
         *tensors, checkpoints = ctx.saved_tensors
         u, _, _, _, _, D, z, bias = tensors
-        (batch, blocks, _, states, width), (_, length, channels) = checkpoints.shape, u.shape
-        shapes = ((states, width), (2, width), (length, states), (length, states))
-        by_task = tuple(np.zeros((batch, blocks, *shape), np.float32) for shape in shapes)
-        g_u, g_delta, g_z = (None if of is None else torch.empty(u.shape) for of in (u, u, z))
+        batch, blocks, _, states, _ = checkpoints.shape
+        g_u, g_delta, g_z = (
+            None if of is None else u.new_empty(batch, ctx.sizes[0], ctx.sizes[1]) for of in (u, u, z)
+        )
+        g_B, g_C = (u.new_empty(batch, blocks, ctx.sizes[0], states) for _ in range(2))
+        by_block = [u.new_empty(batch, blocks, *shape, WIDTH) for shape in ((states,), (), ())]
         g_state = _own(g_last)
         _spread(
-            kernels.backward, batch * blocks, u.numel(), ctx.flags, *_arrays(tensors),
-            *map(_array, (checkpoints, g_y, g_state)), tuple(map(_array, (g_u, g_delta, g_z))), by_task,
+            kernels.backward, batch * blocks, u.numel(), ctx.sizes, ctx.flags, *_arrays(tensors),
+            *map(_flat, (checkpoints, _whole(g_y, 2), g_state)), tuple(map(_flat, (g_u, g_delta, g_z))),
+            tuple(map(_flat, (g_B, g_C))), tuple(map(_flat, by_block)),
         )  # fmt: skip
-        g_A, vectors = (_joined(array, channels) for array in by_task[:2])
-        g_B, g_C = (torch.from_numpy(array.sum(1)) for array in by_task[2:])
-        g_D, g_bias = (None if of is None else vectors[:, i] for i, of in enumerate((D, bias)))
-        return g_u, g_delta, g_A, g_B, g_C, g_D, g_z, g_bias, None, g_state, None
+        channels = u.shape[2]
+        by_channel = [None if of is None else of[..., :channels] for of in (g_u, g_delta, g_z)]
+        g_A = by_block[0].sum(0).mT.reshape(-1, states)[:channels]
+        g_D, g_bias = (
+            None if of is None else total.sum(0).view(-1)[:channels]
+            for of, total in zip((D, bias), by_block[1:], strict=True)
+        )
+        return (
+            by_channel[0], by_channel[1], g_A, g_B.sum(1), g_C.sum(1), g_D, by_channel[2], g_bias,
+            None, g_state[:, :channels], None,
+        )  # fmt: skip
 
 
 def _own(tensor: Tensor) -> Tensor:
-    """A contiguous copy that may be written to."""
-    return tensor.detach().clone(memory_format=torch.contiguous_format)
-
-
-def _joined(by_block: np.ndarray[Any, Any], channels: int) -> Tensor:
-    """(b, g, m, 32) summed over the batch in its order, as (d, m)."""
-    summed = by_block.sum(0).transpose(0, 2, 1)
-    return torch.from_numpy(summed.reshape(-1, summed.shape[-1])[:channels].copy())
+    """A contiguous copy of a state (b, d, n) that may be written to, its channels in whole blocks."""
+    own = _whole(tensor, 1)
+    assert own is not None
+    return own.detach().clone(memory_format=torch.contiguous_format)

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -288,17 +287,20 @@ def test_their_kernel_is_given_time_last_and_its_answer_turned_back() -> None:
     assert last == pytest.approx(end, abs=1e-6)
 
 
-@kernels_only
-def test_the_exponential_is_right_to_two_units_in_the_last_place() -> None:
-    from models.layers.scan_kernels import exp32
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_scanned_in_single(dtype: torch.dtype) -> None:
+    halves = {name: of.to(dtype).requires_grad_() for name, of in scan_inputs(2, 40, 33, 4).items()}
+    single = {name: of.detach().float().requires_grad_() for name, of in halves.items()}
 
-    x = np.concatenate([np.linspace(-87, 88, 1501), [0.0, 1e-8, -1e-8]]).astype(np.float32)
+    (y, last), (exact, end) = (selective_scan(**of, delta_softplus=True) for of in (halves, single))
+    y.sum().backward()
+    exact.sum().backward()
 
-    ours = np.array([exp32(value) for value in x])
-
-    exact = np.exp(x.astype(np.float64))
-    assert np.max(np.abs(ours - exact) / np.spacing(exact.astype(np.float32))) <= 2
-    assert [exp32(np.float32(value)) for value in (-np.inf, -100, 100, np.inf)] == [0, 0, np.inf, np.inf]
+    assert torch.equal(y, exact.to(dtype))  # rounded once, at the end
+    assert torch.equal(last, end)
+    for name, leaf in single.items():
+        assert leaf.grad is not None
+        assert torch.equal(halves[name].grad, leaf.grad.to(dtype)), name
 
 
 @kernels_only
