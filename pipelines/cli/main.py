@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
+from pipelines.cli.leaks import leaks
 from pipelines.cli.learning import models_app, train
 from pipelines.cli.options import (
     HOME,
@@ -47,6 +48,7 @@ app.add_typer(db_app, name="db")
 quarantine_app = typer.Typer(help="Rows that were kept out of their table: look at them, and decide.")
 app.add_typer(quarantine_app, name="quarantine")
 app.command("reconcile")(reconcile)
+app.command("leaks")(leaks)
 app.command("train")(train)
 app.add_typer(models_app, name="models")
 
