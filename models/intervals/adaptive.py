@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trading.bounds import COUNT, NOT_NEGATIVE, SHARE, check_bounds
 from trading.errors import CalibrationError
@@ -34,7 +35,7 @@ class AdaptiveConformal:
     gamma : step of the level for one miss one session ahead; h sessions ahead gamma / h
     lowest, highest : range of the level, so that no interval is infinite or empty of meaning
     pooling : a symbol's own scores count n / (n + pooling), the rest is the quantile of all symbols' scores
-    min_scores : sessions with a score of any symbol, below which the bounds are NaN (warming up)
+    min_scores : scores that the symbol with most of them must have, else all bounds are NaN (warming up)
 
     Attributes
     ----------
@@ -52,7 +53,9 @@ class AdaptiveConformal:
     miscoverage_: Floats | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        check_bounds(self, target=SHARE, gamma=NOT_NEGATIVE, lowest=SHARE, highest=SHARE, pooling=NOT_NEGATIVE)
+        check_bounds(
+            self, target=SHARE, gamma=NOT_NEGATIVE, lowest=SHARE, highest=SHARE, pooling=NOT_NEGATIVE
+        )
         check_bounds(self, min_scores=COUNT)
 
     def conformalize(self, scores: Floats, miscoverage: Floats | None) -> Self:
@@ -99,15 +102,15 @@ class AdaptiveConformal:
     def _margin(self, level: Floats) -> Floats:
         """(s, h) widths by which an interval is moved out on both sides; NaN while it warms up."""
         scores = self._scores()
-        known = ~np.isnan(scores)
-        own, count = conformal_quantile(scores, level), known.sum(axis=0)
-        pooled = conformal_quantile(scores.reshape(-1, scores.shape[-1]), level)
+        count = (~np.isnan(scores)).sum(axis=0)
+        own = conformal_quantile(scores, level, count)
+        pooled = conformal_quantile(scores.reshape(-1, scores.shape[-1]), level, count.sum(axis=0))
         share = np.divide(count, count + self.pooling, out=np.zeros(level.shape), where=count > 0)
         margin = share * np.nan_to_num(own) + (1 - share) * pooled
-        return np.where(known.any(axis=1).sum(axis=0) >= self.min_scores, margin, np.nan)
+        return np.where(count.max(axis=0) >= self.min_scores, margin, np.nan)
 
 
-def conformal_quantile(scores: Floats, miscoverage: Floats) -> Floats:
+def conformal_quantile(scores: Floats, miscoverage: Floats, count: NDArray[np.int64] | None = None) -> Floats:
     """The ceil((n + 1)(1 - miscoverage))-th smallest of each column's n known scores.
 
     Where that rank exceeds n the largest score stands in for infinity.
@@ -116,6 +119,7 @@ def conformal_quantile(scores: Floats, miscoverage: Floats) -> Floats:
     ----------
     scores : (n, ...) NaN where unknown
     miscoverage : (...), or (k, ...) for k levels of each column of `scores`
+    count : (...) known scores, where the caller has counted them
 
     Returns
     -------
@@ -123,7 +127,7 @@ def conformal_quantile(scores: Floats, miscoverage: Floats) -> Floats:
     """
     if not len(scores):
         return np.full(miscoverage.shape, np.nan)
-    count = (~np.isnan(scores)).sum(axis=0)
+    count = (~np.isnan(scores)).sum(axis=0) if count is None else count
     rank = np.ceil((count + 1) * (1 - miscoverage) - _RANK_TOLERANCE).astype(np.int64)
     place = np.clip(rank, 1, np.maximum(count, 1)) - 1
     ordered = np.sort(scores, axis=0)  # NaN last
