@@ -19,6 +19,7 @@ from pipelines.ingest import chunks
 from pipelines.ingest.desk import Desk
 from pipelines.ingest.loading import Failure, Outcome, Tell, check_timeframe, complaint
 from pipelines.ingest.loading import ingest as load
+from pipelines.ingest.restated import Restated, settled, watched
 from pipelines.ingest.statements import load_statements
 from pipelines.ingest.tally import as_frame
 from pipelines.what_if import refuse_news
@@ -86,29 +87,37 @@ def ingest(
     refuse_news(home)
     with home.writing("fabline ingest", wait=wait):
         settings.set_values(path, overrides)
-        outcome = _loaded(home, _Request(market, options, asked, symbols, held))
+        outcome, restated = _loaded(home, _Request(market, options, asked, symbols, held))
     heading = "market: SIMULATED" if market.simulated else ""
-    rendering.write(as_frame(outcome.tallies), format_, None, heading=heading)
+    counts = as_frame(outcome.tallies)
+    if format_ == "json":
+        counts["restated"] = counts["table"].map(restated.rows).fillna(0).astype("int64")
+        counts["restated_sessions"] = [restated.named(str(table)) for table in counts["table"]]
+    rendering.write(counts, format_, None, heading=heading)
     _tell_of_chunks(outcome)
+    if restated.rows:
+        command = f"fabline ingest --timeframe {options.timeframe} --refresh --home {path}"
+        say(f"{restated}; to take that in: {command}")
     failed = complaint(outcome)
     if failed is not None:
         raise failed
 
 
-def _loaded(home: Home, request: _Request) -> Outcome:
-    """Bind the home to its source and load, while this process alone may write to it."""
+def _loaded(home: Home, request: _Request) -> tuple[Outcome, Restated]:
+    """Bind the home to its source and load, while this process alone may write to it; then look at changed files."""
     options, market, held = request.options, request.market, request.held
     store = store_at(home.tables, environment.database_of(home), home=home.facts.id)
     try:
         home.fix_source(source_facts(market), empty=not len(store.commits()))
         desk = Desk.of(store, market, wall.now, {"command": "ingest"})
+        desk, changed = watched(desk, options.timeframe)
         first, last = range_of(request.asked, options.timeframe, desk, held)
         spans = chunks.spans_of(request.symbols, first, last, held)
         wanted = chunks.Wanted(options.timeframe, spans, last, options.refresh)
         with _progress(simulated=market.simulated) as tell:
             outcome = load(desk, wanted, tell)
         outcome.tallies.append(load_statements(desk, request.symbols, refresh=options.refresh))
-        return outcome
+        return outcome, settled(desk, options.timeframe, changed)
     finally:
         store.close()
 

@@ -85,12 +85,21 @@ class Desk:
             dated[table] = dated_by_arrival(table, accepted, stored, self.before[table], now)
             new = additions(table, stored, dated[table], lambda: now)
             bad = taken.bad[(taken.bad["table"] == table).to_numpy()]
-            tallies.append(tally_of(table, accepted, new, stored, bad))
+            kept = self._unseen(bad)
+            tallies.append(tally_of(table, accepted, new, stored, kept))
+            tallies.append(Tally(table, duplicates=len(bad) - len(kept)))
         arrivals.record(taken.load, dated, taken.bad, self.store, self.commit, now=now)
         if "bars" in taken.accepted:
             filled = int(count_filled(taken.accepted["bars"])["filled"].sum())
             tallies.append(Tally("bars", filled=filled))
         return tallies
+
+    def _unseen(self, bad: pd.DataFrame) -> pd.DataFrame:
+        """The rows for quarantine that are not in it already: one that comes again is no second one."""
+        if bad.empty:
+            return bad
+        known = self.store.read("quarantine", bad["session"].min(), bad["session"].max())
+        return additions("quarantine", known, bad)
 
     def _bars(self, load: Load, rows: pd.DataFrame) -> dict[str, Separation]:
         regular, extended = market_hours.by_phase(rows)

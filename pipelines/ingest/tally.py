@@ -19,8 +19,8 @@ class Tally:
     ----------
     accepted : rows stored under a key that was not there
     filled : bars that the view of `trading.features.filling` adds to the valid ones; nothing of it is stored
-    quarantined : rows kept out, with a reason that is not the next
-    duplicates : rows that say what another one says, of the same load or stored before
+    quarantined : rows kept out for the first time, with a reason that is not the next
+    duplicates : rows that say what another one says, of the same load or stored (or in quarantine) before
     revised : rows stored beside an earlier one of their key
     """
 

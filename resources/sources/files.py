@@ -102,6 +102,15 @@ class FilesSource:
         spans = rows.groupby("symbol")["session"].agg(["min", "max"])
         return {str(symbol): (first, last) for symbol, first, last in spans.itertuples()}
 
+    def files(self, timeframe: str) -> list[Path]:
+        """The files that hold bars of a timeframe, splits and dividends, and announcements."""
+        daily = [self.folder / name for name in (*PANELS.values(), VIX)]
+        bars = self._intraday_files() if timeframe == "5min" else []
+        told = [
+            path for pattern in (events.EARNINGS, events.EARNINGS_DATES) for path in self.folder.glob(pattern)
+        ]
+        return sorted(path for path in (*daily, *bars, *told) if path.is_file())
+
     def actions(self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
         """Splits and dividends of raw bars as listed, repeated ones too; none with adjusted bars."""
         if self.basis != "raw":

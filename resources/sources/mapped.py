@@ -73,6 +73,10 @@ class MappedSource:
         days = self._all(timeframe)[_SESSION]
         return days.min(), days.max()
 
+    def files(self, timeframe: str) -> list[Path]:
+        """The files of a timeframe, in the order in which they are read."""
+        return [path for layout in self.mapping.of(timeframe) for path in self._paths(layout)]
+
     def bars(
         self, symbols: Sequence[str], first: pd.Timestamp, last: pd.Timestamp, timeframe: str = "1D"
     ) -> pd.DataFrame:
