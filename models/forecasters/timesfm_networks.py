@@ -49,6 +49,11 @@ class Network(Protocol):
         """(m,) levels that it speaks at."""
         ...
 
+    @property
+    def reads_covariates(self) -> bool:
+        """Whether it can read series beside the path."""
+        ...
+
     def ahead(self, paths: Tensor, masked: Tensor, horizon: int, beside: Beside | None = None) -> Tensor:
         """(b, k, m) levels of each path (b, w) ahead; differentiable in the weights."""
         ...
@@ -72,6 +77,11 @@ class Version3:
     def quantiles(self) -> tuple[float, ...]:
         """The levels that its configuration names."""
         return tuple(self.module.quantiles)
+
+    @property
+    def reads_covariates(self) -> bool:
+        """With attention between series only."""
+        return bool(self.module.use_variate_attention)
 
     def ahead(self, paths: Tensor, masked: Tensor, horizon: int, beside: Beside | None = None) -> Tensor:
         """The package's own decoding, of the target alone."""
@@ -114,13 +124,18 @@ class Version2p5:
         """The levels that its configuration names."""
         return tuple(self.config["quantiles"])
 
+    @property
+    def reads_covariates(self) -> bool:
+        """Never."""
+        return False
+
     def ahead(self, paths: Tensor, masked: Tensor, horizon: int, beside: Beside | None = None) -> Tensor:
         """From the last patch alone; horizons beyond one output patch are refused."""
-        longest = self.config["horizon_length"]
-        if beside is not None or horizon > longest:
+        longest, patch = self.config["horizon_length"], self.config["patch_length"]
+        if beside is not None or horizon > longest or paths.shape[1] % patch:
             raise ModelError(
-                f"TimesFM 2.5 reads no covariates and looks {longest} bars ahead at most, {horizon} were asked; "
-                "name a checkpoint of architecture 3.0"
+                f"this TimesFM 2.5 reads one path of whole patches of {patch} bars and looks {longest} bars ahead at "
+                f"most: {paths.shape[1]} bars and {horizon} ahead were asked; name a checkpoint of architecture 3.0"
             )
         shape = (len(paths), -1, self.config["patch_length"])
         levels = patch_levels(self.module, paths.view(shape), masked.view(shape))

@@ -10,7 +10,8 @@ import pytest
 
 from models.forecasters.catalogue import UNKNOWN_DATA, model_specs
 from models.forecasters.random_walk import RandomWalk
-from models.forecasters.timesfm import CHECKPOINTS, TimesFM
+from models.forecasters.timesfm import TimesFM
+from models.forecasters.timesfm_checkpoints import CHECKPOINTS
 from trading.errors import CheckpointError
 from trading.frames import LEVELS
 from trading.testing.feature_history import window_of
