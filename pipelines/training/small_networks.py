@@ -92,9 +92,13 @@ class Trainee:
     config: dict[str, Any]
 
 
-def trainee(architecture: Architecture) -> Trainee:
-    """A network of an architecture, as it is before training."""
-    return _version_3() if architecture == "3.0" else _version_2p5()
+def trainee(architecture: Architecture, seed: int = 0) -> Trainee:
+    """A network of an architecture, as it is before training: what begins at random follows from the seed."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _around_3(build_network()) if architecture == "3.0" else _around_2p5(build_network_2p5())
 
 
 def of_module(module: Any) -> Trainee:
@@ -174,14 +178,6 @@ def _spread() -> Any:
     import torch
 
     return torch.tensor(HALF_NORMAL)[None] * 0.1 * torch.arange(1, STEPS_AHEAD + 1)[:, None].sqrt()
-
-
-def _version_3() -> Trainee:
-    return _around_3(build_network())
-
-
-def _version_2p5() -> Trainee:
-    return _around_2p5(build_network_2p5())
 
 
 def _around_3(module: Any) -> Trainee:

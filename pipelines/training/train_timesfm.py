@@ -169,7 +169,6 @@ def train(begin: Trainee, course: Course, report: Callable[[str], None]) -> Trai
     import torch
 
     schedule, module = course.schedule, begin.module
-    torch.manual_seed(schedule.seed)
     average = torch.optim.swa_utils.AveragedModel(
         module, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(schedule.average)
     )
@@ -240,7 +239,7 @@ def main(
     torch.set_num_threads(threads)
     version: Architecture = "3.0" if architecture == "3.0" else "2.5"
     course = course_of(version, Schedule(steps=steps, seed=seed))
-    network = train(trainee(version), course, typer.echo)
+    network = train(trainee(version, seed), course, typer.echo)
     test = simulate(course.source, np.random.default_rng(seed + 2_000_000), 4096, late_share=0.0)
     facts = {
         "architecture": version,
