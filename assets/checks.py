@@ -207,7 +207,7 @@ def _actions(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
 
 
 def _features(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
-    features = home.store.read("features", span.first, span.last)
+    features = home.store.read("features", span.first, span.last, timeframe=DAILY)
     return _explained(expectations.validate_features(features), home, span)
 
 

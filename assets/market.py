@@ -18,7 +18,8 @@ from trading.ingest import ALL_SYMBOLS, Load, require_history, require_sessions
 from trading.line import Request
 from trading.monitoring.bar_rules import Separation, rule_of, separate_actions, separate_bars
 from trading.plan import Plan
-from trading.stages.layout import DAILY
+from trading.stages.layout import DAILY, FIVE_MINUTES
+from trading.stages.windows import INTRADAY_LEAD
 
 LIVE = "5min"
 NEIGHBOURS = 10  # sessions before a range whose dividends may be listed a second time in it
@@ -53,6 +54,7 @@ def market_assets(plan: Plan, partitions: dg.PartitionsDefinition[str]) -> list[
             sessions = plan.sessions("bars", request.inception, request.first, request.last)
             record("bars", separated, home, sessions, commit_of(context, home))
             settle_live_bars(home, sessions, commit_of(context, home))
+            _record_intraday(plan, home, request, commit_of(context, home))
             home.begin(request.inception)
         tell_made(context, home, "bars", {"bars": separated.accepted, "quarantine": separated.quarantined})
         show_sessions(context, home, "bars", separated.accepted, FACES["bars"])
@@ -127,6 +129,20 @@ def arrived_bars(plan: Plan, home: OpenHome, request: Request) -> Separation:
     separated = separate_bars(offered, basis=home.source.basis, now=home.clock())
     require_sessions(separated.accepted, sessions, home.source.name)
     return _dated("bars", separated, home, sessions)
+
+
+def _record_intraday(plan: Plan, home: OpenHome, request: Request, commit: dict[str, str]) -> None:
+    """Five-minute bars of the simulated market, if the plan reads any; a vendor's come with `fabline ingest`."""
+    read = {read.timeframe for stage in plan.stages for read in stage.reads if read.table == "bars"}
+    if FIVE_MINUTES not in read or not home.source.simulated:
+        return
+    lead = INTRADAY_LEAD if request.is_from_inception else 0
+    sessions = calendar.sessions_between(calendar.shift(request.first, -lead), request.last)
+    offered = home.source.bars(ALL_SYMBOLS, sessions[0], sessions[-1], FIVE_MINUTES)
+    separated = separate_bars(offered, basis=home.source.basis)
+    load = Load("bars", FIVE_MINUTES, ALL_SYMBOLS, sessions[0], sessions[-1], home.source.name)
+    accepted = dated(load, separated.accepted, home.store, home.clock())
+    arrivals.record(load, {"bars": accepted}, separated.quarantined, home.store, commit)
 
 
 def arrived_actions(plan: Plan, home: OpenHome, request: Request) -> Separation:

@@ -16,9 +16,10 @@ from trading.interfaces import Store
 from trading.line import Progress, Request, run_line, silent
 from trading.monitoring.bar_rules import separate_actions, separate_bars
 from trading.plan import Plan
-from trading.stages.layout import DAILY
+from trading.stages.layout import DAILY, FIVE_MINUTES
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import ModelBook
+from trading.stages.windows import INTRADAY_LEAD
 from trading.testing.memory_store import MemoryStore
 
 Market = Mapping[str, pd.DataFrame]
@@ -29,9 +30,12 @@ def market_of(settings: Settings, first: pd.Timestamp, last: pd.Timestamp) -> di
     """Bars and corporate actions of a range and of all that leads up to it, bad rows kept apart."""
     begin = plan_of(settings).first_session("bars", first)
     source = source_of(settings)
-    bars = separate_bars(source.bars(ALL_SYMBOLS, begin, last), basis=source.basis)
+    offered = [source.bars(ALL_SYMBOLS, begin, last)]
+    if source.simulated and FIVE_MINUTES in settings.timeframes:
+        offered.append(source.bars(ALL_SYMBOLS, calendar.shift(first, -INTRADAY_LEAD), last, FIVE_MINUTES))
+    bars = [separate_bars(rows, basis=source.basis).accepted for rows in offered]
     actions = separate_actions(source.actions(ALL_SYMBOLS, begin, last))
-    return {"bars": bars.accepted, "corporate_actions": actions.accepted}
+    return {"bars": pd.concat(bars, ignore_index=True), "corporate_actions": actions.accepted}
 
 
 def run_in_memory(

@@ -24,8 +24,10 @@ from resources.sources.transport import Policy
 from trading.bounds import COUNT, NOT_NEGATIVE, check_bounds
 from trading.digest import digest
 from trading.errors import UsageError
+from trading.frames import TIMEFRAMES
 from trading.plan import BURN_IN_SESSIONS
 from trading.signals.rules import SignalRules
+from trading.stages.layout import DAILY
 from trading.stages.regimes import RegimeRules
 from trading.stages.trading_rules import TradingRules
 
@@ -88,12 +90,14 @@ class Settings:
 
     `timesfm_checkpoint` is a folder or a hub name in place of the shipped weights, and
     `timesfm_data_through` the last date (YYYY-MM-DD) that those weights may have seen; without it
-    every forecast of theirs counts as CONTAMINATED.
+    every forecast of theirs counts as CONTAMINATED. `timeframes` are those of features and forecasts: 1D,
+    and if wanted 1W and 5min.
     """
 
     source: SourceSettings = field(default_factory=SourceSettings)
     burn_in_sessions: int = BURN_IN_SESSIONS
     models: tuple[str, ...] = field(default_factory=default_models)
+    timeframes: tuple[str, ...] = (DAILY,)
     timesfm_checkpoint: str = ""
     timesfm_data_through: str = ""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
@@ -107,6 +111,7 @@ class Settings:
     def __post_init__(self) -> None:
         check_bounds(self, burn_in_sessions=NOT_NEGATIVE)
         model_specs(self.models)
+        _check_timeframes(self.timeframes)
         if self.intervals.target != MISCOVERAGE:
             raise UsageError(
                 f"intervals.target must be {MISCOVERAGE}, not {self.intervals.target}: every table holds the "
@@ -276,6 +281,14 @@ def _as_bool(value: object) -> bool:
     if str(value).lower() not in words:
         raise ValueError(value)
     return words[str(value).lower()]
+
+
+def _check_timeframes(timeframes: tuple[str, ...]) -> None:
+    if DAILY not in timeframes or not set(timeframes) <= set(TIMEFRAMES):
+        raise UsageError(
+            f"timeframes are {DAILY} and any of {', '.join(t for t in TIMEFRAMES if t != DAILY)}, not "
+            f"{', '.join(timeframes)}: the book is traded on daily forecasts, so they are always made"
+        )
 
 
 def _check_order(flat: Mapping[str, Any]) -> None:

@@ -86,13 +86,13 @@ def plan_of(settings: Settings) -> Plan:
     specs = specs_of(settings)
     names = tuple(spec.name for spec in specs)
     stages = [
-        features_stage(),
+        features_stage(settings.timeframes),
         graph_stage(),
-        *(spec.stage for spec in specs),
-        version_losses_stage(names),
+        *(spec.stage_of(settings.timeframes) for spec in specs),
+        version_losses_stage(names, settings.timeframes),
         version_intervals_stage(names, settings.intervals),
         champions_stage(names),
-        forecasts_stage(names),
+        forecasts_stage(names, settings.timeframes),
         ensemble_weights_stage(names, settings.ensemble),
         ensemble_forecast_stage(),
         ensemble_intervals_stage(settings.intervals),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def from_arrow(table: str, rows: pa.Table) -> pd.DataFrame:
 
 def completed(table: str, rows: pa.Table) -> pa.Table:
     """Rows with the columns that their table has got since they were written, when all bars were daily and observed."""
-    opened = {"ts": _opens, "filled": lambda _rows: pa.scalar(value=False)}
+    opened: dict[str, Callable[[pa.Table], Any]] = {"ts": _opens, "filled": lambda _: pa.scalar(value=False)}
     for field in frames.arrow_schema(table):
         if field.name not in opened:
             continue

@@ -53,6 +53,11 @@ class Window:
     context_symbols: tuple[str, ...] = ()
     context: Floats | None = None
 
+    @property
+    def bar_sessions(self) -> float:
+        """How much of a session a bar spans: 1.0 of a daily one, 5.0 of a weekly one, 1/78 of five minutes."""
+        return {"1D": 1.0, "1W": 5.0, "5min": 1 / 78}[self.timeframe]
+
     def channel(self, name: str) -> Floats:
         """One channel as (w, s)."""
         return self.panel[:, :, self.channels.index(name)]

@@ -70,6 +70,7 @@ class PooledAR1:
             Before `fit` or `from_bytes`.
         """
         intercept, slope = self._coefficients()
+        intercept *= window.bar_sessions  # learned of daily bars: drift is of time
         returns = window.channel("log_return")[-self.context_sessions :]
         volatility = ewma_volatility(returns[1:] - intercept - slope * returns[:-1], self.decay)
         last = np.where(window.mask, np.nan_to_num(returns[-1]), np.nan)[:, None]

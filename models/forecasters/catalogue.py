@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -12,6 +12,7 @@ from trading.features import daily
 from trading.history import History
 from trading.interfaces import Forecaster, ModelVersion
 from trading.stages.forecast import forecast_stage
+from trading.stages.layout import DAILY
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import Stage
 from trading.stages.training import (
@@ -77,9 +78,13 @@ class ModelSpec:
 
     @property
     def stage(self) -> Stage:
-        """The stage of this model."""
+        """The stage of this model on daily bars."""
+        return self.stage_of((DAILY,))
+
+    def stage_of(self, timeframes: Sequence[str]) -> Stage:
+        """The stage of this model on bars of `timeframes`; it learns from daily ones alone."""
         context = self.prototype().context_sessions
-        return forecast_stage(self.name, context, self.view, look_back(self, context))
+        return forecast_stage(self.name, context, self.view, look_back(self, context), timeframes)
 
 
 def _random_walk() -> Forecaster:

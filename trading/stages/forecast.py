@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+
+from trading import calendar, market_hours
 from trading.errors import ModelError
+from trading.features.weekly import ends_week
 from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
-from trading.interfaces import Forecast, ModelVersion
-from trading.stages.layout import DAILY, Column, daily_keys, grid, same, selected, stacked
+from trading.interfaces import Forecast, ModelVersion, Window
+from trading.stages.layout import DAILY, FIVE_MINUTES, WEEKLY, Column, grid, same, selected, stacked
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.stages.training import View, window_at
+from trading.stages.windows import (
+    INTRADAY_BARS,
+    INTRADAY_SESSIONS,
+    WEEK_SESSIONS,
+    WEEKS,
+    intraday_windows,
+    weekly_window,
+)
+
+Ending = tuple[pd.Timestamp, Window]
 
 
 def forecast_stage(
-    model: str, context_sessions: int, view: View, look_back_sessions: int | None = None
+    model: str,
+    context_sessions: int,
+    view: View,
+    look_back_sessions: int | None = None,
+    timeframes: Sequence[str] = (DAILY,),
 ) -> Stage:
     """The stage `forecast_<model>`.
 
@@ -22,27 +42,73 @@ def forecast_stage(
     context_sessions : length of the window that each version is given, always the same
     view : what of the features the model looks at, and how much history a symbol needs
     look_back_sessions : how far before t features must reach, where training needs more than the window
+    timeframes : daily forecasts are always made; `1W` adds one at the last session of each week, `5min` one at the
+        end of each five-minute bar from inception on
     """
     table = f"{FORECAST_PREFIX}{model}"
+    windows = _Windows(context_sessions, view, tuple(timeframes))
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
-        window = window_at(inputs["features"], moment.session, context_sessions, view)
         versions = moment.models.live(model, moment.session)
-        return {table: stacked(_rows(version, by.predict(window), moment) for version, by in versions)}
+        parts = (
+            _rows(version, by.predict(window), moment, window, ts)
+            for ts, window in windows.at(moment, inputs)
+            for version, by in versions
+        )
+        return {table: stacked(parts)}
 
     depth = max(context_sessions - 1, look_back_sessions or 0)
-    reads = (Read("features", lookback=depth, timeframe=DAILY),)
+    reads = (Read("features", lookback=depth, timeframe=DAILY), *windows.reads)
     return Stage(name=table, reads=reads, makes=(table,), make=make, uses_models=(model,))
 
 
-def _rows(version: ModelVersion, forecast: Forecast, moment: Moment) -> dict[str, Column]:
-    """Columns of one version's forecasts, without the symbols that were masked."""
+@dataclass(frozen=True)
+class _Windows:
+    """The windows that a model is given at a session, one for each bar that ends with or in it."""
+
+    context: int
+    view: View
+    timeframes: tuple[str, ...]
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """Look-backs of the timeframes that are not daily."""
+        weeks = Read("features", lookback=self._weeks * WEEK_SESSIONS - 1, timeframe=WEEKLY)
+        bars = Read("features", lookback=INTRADAY_SESSIONS - 1, timeframe=FIVE_MINUTES)
+        return tuple(read for read in (weeks, bars) if read.timeframe in self.timeframes)
+
+    @property
+    def _weeks(self) -> int:
+        return min(self.context, WEEKS)
+
+    def at(self, moment: Moment, inputs: Inputs) -> Iterator[Ending]:
+        """Start of each bar, and the window that ends with it."""
+        session = moment.session
+        yield (
+            calendar.session_open(session),
+            window_at(inputs["features"], session, self.context, self.view),
+        )
+        if WEEKLY in self.timeframes and ends_week(session):
+            began = market_hours.bar_starts(pd.DatetimeIndex([session]), WEEKLY)[0]
+            yield began, weekly_window(inputs[f"features {WEEKLY}"], session, self._weeks, self.view)
+        # Nothing is calibrated on five-minute forecasts, so none are made in the burn-in.
+        if FIVE_MINUTES in self.timeframes and session >= moment.inception:
+            bars = min(self.context, INTRADAY_BARS)
+            for start, window in intraday_windows(
+                inputs[f"features {FIVE_MINUTES}"], session, bars, self.view
+            ):
+                yield pd.Timestamp(start), window
+
+
+def _rows(
+    version: ModelVersion, forecast: Forecast, moment: Moment, window: Window, ts: pd.Timestamp
+) -> dict[str, Column]:
+    """Columns of one version's forecasts at one bar, without the symbols that were masked."""
     cube = forecast.quantiles.transpose(1, 0, 2)  # (h, s, q)
     known = np.isfinite(cube).all(axis=2).ravel()
     _check(version, forecast, cube, moment)
     keys = grid(horizon=forecast.horizons, symbol=forecast.symbols)
-    texts = same(len(known), model=version.model, version=version.version)
-    texts |= daily_keys(len(known), moment.session)
+    texts = same(len(known), timeframe=window.timeframe, ts=ts, model=version.model, version=version.version)
     values = dict(zip(QUANTILES, cube.reshape(-1, len(QUANTILES)).T, strict=True))
     contaminated = np.full(len(known), version.is_contaminated(moment.session))
     return selected({**keys, **texts, **values, "contaminated": contaminated}, known)
@@ -51,9 +117,7 @@ def _rows(version: ModelVersion, forecast: Forecast, moment: Moment) -> dict[str
 def _check(version: ModelVersion, forecast: Forecast, cube: np.ndarray, moment: Moment) -> None:
     """Refuse what the tables downstream must be able to rely on."""
     if forecast.horizons != HORIZONS:
-        raise ModelError(
-            f"model {version.model!r} forecast {forecast.horizons} sessions ahead, not {HORIZONS}"
-        )
+        raise ModelError(f"model {version.model!r} forecast {forecast.horizons} bars ahead, not {HORIZONS}")
     crossed = (np.diff(cube, axis=2) < 0).any(axis=(0, 2))
     if crossed.any():
         symbol = forecast.symbols[int(np.argmax(crossed))]

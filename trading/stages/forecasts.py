@@ -17,12 +17,17 @@ from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.universe import SYMBOLS
 
 
-def forecasts_stage(models: Sequence[str]) -> Stage:
+def forecasts_stage(models: Sequence[str], timeframes: Sequence[str] = (DAILY,)) -> Stage:
     """The stage that lets the champion of each of `models` speak.
 
     Champion is who was champion at t - 1. Where there is no such row (the first session of a
     home), or that version was retired with t, the calendar of t decides, which was known before.
+
+    Parameters
+    ----------
+    timeframes : of the forecasts; those that are not daily have no interval yet
     """
+    others = tuple(timeframe for timeframe in timeframes if timeframe != DAILY)
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
         versions = _speakers(models, moment, inputs)
@@ -36,12 +41,18 @@ def forecasts_stage(models: Sequence[str]) -> Stage:
             _selection(inputs[f"{FORECAST_PREFIX}{model}"], moment, model, version, bounds[place, place])
             for place, (model, version) in enumerate(versions.items())
         ]
+        parts += [
+            _without_bounds(inputs[f"{FORECAST_PREFIX}{model} {timeframe}"], version)
+            for timeframe in others
+            for model, version in versions.items()
+        ]
         return {"forecasts": stacked(parts)}
 
     return Stage(
         name="forecasts",
         reads=(
             *(Read(f"{FORECAST_PREFIX}{model}", timeframe=DAILY) for model in models),
+            *(Read(f"{FORECAST_PREFIX}{model}", timeframe=other) for other in others for model in models),
             Read("version_intervals"),
             Read("champions", offset=1),
         ),
@@ -95,3 +106,11 @@ def _selection(
         | {"contaminated": cells[:, -1] == 1, "lower": lower, "upper": upper}
     )
     return selected(columns, ~np.isnan(cells[:, 0]))
+
+
+def _without_bounds(rows: Rows, version: str) -> dict[str, NDArray[Any]]:
+    """Rows of one speaker as they are: its intervals are calibrated on daily forecasts alone."""
+    mine = rows["version"] == version
+    names = ("symbol", "horizon", "timeframe", "ts", "model", "version", *QUANTILES, "contaminated")
+    columns = {name: rows[name][mine] for name in names}
+    return columns | dict.fromkeys(("lower", "upper"), np.full(int(mine.sum()), np.nan))

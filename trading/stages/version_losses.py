@@ -14,36 +14,69 @@ from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
 from trading.history import Rows
 from trading.interfaces import Bools, Floats
 from trading.stages import maturity
-from trading.stages.layout import DAILY, daily_keys, selected, stacked
+from trading.stages.bar_outcomes import LOOKBACKS, Outcomes, intraday_outcomes, weekly_outcomes
+from trading.stages.layout import DAILY, FIVE_MINUTES, WEEKLY, daily_keys, selected, stacked
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.universe import SYMBOLS
 
 _KEPT = ("symbol", "timeframe", "model", "version", "horizon", "contaminated")
 
 
-def version_losses_stage(models: Sequence[str]) -> Stage:
+def version_losses_stage(models: Sequence[str], timeframes: Sequence[str] = (DAILY,)) -> Stage:
     """The stage that meets the forecasts of `models` with what happened.
 
     At t mature the forecasts of t - 1, t - 5 and t - 20 over 1, 5 and 20 sessions. A symbol of
-    which one of these log returns is unknown matures nothing.
+    which one of these log returns is unknown matures nothing. Weekly and five-minute forecasts are
+    met as `bar_outcomes` says.
+
+    Parameters
+    ----------
+    timeframes : of the forecasts; daily ones are always met
     """
     tables = tuple(f"{FORECAST_PREFIX}{model}" for model in models)
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
         realized = maturity.realized_returns(inputs["features"])
-        return {
-            "version_losses": stacked(_matured(inputs[table], moment.session, realized) for table in tables)
-        }
+        parts = [_matured(inputs[table], moment.session, realized) for table in tables]
+        met = _outcomes(timeframes, moment, inputs)
+        parts += [
+            _met(inputs[f"{table} {timeframe}"], outcomes)
+            for timeframe, outcomes in met.items()
+            for table in tables
+        ]
+        return {"version_losses": stacked(parts)}
 
     return Stage(
         name="version_losses",
         reads=(
             *(Read(table, lookback=maturity.LONGEST - 1, offset=1, timeframe=DAILY) for table in tables),
             Read("features", lookback=maturity.LONGEST - 1, timeframe=DAILY),
+            *(
+                Read(table, lookback=LOOKBACKS[timeframe], timeframe=timeframe)
+                for timeframe in timeframes
+                if timeframe in LOOKBACKS
+                for table in (*tables, "features")
+            ),
         ),
         makes=("version_losses",),
         make=make,
     )
+
+
+def _outcomes(timeframes: Sequence[str], moment: Moment, inputs: Inputs) -> dict[str, Outcomes]:
+    """What is known, at the session, of the bars of each timeframe that is not daily and has any."""
+    made = {WEEKLY: weekly_outcomes, FIVE_MINUTES: intraday_outcomes}
+    wanted = [timeframe for timeframe in timeframes if timeframe in made]
+    found = {name: made[name](inputs[f"features {name}"], moment.session) for name in wanted}
+    return {name: outcomes for name, outcomes in found.items() if outcomes is not None}
+
+
+def _met(rows: Rows, outcomes: Outcomes) -> dict[str, NDArray[Any]]:
+    """Losses of the forecasts that mature with a bar that ends in the session."""
+    due, ts, realized = outcomes.of(rows)
+    columns = {name: rows[name][due] for name in (*_KEPT, *QUANTILES)}
+    issued = np.asarray(rows["session"], dtype="datetime64[us]")[due]
+    return _scored(columns | {"ts": ts, "issued_session": issued, "realized": realized})
 
 
 def _matured(rows: Rows, session: pd.Timestamp, realized: Floats) -> dict[str, NDArray[Any]]:
