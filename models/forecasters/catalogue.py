@@ -55,6 +55,7 @@ class ModelSpec:
     context : whether its windows also hold what stands beside the names (SPY, QQQ, SMH, VIX)
     update : `full` learns each version from nothing, `incremental` from the weights of the one before
     slow : a forecast takes longer than to look it up, so that a home keeps it
+    joint : a name's forecast rests on the other names' bars as well
     """
 
     name: str
@@ -70,6 +71,7 @@ class ModelSpec:
     context: bool = False
     update: Update = "full"
     slow: bool = False
+    joint: bool = False
 
     @property
     def view(self) -> View:
@@ -111,6 +113,12 @@ def _gradient_boosting() -> Forecaster:
     return GradientBoosting()
 
 
+def _samba() -> Forecaster:
+    from models.forecasters.samba import Samba
+
+    return Samba()
+
+
 def _timesfm(checkpoint: str = SHIPPED_CHECKPOINT) -> Forecaster:
     from models.forecasters.timesfm import TimesFM
 
@@ -145,6 +153,16 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         channels=TABULAR_CHANNELS,
     ),
     ModelSpec("timesfm", _timesfm, "zero_shot", enabled=True, min_history=64, slow=True),
+    ModelSpec(
+        "samba",
+        _samba,
+        "quarterly",
+        enabled=False,
+        min_history=64,
+        training_sessions=1008,
+        slow=True,
+        joint=True,
+    ),
     ModelSpec(
         "fracast",
         _fracast,
