@@ -56,7 +56,9 @@ def comparison_asset() -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None]]:  # Dagster knows the bare class or an iterator of results
         with translated():
             made = compared(home.store)
-            replace_whole(home.store, made, {"run_id": context.run.run_id, "settings": home.settings_digest})
+            replace_whole(
+                home.store, TABLE, made, {"run_id": context.run.run_id, "settings": home.settings_digest}
+            )
         suspects = suspected_leaks(made)
         tell_suspects(home, suspects)
         yield dg.MaterializeResult(
@@ -79,12 +81,12 @@ def compared(store: Store) -> pd.DataFrame:
     return frames.validated(TABLE, dated.astype(frames.table_of(TABLE).dtypes))
 
 
-def replace_whole(store: Store, made: pd.DataFrame, commit: dict[str, str]) -> None:
-    """Write the table in place of all that was there; nothing if nothing has matured yet."""
+def replace_whole(store: Store, table: str, made: pd.DataFrame, commit: dict[str, str]) -> None:
+    """Write a table in place of all that was there; nothing if nothing has matured yet."""
     if made.empty:
         return
-    sessions = pd.concat([store.read(TABLE)["session"], made["session"]])
-    store.write({TABLE: made}, sessions.min(), sessions.max(), commit=commit)
+    sessions = pd.concat([store.read(table)["session"], made["session"]])
+    store.write({table: made}, sessions.min(), sessions.max(), commit=commit)
 
 
 def tell_suspects(home: OpenHome, suspects: pd.DataFrame) -> None:

@@ -140,6 +140,22 @@ def comparison(frame: pd.DataFrame) -> Figure:
     return figure
 
 
+def coverage_table(frame: pd.DataFrame) -> Figure:
+    """Coverage of each model and horizon over all names, with its lowest and highest year."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    axes = figure.subplots()
+    together = frame[(frame["symbol"] == "all").to_numpy()]
+    whole = together[(together["slice_kind"] == "all").to_numpy()].set_index(["model", "horizon"])
+    years = together[(together["slice_kind"] == "year").to_numpy()].groupby(["model", "horizon"])["coverage"]
+    value = whole["coverage"]
+    rows = whole.assign(value=value, low=years.min().clip(upper=value), high=years.max().clip(lower=value))
+    _with_intervals(axes, rows.reset_index(), "share that held", rule=float(frame["nominal"].iloc[0]))
+    axes.legend(frameon=False, fontsize=7)
+    return figure
+
+
 def _with_intervals(axes: Axes, rows: pd.DataFrame, label: str, *, rule: float) -> None:
     """One point with its interval a model and horizon, the models side by side."""
     models = sorted(rows["model"].unique())

@@ -13,6 +13,7 @@ import pandas as pd
 
 from assets.checks import market_checks
 from assets.comparison import comparison_asset
+from assets.coverage import coverage_asset
 from assets.factory import IO_MANAGER, stage_assets
 from assets.market import market_assets
 from assets.staleness import staleness_check
@@ -80,6 +81,7 @@ def _assets(workshop: Workshop, partitions: dg.PartitionsDefinition[str]) -> lis
         training_asset(plan, specs_of(workshop.settings)),
         *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
         comparison_asset(),
+        coverage_asset(),
     ]
     assets = with_freshness(made)
     if workshop.settings.source.name != SimulatedSource.name:  # asked without opening it: it may be away

@@ -16,9 +16,10 @@ from resources.clock import now
 from resources.store import HomeStore
 from trading import frames
 from trading.errors import UsageError
-from trading.evaluation.comparison import COLUMNS
+from trading.evaluation import comparison, interval_report
 from trading.universe import instrument
 
+EVIDENCE = {"comparison": comparison.COLUMNS, "coverage": interval_report.COLUMNS}
 _DECLARED = {*frames.names("recorded"), *frames.names("computed")}
 
 
@@ -57,8 +58,8 @@ def show_table(home: Path, view: View, format_: str, output: Path | None) -> Non
     with closing(open_store(home)) as store:
         rows = rows_of(store, view, now())
         note = note_on(store, rows) if view.bars.adjusted and view.as_of is not None else ""
-    if view.table == "comparison":
-        rows = rows[list(COLUMNS)]  # its session and its moment are the same on every row
+    if view.table in EVIDENCE:
+        rows = rows[list(EVIDENCE[view.table])]  # its session and its moment are the same on every row
     if note:
         sys.stderr.write(note + "\n")
     rendering.write(rows, format_, output, heading=market_line(home))

@@ -48,7 +48,7 @@ def test_all_that_matured_becomes_one_table_that_is_dated_by_its_last_session(
 
 def test_nothing_matured_makes_no_row_and_writes_no_table() -> None:
     store = MemoryStore()
-    replace_whole(store, compared(store), {})
+    replace_whole(store, "comparison", compared(store), {})
 
     assert store.tables().empty
 
@@ -56,8 +56,8 @@ def test_nothing_matured_makes_no_row_and_writes_no_table() -> None:
 def test_a_later_table_takes_the_place_of_an_earlier_one(finished: dict[str, pd.DataFrame]) -> None:
     store, whole = store_of(finished), compared(store_of(finished))
     earlier = whole.assign(session=pd.Timestamp("2024-01-31"))
-    replace_whole(store, frames.validated("comparison", earlier), {})
-    replace_whole(store, whole, {})
+    replace_whole(store, "comparison", frames.validated("comparison", earlier), {})
+    replace_whole(store, "comparison", whole, {})
 
     pd.testing.assert_frame_equal(store.read("comparison"), whole)
 

@@ -20,6 +20,8 @@ GROUPS = {
     "portfolio", "execution", "performance", "training", "evidence",
 }  # fmt: skip
 
+WITHOUT_SESSIONS = {"model_versions", "comparison", "coverage"}
+
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
@@ -44,10 +46,10 @@ def test_the_graph_can_be_sorted_so_that_causes_come_first(graph: AssetGraph) ->
     assert order.index("fills") < order.index("positions") < order.index("performance")
 
 
-def test_every_table_of_the_plan_is_an_asset_and_training_and_the_comparison_are_two_more(
+def test_every_table_of_the_plan_is_an_asset_and_training_and_the_evidence_come_on_top(
     graph: AssetGraph, workshop: Workshop
 ) -> None:
-    assert set(parents(graph)) == {*workshop.plan.tables, "model_versions", "comparison"}
+    assert set(parents(graph)) == {*workshop.plan.tables, *WITHOUT_SESSIONS}
 
 
 def test_no_asset_depends_on_itself_because_a_back_fill_would_then_be_two_runs(graph: AssetGraph) -> None:
@@ -60,11 +62,11 @@ def test_every_mapping_between_assets_is_to_the_same_session(graph: AssetGraph) 
         assert not [parent for parent in node.parent_keys if node.partition_mappings.get(parent)]
 
 
-def test_only_training_and_the_comparison_have_no_session_partitions(graph: AssetGraph) -> None:
+def test_only_training_and_the_evidence_have_no_session_partitions(graph: AssetGraph) -> None:
     unpartitioned = {
         k.to_user_string() for k in graph.get_all_asset_keys() if not graph.get(k).is_partitioned
     }
-    assert unpartitioned == {"model_versions", "comparison"}
+    assert unpartitioned == WITHOUT_SESSIONS
 
 
 def test_every_asset_takes_a_range_in_one_run(graph: AssetGraph) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from trading import calendar
 from trading.evaluation.coverage import coverage_of, covered
 from trading.evaluation.coverage_tests import clustering_of
 
-ALL = "all"
+ALL, ENSEMBLE = "all", "ensemble"
 COLUMNS: tuple[str, ...] = (
     "model",
     "symbol",
@@ -25,6 +26,7 @@ COLUMNS: tuple[str, ...] = (
     "kupiec_p",
     "christoffersen_p",
 )
+_CELL = ["session", "symbol"]
 _KEY = ["issued_session", "model", "version", "symbol", "horizon"]
 
 
@@ -43,7 +45,35 @@ def issued_intervals(forecasts: pd.DataFrame, losses: pd.DataFrame, regimes: pd.
     ready = forecasts[forecasts["lower"].notna() & ~forecasts["contaminated"]]
     issued = ready.rename(columns={"session": "issued_session"})[[*_KEY, "lower", "upper"]]
     matured = issued.merge(losses[[*_KEY, "realized"]], on=_KEY, how="inner", validate="one_to_one")
-    matured = matured.rename(columns={"issued_session": "session"}).drop(columns="version")
+    return _labelled(matured.rename(columns={"issued_session": "session"}).drop(columns="version"), regimes)
+
+
+def issued_by_the_ensemble(
+    intervals: pd.DataFrame, forecasts: pd.DataFrame, regimes: pd.DataFrame
+) -> pd.DataFrame:
+    """The same of the ensemble's own intervals.
+
+    Parameters
+    ----------
+    intervals : rows of `ensemble_intervals`, which hold at each session what was issued and what matured
+    forecasts : rows of `ensemble_forecast`, which say what is contaminated
+    """
+    clean = forecasts.loc[~forecasts["contaminated"], [*_CELL, "horizon"]]
+    ready = intervals[intervals["lower"].notna()].merge(clean, on=[*_CELL, "horizon"])
+    outcomes = intervals[intervals["realized"].notna()]
+    origin = [
+        calendar.shift(day, -ahead)
+        for day, ahead in zip(outcomes["session"], outcomes["horizon"], strict=True)
+    ]
+    outcomes = outcomes.assign(session=pd.DatetimeIndex(origin).as_unit("us"))[
+        [*_CELL, "horizon", "realized"]
+    ]
+    matured = ready[[*_CELL, "horizon", "lower", "upper"]].merge(outcomes, on=[*_CELL, "horizon"])
+    return _labelled(matured.assign(model=ENSEMBLE), regimes)
+
+
+def _labelled(matured: pd.DataFrame, regimes: pd.DataFrame) -> pd.DataFrame:
+    """With the year and the regime of the session of issue."""
     labels = regimes.set_index("session")["regime"]
     return matured.assign(
         year=matured["session"].dt.year.astype(str), regime=matured["session"].map(labels).astype(object)

@@ -25,3 +25,25 @@ class Comparison(Frame):
     high: Series[float] = pandera.Field(nullable=True)
     n: Series[np.int64] = pandera.Field(ge=0)
     naive: Series[float] = pandera.Field(nullable=True)
+
+
+@table("coverage", key=("session", "model", "symbol", "horizon", "slice_kind", "slice"), sparse=True)
+class CoverageOfIntervals(Frame):
+    """How often each model's issued intervals held, how wide they were, and the tests of it.
+
+    `model` is one of the home's or `ensemble`, `symbol` one of the names or `all`. Replaced whole: `session` is
+    the last at which an interval matured.
+    """
+
+    model: Series[str]
+    symbol: Series[str]
+    horizon: Series[np.int64] = pandera.Field(gt=0)
+    nominal: Series[float] = pandera.Field(gt=0, lt=1)
+    slice_kind: Series[str] = pandera.Field(isin=("all", "year", "regime"))
+    slice: Series[str]
+    n: Series[np.int64] = pandera.Field(ge=0)
+    coverage: Series[float] = pandera.Field(ge=0, le=1)
+    mean_width: Series[float] = pandera.Field(ge=0)
+    interval_score: Series[float] = pandera.Field(ge=0)
+    kupiec_p: Series[float] = pandera.Field(nullable=True)
+    christoffersen_p: Series[float] = pandera.Field(nullable=True)

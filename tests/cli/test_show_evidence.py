@@ -1,0 +1,25 @@
+"""`fabline show` gives the tables of evidence with the columns that were promised, and no more."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli.main import status_of
+
+PROMISED = {
+    "comparison": "model,horizon,metric,value,low,high,n,naive,slice",
+    "coverage": "model,symbol,horizon,nominal,slice_kind,slice,n,coverage,mean_width,interval_score,kupiec_p,"
+    "christoffersen_p",
+}
+
+
+@pytest.mark.parametrize("table", PROMISED)
+def test_a_table_of_evidence_has_exactly_its_promised_columns(
+    table: str, new_home: Callable[..., Path], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    home = new_home(table, table)
+    status = status_of(["show", table, "--format", "csv", "--home", str(home)])
+    first = capsysbinary.readouterr().out.decode().splitlines()[0]
+
+    assert (status, first) == (0, PROMISED[table])
