@@ -50,7 +50,8 @@ class SourceSettings:
 
     `url` is that of a peer that answers instead of a vendor, `stream_url` of one that streams instead, and
     `requests_per_hour` how often a vendor is asked at most. `feed` is Alpaca's. `against_url` is that of a peer
-    that answers `fabline reconcile` instead of the second vendor.
+    that answers `fabline reconcile` instead of the second vendor. `indices` is a folder of files whose indices
+    stand in for those that a vendor lacks: Alpaca has no VIX.
     """
 
     name: Literal["simulated", "files", "yahoo", "alpaca"] = "simulated"
@@ -62,6 +63,7 @@ class SourceSettings:
     url: str = ""
     stream_url: str = ""
     against_url: str = ""
+    indices: str = ""
     requests_per_hour: int = Policy.per_hour
 
     def __post_init__(self) -> None:

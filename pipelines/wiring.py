@@ -132,6 +132,7 @@ def source_of(settings: Settings) -> MarketDataSource:
         requests_per_hour=chosen.requests_per_hour,
         keys=environment.alpaca_keys(),
         feed=chosen.feed,
+        indices=Path(chosen.indices) if chosen.indices else None,
     )
 
 

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from resources.home import Home
 from resources.notifier import Notifier
 from resources.registry import MlflowRegistry, MovedAlias
-from resources.sources import AlpacaSource, FilesSource, MappedSource, SimulatedSource
+from resources.sources import AlpacaSource, BorrowedIndices, FilesSource, MappedSource, SimulatedSource
 from resources.sources.stored import StoredSource
 from resources.store import HomeStore
 from resources.training_journal import HomeJournal
@@ -113,6 +113,8 @@ def source_facts(source: MarketDataSource) -> dict[str, str]:
     """What binds a home to one source: everything that decides which bars it gives."""
     if isinstance(source, StoredSource):
         return source.facts
+    if isinstance(source, BorrowedIndices):
+        return {**source_facts(source.vendor), "indices": str(source_facts(source.lender)["folder"])}
     facts = {"name": source.name, "basis": source.basis, "simulated": str(source.simulated).lower()}
     if isinstance(source, SimulatedSource):
         facts |= {"seed": str(source.market.options.seed), "edge": source.market.options.edge}

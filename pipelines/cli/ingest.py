@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pipelines import environment, settings
 from pipelines.cli import rendering
 from pipelines.cli.dates import say, session_range
-from pipelines.cli.run import check_source, overrides_of
+from pipelines.cli.run import check_source, overrides_of, tell_of_lacking
 from pipelines.ingest import chunks
 from pipelines.ingest.desk import Desk
 from pipelines.ingest.loading import Failure, Outcome, Tell, check_timeframe, complaint
@@ -83,6 +83,7 @@ def ingest(
     symbols = symbols_of(options.symbols, market, options.timeframe, held)
     asked = session_range(options.first, options.last, now=wall.now())
     refuse_unreached(asked, market, options.timeframe, symbols, held)
+    tell_of_lacking(market, symbols)
     home = environment.open_or_create(path)
     refuse_news(home)
     with home.writing("fabline ingest", wait=wait):

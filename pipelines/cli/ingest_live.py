@@ -23,6 +23,7 @@ from pipelines.wiring import Workshop, source_of
 from resources import clock as wall
 from resources.sources.alpaca import AlpacaSource
 from resources.sources.alpaca_keys import REMEDY
+from resources.sources.borrowed import BorrowedIndices
 from trading import calendar
 from trading.errors import UsageError
 from trading.testing.market import MarketOptions
@@ -105,6 +106,7 @@ def _replay(wanted: Settings, request: LiveRequest) -> LiveBars:
 
 def _alpaca(wanted: Settings) -> LiveBars:
     keys, history = environment.alpaca_keys(), source_of(wanted)
+    history = history.vendor if isinstance(history, BorrowedIndices) else history  # a stream has no indices
     if keys is None or not isinstance(history, AlpacaSource):
         raise UsageError(f"the source alpaca needs credentials: {REMEDY}")
     try:

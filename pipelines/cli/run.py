@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from pipelines import environment, settings
+from pipelines.cli.dates import say
 from pipelines.cli.progress import progress_bars
 from pipelines.ranges import Asked, Reach, sessions_asked
 from pipelines.runs import run_range
@@ -17,10 +19,15 @@ from pipelines.wiring import Workshop, plan_of, source_of
 from resources import clock as wall
 from resources.home import Home
 from resources.open_home import source_facts
+from resources.sources import AlpacaSource
 from resources.store import store_at
 from trading.errors import HomeError
 from trading.ingest import ALL_SYMBOLS, require_history
+from trading.interfaces import MarketDataSource
 from trading.line import refuse_future
+from trading.universe import INSTRUMENTS
+
+_INDICES = frozenset(one.symbol for one in INSTRUMENTS if one.role == "index")
 
 
 def run(
@@ -44,6 +51,7 @@ def run(
     wanted = settings.load(path, overrides).settings
     check_source(path, wanted)
     begin, end = checked_range(wanted, asked, reach_of(path))
+    tell_of_lacking(source_of(wanted), ALL_SYMBOLS)
     home = environment.open_or_create(path)
     if going_on:
         home.continue_what_if()
@@ -74,6 +82,15 @@ def overrides_of(source: str | None, data: Path | None, seed: int | None) -> dic
         "source.seed": seed,
     }
     return {name: value for name, value in named.items() if value is not None}
+
+
+def tell_of_lacking(source: MarketDataSource, symbols: Sequence[str]) -> None:
+    """Say which of the symbols that are wanted a vendor never has."""
+    if isinstance(source, AlpacaSource) and any(symbol in _INDICES for symbol in symbols):
+        say(
+            "alpaca has no indices, so no VIX: regimes are told without it (status partial); "
+            "`fabline config set source.indices DIR`, before the first load, takes it from files"
+        )
 
 
 def check_source(path: Path, wanted: Settings) -> None:

@@ -90,6 +90,7 @@ def _other(wanted: Settings, asked: Asked) -> MarketDataSource:
         data="" if asked.data is None else str(asked.data.resolve()),
         basis=asked.basis or source.basis,
         url=source.against_url,
+        indices="",
     )
     return source_of(replace(wanted, source=chosen))
 

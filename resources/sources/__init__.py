@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.sources.alpaca import AlpacaSource
+from resources.sources.borrowed import BorrowedIndices
 from resources.sources.files import FilesSource
 from resources.sources.mapped import MappedSource
 from resources.sources.mapping import FILE_NAME
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SOURCES",
     "AlpacaSource",
+    "BorrowedIndices",
     "FilesSource",
     "MappedSource",
     "SimulatedSource",
@@ -45,8 +47,9 @@ def open_source(
     requests_per_hour: int = Policy.per_hour,
     keys: AlpacaKeys | None = None,
     feed: Feed = "iex",
+    indices: Path | None = None,
 ) -> MarketDataSource:
-    """The source of that name.
+    """The source of that name; with a folder of `indices`, the vendor `alpaca` with those instead of none.
 
     Parameters
     ----------
@@ -56,6 +59,7 @@ def open_source(
     url : of a peer that answers instead of a vendor
     requests_per_hour : most that a vendor is asked
     keys, feed : of the source `alpaca`
+    indices : folder of files, of which a vendor without indices takes them
 
     Raises
     ------
@@ -69,10 +73,15 @@ def open_source(
     if name == "files":
         if data is None:
             raise UsageError("the source files reads a folder: name it with --data DIR")
-        return MappedSource(data) if (data / FILE_NAME).is_file() else FilesSource(data, basis=basis)
+        return _files(data, basis)
     if name == "yahoo":
         return YahooSource(base_url=url, transport=transport_of(name, Policy.of(requests_per_hour)))
     if name == "alpaca":
         transport = transport_of(name, Policy.of(requests_per_hour))
-        return AlpacaSource(keys, feed=feed, base_url=url, transport=transport)
+        alpaca = AlpacaSource(keys, feed=feed, base_url=url, transport=transport)
+        return alpaca if indices is None else BorrowedIndices(alpaca, _files(indices, basis))
     raise UsageError(f"unknown source {name!r}; the sources are {', '.join(SOURCES)}")
+
+
+def _files(folder: Path, basis: str) -> FilesSource | MappedSource:
+    return MappedSource(folder) if (folder / FILE_NAME).is_file() else FilesSource(folder, basis=basis)

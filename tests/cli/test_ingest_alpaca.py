@@ -67,6 +67,32 @@ def test_history_is_loaded_and_no_file_of_the_home_holds_a_secret(
     assert_no_secret_in(home, said.out.decode(), said.err.decode())
 
 
+def test_who_loads_the_universe_hears_that_alpaca_has_no_vix_and_takes_it_from_files_by_a_setting(
+    tmp_path: Path, vendor: HttpPeer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daily = tmp_path / "files/daily"
+    daily.mkdir(parents=True)
+    for name, symbols in (("panel_adjusted", ("NVDA",)), ("vix", ("VIX",))):
+        rows = SimulatedMarket().bars(symbols, FIRST, LAST)
+        rows[["symbol", "session", "open", "high", "low", "close", "volume"]].to_parquet(
+            daily / f"{name}.parquet"
+        )
+    asked = ["ingest", "--from", "2024-07-01", "--to", "2024-07-03"]
+    without = home_of(tmp_path / "without", url=vendor.url)
+    borrowing = home_of(tmp_path / "with", url=vendor.url, indices=str(tmp_path / "files"))
+    capsys.readouterr()
+
+    assert status_of([*asked, "--home", str(without)]) == 0
+    assert "note: alpaca has no indices, so no VIX" in capsys.readouterr().err
+    assert status_of([*asked, "--symbols", "NVDA,VIX", "--home", str(borrowing)]) == 0
+    assert "note" not in capsys.readouterr().err
+
+    held = {path: open_store(path).read("bars") for path in (without, borrowing)}
+    assert set(held[without]["symbol"]) == set(SYMBOLS)
+    vix = held[borrowing][held[borrowing]["symbol"].eq("VIX")]
+    assert (len(vix), set(vix["basis"]), set(vix["source"])) == (3, {"raw"}, {"files"})
+
+
 def test_credentials_that_are_refused_are_a_line_without_them(
     tmp_path: Path, vendor: HttpPeer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

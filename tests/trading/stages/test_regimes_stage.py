@@ -63,6 +63,9 @@ def market(session: pd.Timestamp, missing: tuple[str, ...] = ()) -> dict[str, Hi
     if "features" in missing:
         columns = {name: np.append(values[:-1], np.nan) for name, values in columns.items()}
     quoted = sessions[:-1] if "vix" in missing else sessions
+    if "any vix" in missing:
+        empty = {name: [] for name in ("symbol", "basis", "ts", "open", "high", "low", "close")}
+        return market(session) | {"bars": history_of("bars", sessions[:0], **empty)}
     prices = dict.fromkeys(("open", "high", "low", "close"), np.linspace(15, 20, WINDOW)[: len(quoted)])
     named = {"symbol": "VIX", "basis": "raw", "ts": quoted.tz_localize("UTC")}
     return {
@@ -171,3 +174,12 @@ def test_the_market_s_state_is_a_mean_over_the_traded_symbols_that_are_known() -
     bars = history_of("bars", [T], symbol="VIX", basis="raw", ts=[T.tz_localize("UTC")], **prices)
     cut = [history.window(T, T, calendar.as_of(T)) for history in (features, bars)]
     np.testing.assert_allclose(market_state(*cut, 1), [[0.01, np.log(0.3), 0.0, 0.0, np.log(20)]], rtol=1e-12)
+
+
+def test_a_vendor_without_a_vix_leaves_it_out_of_the_regimes_and_they_are_told_by_the_rest() -> None:
+    stage = regimes_stage(GaussianRegimes(starts=1), RULES)
+
+    row, _ = regime(stage, T, market(T, ("any vix",)))
+
+    assert row["status"] == "partial"
+    assert row["p_bull"] + row["p_bear"] + row["p_range"] + row["p_volatile"] == pytest.approx(1)
