@@ -1,0 +1,110 @@
+"""Compare forecasters on ten real names, 2015 to June 2025, each trained once a year on what was known by then.
+
+    python benchmarks/compare_models.py --folder DIR [--models random_walk,ar1] [--first 2015-01-02] [--last 2025-06-30]
+
+Each model's forecasts are kept in DIR, so a killed run goes on with the model that it was at, and models can be
+added later; the table is made of all that is there. Prices are adjusted for splits and dividends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from models.forecasters.catalogue import model_spec
+from pipelines.in_memory import market_of
+from pipelines.settings import Settings
+from pipelines.wiring import plan_of
+from trading import calendar
+from trading.evaluation.comparison import compare
+from trading.evaluation.walk_forward import walk_forward
+from trading.history import History
+from trading.line import Request, run_line
+from trading.stages.models_book import MemoryModelBook
+from trading.testing.memory_store import MemoryStore
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+LEAD_SESSIONS = (
+    1020  # before the first session that is forecast: the longest training window and what it needs
+)
+
+
+def prepared(
+    folder: Path, data: Path, first: pd.Timestamp, last: pd.Timestamp
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Daily features and regimes, made once."""
+    kept = folder / "features.parquet", folder / "regimes.parquet"
+    if all(path.exists() for path in kept):
+        return pd.read_parquet(kept[0]), pd.read_parquet(kept[1])
+    settings = Settings().with_value("models", "random_walk").with_value("source.name", "files")
+    settings = settings.with_value("source.data", str(data)).with_value("source.basis", "fully_adjusted")
+    begin = calendar.shift(first, -LEAD_SESSIONS)
+    plan, store = plan_of(settings).up_to("regimes"), MemoryStore()
+    market = market_of(settings, begin, last)
+    store.write(market, market["bars"]["session"].min(), last, commit={})
+    nobody = MemoryModelBook.of({}, ())
+    run_line(plan, store, Request(begin, begin, last, nobody, _progress), lambda _: nobody)
+    made = store.read("features"), store.read("regimes")
+    for path, frame in zip(kept, made, strict=True):
+        frame.to_parquet(path)
+    return made
+
+
+def _progress(stage: str, done: int, total: int) -> None:
+    if done % 100 == 0 or done == total:
+        sys.stderr.write(f"\r{stage}: {done} of {total}   " + ("\n" if done == total else ""))
+        sys.stderr.flush()
+
+
+def cases_of(folder: Path, name: str, features: History, sessions: pd.DatetimeIndex) -> pd.DataFrame:
+    """Forecasts of one model with what came, from the folder or made now; with them the seconds it took."""
+    path = folder / f"{name}.parquet"
+    if not path.exists():
+        wall, processor = time.perf_counter(), time.process_time()
+        walk = walk_forward(
+            model_spec(name), features, sessions, cadence="yearly", told=lambda _, k, n: _progress(name, k, n)
+        )
+        took = {"wall_s": time.perf_counter() - wall, "processor_s": time.process_time() - processor}
+        (folder / f"{name}.json").write_text(json.dumps(took))
+        unfinished = path.with_suffix(".part")
+        walk.cases.to_parquet(unfinished)
+        unfinished.rename(path)
+    return pd.read_parquet(path)
+
+
+def main() -> None:
+    """Make what is not there yet, and print the whole sample as Markdown; all of it goes to DIR/comparison.csv."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=SHARED)
+    parser.add_argument("--models", default="random_walk,ar1")
+    parser.add_argument("--first", default="2015-01-02")
+    parser.add_argument("--last", default="2025-06-30")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    first, last = calendar.session_of(asked.first), calendar.session_of(asked.last)
+    features, regimes = prepared(asked.folder, asked.data, first, last)
+    history = History.from_frame("features", features)
+    sessions = calendar.sessions_between(first, last)
+    for name in asked.models.split(","):
+        cases_of(asked.folder, name, history, sessions)
+    made = sorted(path.stem for path in asked.folder.glob("*.json"))
+    cases = pd.concat([pd.read_parquet(asked.folder / f"{name}.parquet") for name in made])
+    started = time.perf_counter()
+    table = compare(cases, dict(zip(regimes["session"], regimes["regime"], strict=True)))
+    table.to_csv(asked.folder / "comparison.csv", index=False)
+    print(f"compared in {time.perf_counter() - started:.1f} s: {', '.join(made)}")
+    for name in made:
+        print(name, (asked.folder / f"{name}.json").read_text())
+    print(table[table["slice"] == "all"].drop(columns="slice").to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
