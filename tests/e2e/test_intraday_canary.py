@@ -75,7 +75,8 @@ def test_no_bar_has_seen_a_later_one(market: Market, made: Market, moment: pd.Ti
 
 def test_there_is_something_to_see(made: Market) -> None:
     for table in ("features", "forecast_random_walk", "forecast_ar1", "version_losses"):
-        by_noon = made[table][(made[table]["ts"] < NOON).to_numpy()]
+        rows = made[table][made[table]["timeframe"].eq("5min").to_numpy()]
+        by_noon = rows[(rows["ts"] < NOON).to_numpy()]
         assert by_noon["session"].max() == calendar.shift(FIRST, 1)
 
 
