@@ -9,8 +9,14 @@ from resources.sources.transport import Policy, Transport
 
 @dataclass
 class Patience:
-    """Time that passes by sleeping only; keeps every sleep."""
+    """Time that passes by sleeping only; keeps every sleep.
 
+    Attributes
+    ----------
+    began : seconds of the clock on the wall when it starts
+    """
+
+    began: float = 0.0
     elapsed: float = 0.0
     sleeps: list[float] = field(default_factory=list)
 
@@ -20,7 +26,7 @@ class Patience:
 
     @property
     def timer(self) -> Timer:
-        return Timer(lambda: self.elapsed, self.sleep, lambda: self.elapsed)
+        return Timer(lambda: self.elapsed, self.sleep, lambda: self.began + self.elapsed)
 
 
 def impatient(vendor: str, patience: Patience | None = None, **policy: Any) -> Transport:

@@ -13,30 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resources.sources.sessions import Polite
-from resources.sources.timing import HOUR_SECONDS, Circuit, RateLimit, Timer
+from resources.sources.timing import HOUR_SECONDS, Circuit, RateLimit
 from resources.sources.transport import Policy, Transport, transport_of
 from tests.peers.http_peer import Answer, HttpPeer
-from tests.peers.patience import impatient
+from tests.peers.patience import Patience, impatient
 from trading.errors import SourceUnavailableError, UsageError
 
 NOON = pd.Timestamp("2024-07-01 12:00", tz="UTC").timestamp()
 WANTED = "1D bars of NVDA, 2024-07-01 to 2024-07-31"
-
-
-@dataclass
-class Clock:
-    """Time that passes by sleeping only; keeps every sleep."""
-
-    elapsed: float = 0.0
-    sleeps: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.elapsed += seconds
-
-    @property
-    def timer(self) -> Timer:
-        return Timer(lambda: self.elapsed, self.sleep, lambda: NOON + self.elapsed)
 
 
 @dataclass
@@ -66,7 +50,7 @@ class Vendor:
         return said
 
 
-def transport(clock: Clock, chance: Callable[[], float] = lambda: 1.0, **policy: float) -> Transport:
+def transport(clock: Patience, chance: Callable[[], float] = lambda: 1.0, **policy: float) -> Transport:
     return Transport("yahoo", Policy(**policy), timer=clock.timer, chance=chance)  # type: ignore[arg-type]
 
 
@@ -76,7 +60,7 @@ def transport(clock: Clock, chance: Callable[[], float] = lambda: 1.0, **policy:
     ids=str,
 )
 def test_trouble_that_may_pass_is_waited_out(trouble: Said | Exception) -> None:
-    clock, vendor = Clock(), Vendor([trouble, trouble, Said(text="at last")])
+    clock, vendor = Patience(NOON), Vendor([trouble, trouble, Said(text="at last")])
 
     answer = transport(clock).send(vendor, wanted=WANTED)
 
@@ -87,7 +71,7 @@ def test_trouble_that_may_pass_is_waited_out(trouble: Said | Exception) -> None:
 
 @pytest.mark.parametrize("status", [200, 301, 400, 401, 403, 404])
 def test_the_vendors_own_word_comes_back_at_once(status: int) -> None:
-    clock, vendor = Clock(), Vendor([Said(status)])
+    clock, vendor = Patience(NOON), Vendor([Said(status)])
 
     assert transport(clock).send(vendor, wanted=WANTED).status_code == status
     assert (vendor.asked, clock.sleeps) == (1, [])
@@ -96,14 +80,16 @@ def test_the_vendors_own_word_comes_back_at_once(status: int) -> None:
 def test_an_answer_with_a_flaw_is_asked_for_again() -> None:
     vendor = Vendor([Said(text="{ cut"), Said(text="{}")])
 
-    answer = transport(Clock()).send(vendor, wanted=WANTED, flaw=lambda a: "cut" if "cut" in a.text else "")
+    answer = transport(Patience(NOON)).send(
+        vendor, wanted=WANTED, flaw=lambda a: "cut" if "cut" in a.text else ""
+    )
 
     assert answer.text == "{}"
 
 
 @given(draws=st.lists(st.floats(0, 1, exclude_max=True), min_size=6, max_size=6))
 def test_waits_are_a_share_of_a_doubling_bound(draws: list[float]) -> None:
-    clock, left = Clock(), iter(draws)
+    clock, left = Patience(NOON), iter(draws)
     way = transport(clock, lambda: next(left), attempts=6, longest_seconds=3.0)
 
     with pytest.raises(SourceUnavailableError):
@@ -114,7 +100,7 @@ def test_waits_are_a_share_of_a_doubling_bound(draws: list[float]) -> None:
 
 
 def test_retry_after_is_honoured_in_seconds_and_as_a_date() -> None:
-    clock = Clock()
+    clock = Patience(NOON)
     when = pd.Timestamp(NOON + 30, unit="s", tz="UTC").to_pydatetime()
     later = Said(429, {"Retry-After": format_datetime(when, usegmt=True)})
 
@@ -127,7 +113,7 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date() -> None:
 
 @pytest.mark.parametrize("words", ["soon", "", "-3", "Thu, 99 Foo"])
 def test_a_retry_after_that_says_nothing_is_passed_over(words: str) -> None:
-    clock = Clock()
+    clock = Patience(NOON)
 
     transport(clock, lambda: 0.0).send(Vendor([Said(503, {"Retry-After": words}), Said()]), wanted=WANTED)
 
@@ -135,7 +121,7 @@ def test_a_retry_after_that_says_nothing_is_passed_over(words: str) -> None:
 
 
 def test_a_vendor_that_wants_an_hour_is_left_alone_for_an_hour() -> None:
-    clock, vendor = Clock(), Vendor([Said(429, {"Retry-After": "3600"}), Said()])
+    clock, vendor = Patience(NOON), Vendor([Said(429, {"Retry-After": "3600"}), Said()])
     way = transport(clock)
 
     with pytest.raises(SourceUnavailableError, match=r"tried again in 3600 s, at 13:00:00 UTC"):
@@ -151,7 +137,9 @@ def test_a_vendor_that_wants_an_hour_is_left_alone_for_an_hour() -> None:
 
 def test_the_error_names_vendor_symbols_range_cause_and_remedy() -> None:
     with pytest.raises(SourceUnavailableError) as raised:
-        transport(Clock(), attempts=3).send(Vendor([DNSError("https://x/?crumb=SECRET")]), wanted=WANTED)
+        transport(Patience(NOON), attempts=3).send(
+            Vendor([DNSError("https://x/?crumb=SECRET")]), wanted=WANTED
+        )
 
     assert str(raised.value) == (
         f"yahoo gives no {WANTED}: the name of its server is not found, 3 times in a row; "
@@ -168,12 +156,12 @@ def test_an_error_of_our_own_is_not_taken_for_the_vendors() -> None:
     vendor = Vendor([InvalidURL("nonsense")])
 
     with pytest.raises(InvalidURL):
-        transport(Clock()).send(vendor, wanted=WANTED)
+        transport(Patience(NOON)).send(vendor, wanted=WANTED)
     assert vendor.asked == 1
 
 
 def test_the_circuit_opens_after_failures_in_a_row_and_closes_after_a_trial() -> None:
-    clock, vendor = Clock(), Vendor([Said(500)] * 4 + [Said()])
+    clock, vendor = Patience(NOON), Vendor([Said(500)] * 4 + [Said()])
     way = transport(clock, lambda: 0.0, attempts=2, failures=4, pause_seconds=60)
     for _ in range(2):
         with pytest.raises(SourceUnavailableError, match="HTTP 500, 2 times in a row"):
@@ -191,7 +179,7 @@ def test_the_circuit_opens_after_failures_in_a_row_and_closes_after_a_trial() ->
 
 
 def test_a_trial_that_fails_opens_the_circuit_for_another_pause() -> None:
-    clock, vendor = Clock(), Vendor([Said(500)])
+    clock, vendor = Patience(NOON), Vendor([Said(500)])
     way = transport(clock, lambda: 0.0, attempts=1, failures=2, pause_seconds=60)
     for _ in range(2):
         with pytest.raises(SourceUnavailableError):
@@ -206,7 +194,7 @@ def test_a_trial_that_fails_opens_the_circuit_for_another_pause() -> None:
 
 
 def test_only_one_trial_goes_out_at_a_time_and_an_interrupted_one_gives_way() -> None:
-    clock = Clock()
+    clock = Patience(NOON)
     circuit = Circuit(1, 60, clock.timer)
     circuit.fail()
     clock.elapsed += 60
@@ -218,7 +206,7 @@ def test_only_one_trial_goes_out_at_a_time_and_an_interrupted_one_gives_way() ->
 
 
 def test_a_success_between_failures_keeps_the_circuit_closed() -> None:
-    circuit = Circuit(2, 60, Clock().timer)
+    circuit = Circuit(2, 60, Patience(NOON).timer)
 
     for _ in range(5):
         circuit.fail()
@@ -236,7 +224,7 @@ def test_no_hour_holds_more_requests_than_the_limit(
     gaps: list[float], per_hour: int, data: st.DataObject
 ) -> None:
     burst = data.draw(st.integers(1, per_hour - 1))
-    clock = Clock()
+    clock = Patience(NOON)
     limit, sent = RateLimit(per_hour, burst, clock.timer), []
     for gap in gaps:
         clock.elapsed += gap
@@ -249,7 +237,7 @@ def test_no_hour_holds_more_requests_than_the_limit(
 
 
 def test_the_limit_lets_a_burst_through_and_then_a_steady_trickle() -> None:
-    clock = Clock()
+    clock = Patience(NOON)
     limit = RateLimit(2000, 200, clock.timer)
 
     waits = [limit.reserve() for _ in range(202)]
@@ -259,7 +247,7 @@ def test_the_limit_lets_a_burst_through_and_then_a_steady_trickle() -> None:
 
 
 def test_retries_count_against_the_limit() -> None:
-    clock = Clock()
+    clock = Patience(NOON)
     way = transport(clock, lambda: 0.0, per_hour=3, burst=1)
 
     way.send(Vendor([Said(500), Said()]), wanted=WANTED)
