@@ -56,9 +56,22 @@ def spans_of(
             if symbol not in held:
                 continue
             begin, end = max(begin, held[symbol][0]), min(end, held[symbol][1])
+            if held[symbol][1] < listed(symbol):  # all of it is dated wrongly, and none of it may be lost
+                begin = max(first, held[symbol][0])
         if begin <= end:
-            spans[symbol] = (begin, end)
+            spans[symbol] = _with_a_session(begin, end, first, last)
     return spans
+
+
+def _with_a_session(begin: pd.Timestamp, end: pd.Timestamp, first: pd.Timestamp, last: pd.Timestamp) -> Span:
+    """A span as it is, or the session of the range that is next to days that are none: their rows come with it."""
+    if len(calendar.sessions_between(begin, end)):
+        return begin, end
+    sessions = calendar.sessions_between(first, last)
+    if not len(sessions):
+        return begin, end
+    beside = sessions[min(int(sessions.searchsorted(begin)), len(sessions) - 1)]
+    return beside, beside
 
 
 def missing(

@@ -65,6 +65,11 @@ class MappedSource:
         rows = self._all(timeframe)[[_SYMBOL, _SESSION]].drop_duplicates()
         credible = rows[_credible(rows[_SYMBOL], rows[_SESSION])]
         only_wrong = rows[~rows[_SYMBOL].isin(credible[_SYMBOL])]
+        if len(credible):  # wrong dates are no place to look: such rows come with those of the others
+            ends = [credible[_SESSION].min(), credible[_SESSION].max()]
+            only_wrong = (
+                only_wrong[[_SYMBOL]].drop_duplicates().merge(pd.DataFrame({_SESSION: ends}), how="cross")
+            )
         spans = pd.concat([credible, only_wrong]).groupby(_SYMBOL)[_SESSION].agg(["min", "max"])
         return {str(symbol): (first, last) for symbol, first, last in spans.itertuples()}
 

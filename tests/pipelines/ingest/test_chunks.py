@@ -103,6 +103,25 @@ def test_the_pieces_hold_every_session_once_and_no_other(
     assert [load.first for load in loads] == sorted(load.first for load in loads)
 
 
+def test_a_symbol_of_files_whose_dates_are_all_wrong_is_asked_for_beside_a_session() -> None:
+    monday, friday = pd.Timestamp("2024-06-03"), pd.Timestamp("2024-06-07")
+    sunday, long_ago = pd.Timestamp("2024-06-02"), pd.Timestamp("2015-06-03")
+    held = {"NVDA": (pd.Timestamp("2024-06-08"),) * 2, "AMD": (sunday, sunday), "ARM": (long_ago, monday)}
+    holiday = pd.Timestamp("2024-06-19")
+
+    spans = spans_of(("NVDA", "AMD", "ARM"), sunday, pd.Timestamp("2024-06-09"), held)
+
+    assert spans["NVDA"] == (friday, friday)
+    assert spans["AMD"] == (monday, monday)
+    assert spans["ARM"] == (sunday, monday)
+    thursday = pd.Timestamp("2024-06-20")
+    assert spans_of(("NVDA",), monday, thursday, {"NVDA": (holiday, holiday)}) == {
+        "NVDA": (thursday, thursday)
+    }
+    before_it_listed = {"ARM": (long_ago, pd.Timestamp("2015-06-05"))}
+    assert spans_of(("ARM",), long_ago, monday, before_it_listed) == before_it_listed
+
+
 def test_actions_are_asked_for_whole_so_that_neighbours_are_judged_together() -> None:
     years = calendar.sessions_between(calendar.session_of("2000-01-03"), FIRST)
 
