@@ -179,7 +179,7 @@ def load(
 
 def stored(store: HomeStore) -> dict[Key, Values]:
     """The newest bars."""
-    found = {}
+    found: dict[Key, Values] = {}
     for table in ("bars", "extended_bars"):
         for row in store.read(table).itertuples():
             local = row.ts.tz_convert(calendar.TIMEZONE)
