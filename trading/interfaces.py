@@ -164,6 +164,23 @@ class Forecaster(Protocol):
         ...
 
 
+class BarStream(Protocol):
+    """A forecaster that goes on from a state, one bar at a time."""
+
+    def step(self, window: Window) -> Forecast:
+        """What `predict` says of `window`, which is one bar later than the one before."""
+        ...
+
+
+@runtime_checkable
+class StreamingForecaster(Protocol):
+    """A forecaster whose state of a window can be kept, so that a further bar costs one recurrent step."""
+
+    def streaming(self, window: Window) -> BarStream:
+        """A stream that has read all bars of `window`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Interval:
     """Calibrated bounds, NaN where there are too few scores yet.

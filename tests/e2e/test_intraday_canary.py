@@ -117,12 +117,12 @@ def test_a_daily_bar_seen_at_noon_is_caught(market: Market) -> None:
 
 
 def test_a_window_that_ends_a_bar_late_is_caught(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = windows._Cells.window
+    honest = windows.BarCells.window
 
-    def late(cells: windows._Cells, stop: int, *rest: Any) -> Window:
+    def late(cells: windows.BarCells, stop: int, *rest: Any) -> Window:
         return honest(cells, min(stop + 1, len(cells.stamps)), *rest)
 
-    monkeypatch.setattr(windows._Cells, "window", late)
+    monkeypatch.setattr(windows.BarCells, "window", late)
     (leak,) = leaks(market, plan=PLAN.up_to("forecast_random_walk"), settings=settings_of("random_walk"))
     assert (leak.table, leak.session) == ("forecast_random_walk", calendar.shift(FIRST, 1))
 

@@ -9,6 +9,7 @@ goes on through the session, so a session's values never depend on where a histo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +26,13 @@ WINDOW_SESSIONS = 6
 _BARS_A_YEAR = ANNUAL_SESSIONS * BARS_A_SESSION
 _CLOSE = 3
 Places = NDArray[np.int64]
+Feature = Callable[["_Series", Places], Floats]
 
 
-def five_minute_features(bars: IntradayBars, first: int, stop: int) -> dict[str, Floats]:
-    """Features of the bars at places `first` to `stop` (exclusive) of the last session, by the names of `COLUMNS`.
+def five_minute_features(
+    bars: IntradayBars, first: int, stop: int, names: Collection[str] = COLUMNS
+) -> dict[str, Floats]:
+    """Features `names` of the bars at places `first` to `stop` (exclusive) of the last session.
 
     Made and named as the daily ones, with bars in place of sessions, except
 
@@ -40,14 +44,14 @@ def five_minute_features(bars: IntradayBars, first: int, stop: int) -> dict[str,
     -------
     (stop - first, s) each, NaN where a symbol has no bar.
     """
-    out = {name: np.full((stop - first, len(bars.symbols)), np.nan) for name in COLUMNS}
+    out = {name: np.full((stop - first, len(bars.symbols)), np.nan) for name in names}
     for column in range(len(bars.symbols)):
         place = np.flatnonzero(np.isfinite(bars.values[:stop, column, _CLOSE]))
         ends = np.arange(np.searchsorted(place, first), len(place))
         if len(ends):
-            found = _features(_Series.of(bars, column, place), ends)
-            for name, values in found.items():
-                out[name][place[ends] - first, column] = values
+            series = _Series.of(bars, column, place)
+            for name in names:
+                out[name][place[ends] - first, column] = _FEATURES[name](series, ends)
     return out
 
 
@@ -62,7 +66,7 @@ class _Series:
     steps : (m,) log return of one bar within its session, NaN after a gap
     held : (m,) log return since the bar before, whenever that was
     overnight : (m,) log return from the close of the session before, NaN but at a session's first bar
-    opens : (m,) place at which the last session begins
+    opens : how many bars lie before the last session
     """
 
     prices: Floats
@@ -71,6 +75,11 @@ class _Series:
     held: Floats
     overnight: Floats
     opens: int
+
+    @property
+    def close(self) -> Floats:
+        """(m,) scaled closes."""
+        return self.prices[_CLOSE]
 
     @classmethod
     def of(cls, bars: IntradayBars, column: int, place: Places) -> _Series:
@@ -97,27 +106,6 @@ class _Series:
         )
 
 
-def _features(series: _Series, ends: Places) -> dict[str, Floats]:
-    """Features (k,) at the bars `ends` of a series, all of its last session."""
-    close, volume = series.prices[_CLOSE], series.volume
-    valid = np.isfinite(series.steps)
-    known, upto = series.steps[valid], np.cumsum(valid)[ends]
-    traded = np.log(_windows(np.where(volume > 0, volume, np.nan), 63, ends + 1))
-    recent, band = _windows(volume, 21, ends + 1), _windows(close, 20, ends + 1)
-    return {
-        "log_return": series.steps[ends],
-        "held_return": series.held[ends],
-        "overnight_return": series.overnight[ends],
-        "volatility_21": _volatility(_windows(known, 21, upto)),
-        "volatility_63": _volatility(_windows(known, 63, upto)),
-        **_wilder(series, ends),
-        **{f"momentum_{n}": _momentum(close, n, ends) for n in (21, 63, 252)},
-        "bollinger_20": _ratio(close[ends] - band.mean(axis=1), 2 * band.std(axis=1)),
-        "volume_ratio_21": _ratio(volume[ends], recent.mean(axis=1)),
-        "log_volume_zscore_63": _ratio(traded[:, -1] - traded.mean(axis=1), traded.std(axis=1, ddof=1)),
-    }
-
-
 def _follows(place: Places) -> NDArray[np.bool_]:
     return np.append(False, np.diff(place) == 1)
 
@@ -136,29 +124,69 @@ def _windows(values: Floats, count: int, ends: Places) -> Floats:
     return out
 
 
-def _volatility(windows: Floats) -> Floats:
-    return windows.std(axis=1, ddof=1) * np.sqrt(_BARS_A_YEAR)
+def _volatility(count: int) -> Feature:
+    def feature(series: _Series, ends: Places) -> Floats:
+        known = np.isfinite(series.steps)
+        windows = _windows(series.steps[known], count, np.cumsum(known)[ends])
+        return windows.std(axis=1, ddof=1) * np.sqrt(_BARS_A_YEAR)
+
+    return feature
 
 
-def _momentum(close: Floats, count: int, ends: Places) -> Floats:
-    return np.where(ends >= count, np.log(close[ends] / close[np.maximum(ends - count, 0)]), np.nan)
+def _momentum(count: int) -> Feature:
+    def feature(series: _Series, ends: Places) -> Floats:
+        before = np.where(ends >= count, series.close[np.maximum(ends - count, 0)], np.nan)
+        return np.log(series.close[ends] / before)
+
+    return feature
 
 
-def _wilder(series: _Series, ends: Places) -> dict[str, Floats]:
-    """Wilder's indicators (k,), started from the 126 bars before the session; NaN with fewer."""
-    names = ("rsi_14", "adx_14", "atr_14")
-    begin = series.opens - WILDER_BARS
-    if begin < 0:
-        return {name: np.full(len(ends), np.nan) for name in names}
-    _, high, low, close = np.ascontiguousarray(series.prices[:, begin:])
-    at = ends - begin
-    return {
-        "rsi_14": talib.RSI(close, WILDER_PERIOD)[at],
-        "adx_14": talib.ADX(high, low, close, WILDER_PERIOD)[at],
-        "atr_14": talib.ATR(high, low, close, WILDER_PERIOD)[at] / close[at],
-    }
+def _wilder(indicator: Callable[[Floats, Floats, Floats], Floats]) -> Feature:
+    """One of Wilder's, started from the 126 bars before the session; NaN with fewer."""
+
+    def feature(series: _Series, ends: Places) -> Floats:
+        begin = series.opens - WILDER_BARS
+        if begin < 0:
+            return np.full(len(ends), np.nan)
+        _, high, low, close = np.ascontiguousarray(series.prices[:, begin:])
+        return indicator(high, low, close)[ends - begin]
+
+    return feature
+
+
+def _bollinger(series: _Series, ends: Places) -> Floats:
+    band = _windows(series.close, 20, ends + 1)
+    return _ratio(series.close[ends] - band.mean(axis=1), 2 * band.std(axis=1))
+
+
+def _volume_ratio(series: _Series, ends: Places) -> Floats:
+    return _ratio(series.volume[ends], _windows(series.volume, 21, ends + 1).mean(axis=1))
+
+
+def _log_volume_zscore(series: _Series, ends: Places) -> Floats:
+    volume = _windows(series.volume, 63, ends + 1)
+    traded = np.log(np.where(volume > 0, volume, np.nan))
+    return _ratio(traded[:, -1] - traded.mean(axis=1), traded.std(axis=1, ddof=1))
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
     """Quotient, NaN where there is nothing to divide by."""
     return part / np.where(whole > 0, whole, np.nan)
+
+
+_FEATURES: dict[str, Feature] = {
+    "log_return": lambda series, ends: series.steps[ends],
+    "held_return": lambda series, ends: series.held[ends],
+    "overnight_return": lambda series, ends: series.overnight[ends],
+    "volatility_21": _volatility(21),
+    "volatility_63": _volatility(63),
+    "rsi_14": _wilder(lambda _high, _low, close: talib.RSI(close, WILDER_PERIOD)),
+    "adx_14": _wilder(lambda high, low, close: talib.ADX(high, low, close, WILDER_PERIOD)),
+    "atr_14": _wilder(lambda high, low, close: talib.ATR(high, low, close, WILDER_PERIOD) / close),
+    "momentum_21": _momentum(21),
+    "momentum_63": _momentum(63),
+    "momentum_252": _momentum(252),
+    "bollinger_20": _bollinger,
+    "volume_ratio_21": _volume_ratio,
+    "log_volume_zscore_63": _log_volume_zscore,
+}

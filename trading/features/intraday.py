@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trading import market_hours
+from trading import calendar, market_hours
 from trading.features.adjustment import adjustment_factors, raw_symbols
 from trading.features.filling import MOST_BARS, gap_sources
 from trading.history import Rows
@@ -86,20 +86,23 @@ class IntradayBars:
         return replace(self, grid=grid, values=self.values[:count], filled=self.filled[:count])
 
 
-def intraday_bars(bars: Rows, actions: Rows, symbols: Sequence[str]) -> IntradayBars:
+def intraday_bars(
+    bars: Rows, actions: Rows, symbols: Sequence[str], until: pd.Timestamp | None = None
+) -> IntradayBars:
     """Five-minute bars of a window with gaps of at most three bars filled, never into another session.
 
     Parameters
     ----------
     bars : five-minute rows of `bars`; what lies outside the grid is left out
     actions : rows of `corporate_actions` of the same sessions or more, known at the same moment
+    until : the last session of the grid, if that is to go on after the window; it has no bars then
 
     Raises
     ------
     DataError
         If bars of one symbol have different bases, naming the symbol and the session.
     """
-    grid, names = grid_of(bars.sessions), tuple(symbols)
+    grid, names = grid_of(calendar.sessions_between(bars.first, until or bars.last)), tuple(symbols)
     cube = bars.block(VALUES, ts=pd.DatetimeIndex(grid.starts), symbol=names)
     raw = raw_symbols(bars, names, "5min")
     price, shares = factors(cube, grid, actions, names)

@@ -38,7 +38,7 @@ def weekly_window(rows: Rows, session: pd.Timestamp, bars: int, view: View) -> W
     A symbol is unmasked if it has a row of that week and enough finite returns.
     """
     labels = week_labels(session, bars)
-    cells = _Cells.of(rows, "session", labels, view)
+    cells = BarCells.of(rows, "session", labels, view)
     return cells.window(len(labels), bars, calendar.as_of(session), view, WEEKLY)
 
 
@@ -58,7 +58,7 @@ def intraday_windows(
     last bar to the next one's first; a symbol needs a row at the bar and enough finite returns before.
     """
     grid = grid_of(calendar.sessions_between(calendar.shift(session, 1 - INTRADAY_SESSIONS), session))
-    cells = _Cells.of(rows, "ts", pd.DatetimeIndex(grid.starts), view)
+    cells = BarCells.of(rows, "ts", pd.DatetimeIndex(grid.starts), view)
     for place in grid.last:
         window = cells.window(place + 1, bars, end_of(grid, place), view, FIVE_MINUTES)
         if window.mask.any():
@@ -77,8 +77,8 @@ def _week_ends() -> NDArray[np.datetime64]:
 
 
 @dataclass(frozen=True)
-class _Cells:
-    """Features laid out along the bars of a grid, before windows are cut out of them.
+class BarCells:
+    """Features laid out along the bars of a grid, out of which windows are cut.
 
     Attributes
     ----------
@@ -91,7 +91,8 @@ class _Cells:
     beside: Floats | None
 
     @classmethod
-    def of(cls, rows: Rows, axis: str, labels: pd.DatetimeIndex, view: View) -> _Cells:
+    def of(cls, rows: Rows, axis: str, labels: pd.DatetimeIndex, view: View) -> BarCells:
+        """The rows at `labels` of the key column `axis`, `ts` or `session`."""
         cells = rows.block((*view.channels, "filled"), **{axis: labels}, symbol=SYMBOLS)
         beside = rows.block(view.channels, **{axis: labels}, symbol=CONTEXT_SYMBOLS) if view.context else None
         stamps = labels.to_numpy().astype("datetime64[us]")
