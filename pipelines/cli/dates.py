@@ -82,6 +82,14 @@ def moment(text: str) -> pd.Timestamp:
     return stamp.tz_convert("UTC").as_unit("us")
 
 
+def moment_told(text: str) -> pd.Timestamp:
+    """`moment`, and of a date the moment that it means on standard error."""
+    stamp = moment(text)
+    if _is_date(text):
+        say(f"--as-of {text} means {stamp:%Y-%m-%d %H:%M} UTC, when that session decides")
+    return stamp
+
+
 def _is_date(text: str) -> bool:
     try:
         dt.date.fromisoformat(text)

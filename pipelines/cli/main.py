@@ -279,7 +279,12 @@ def config_set(
 def restate(
     *,
     as_of: Annotated[
-        str, typer.Option("--as-of", metavar="TIME", help="What came in later counts for nothing.")
+        str,
+        typer.Option(
+            "--as-of",
+            metavar="TIME",
+            help="What came in later counts for nothing; a date: when its session decides.",
+        ),
     ],
     to: Annotated[
         Path | None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines import environment, settings, what_if
-from pipelines.cli.dates import moment
+from pipelines.cli.dates import moment_told
 from pipelines.cli.progress import progress_bars
 from pipelines.wiring import plan_of
 from resources import clock as wall
@@ -19,7 +19,7 @@ def restate(path: Path, *, as_of: str, target: Path | None) -> None:
     """Make the copy, its report, and say how to compare it; the home at `path` is only read."""
     from pipelines.cli.report import conclude
 
-    asked = what_if.Restatement.of(Home.open(path), target, moment(as_of), wall.now())
+    asked = what_if.Restatement.of(Home.open(path), target, moment_told(as_of), wall.now())
     console = Console(highlight=False)
     started = time.monotonic()
     home = what_if.begin(asked)

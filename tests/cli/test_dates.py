@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.cli.dates import moment, session_range
+from pipelines.cli.dates import moment, moment_told, session_range
 from trading import calendar
 from trading.errors import UsageError
 
@@ -71,6 +71,17 @@ def test_a_reversed_range_is_always_refused(offset: int, span: int) -> None:
 def test_a_session_as_a_moment_is_when_it_decides_half_days_too() -> None:
     assert moment("2024-03-01") == pd.Timestamp("2024-03-01 21:15", tz="UTC")
     assert moment("2024-11-29") == pd.Timestamp("2024-11-29 18:15", tz="UTC")
+
+
+def test_of_a_date_the_moment_that_it_means_is_said_and_of_a_moment_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert moment_told("2024-03-01") == moment_told("2024-03-01T21:15Z")
+
+    assert (
+        capsys.readouterr().err
+        == "note: --as-of 2024-03-01 means 2024-03-01 21:15 UTC, when that session decides\n"
+    )
 
 
 def test_a_moment_keeps_its_zone() -> None:
