@@ -277,10 +277,13 @@ def _corrected(p_values: Floats, tests: int) -> Floats:
 
 
 def _mirrored(prepared: Sequence[_Prepared], columns: int) -> Evidence:
-    """How closely each column goes with the returns of the file read backwards, as it is or as its change."""
+    """How closely each column goes with the returns of the file read backwards, as it is or as its change.
+
+    What changes from one row to the next in a column whose time runs backwards belongs to the earlier row of the two.
+    """
     tests = []
-    for view in VIEWS[:2]:
-        scores = [one.raw[view] * one.returns[::-1, np.newaxis] for one in prepared]
+    for lag, view in enumerate(VIEWS[:2]):
+        scores = [one.raw[view] * _shifted(one.returns[::-1], lag)[:, np.newaxis] for one in prepared]
         used = sum((np.abs(one.raw[view]) > 0).sum(axis=0) for one in prepared)
         together = np.concatenate(scores) if scores else np.zeros((0, columns))
         sign = np.sign(together.sum(axis=0))
