@@ -16,7 +16,6 @@ from pipelines.cli import rendering
 from pipelines.wiring import specs_of
 from resources.home import Home
 from resources.version_folder import Logged, VersionFolder
-from trading.errors import HomeError
 from trading.interfaces import ModelVersion
 from trading.stages.training import DATA_VERSION, STARTED_FROM, TRAINED_FROM, hyper_parameters
 
@@ -87,12 +86,12 @@ class Shelf:
             return "waiting"
         return "challenger" if version.is_live(self.head) else "retired"
 
-    def contaminated(self, version: ModelVersion) -> str:
-        """CONTAMINATED where its weights may have seen the newest session, else empty."""
-        if version.data_through is None:
+    def contaminated(self, data_through: pd.Timestamp | None) -> str:
+        """CONTAMINATED if weights that have seen that much may know the newest session, else up to when."""
+        if data_through is None:
             return ""
-        seen = self.head is None or version.is_contaminated(self.head)
-        return CONTAMINATED if seen else f"up to {version.data_through:%Y-%m-%d}"
+        seen = self.head is None or self.head <= data_through
+        return CONTAMINATED if seen else f"up to {data_through:%Y-%m-%d}"
 
 
 def list_models(path: Path, format_: str, output: Path | None) -> None:
@@ -114,6 +113,10 @@ def show_model(path: Path, name: str, format_: str, output: Path | None) -> None
     model_spec(name)
     shelf = Shelf.of(path)
     frame = versions_of(shelf, name)
+    if format_ == "json":
+        nested = {column: frame[column].map(json.loads) for column in ("figures", "parameters")}
+        rendering.write(frame.assign(**nested), format_, output)
+        return
     if format_ != "table":
         rendering.write(frame, format_, output)
         return
@@ -143,7 +146,7 @@ def _listed(shelf: Shelf, spec: ModelSpec) -> tuple[object, ...]:
         None if champion is None else champion.version,
         None if champion is None else champion.trained_through,
         spec.data_through,
-        "" if champion is None else shelf.contaminated(champion),
+        shelf.contaminated(spec.data_through),
     )
 
 
@@ -164,7 +167,7 @@ def _version_row(shelf: Shelf, spec: ModelSpec, logged: Logged) -> dict[str, Any
         "role": shelf.role(version),
         "trained_from": None if begun is None else pd.Timestamp(begun),
         **{name: getattr(version, name) for name in days},
-        "contaminated": shelf.contaminated(version),
+        "contaminated": shelf.contaminated(version.data_through),
         "seconds": logged.metrics.get("training_seconds"),
         "epochs": len(logged.curves),
         "validation_loss": min(losses, default=None),
@@ -193,11 +196,9 @@ def _heading(shelf: Shelf, name: str) -> str:
 
 def _champions(path: Path) -> pd.DataFrame:
     """Who is what at the newest session; no rows before the first run."""
-    try:
-        store = environment.open_store(path)
-    except HomeError:
+    if Home.open(path).inception is None:
         return pd.DataFrame({"session": [], "model": [], "version": [], "role": []})
-    with closing(store):
+    with closing(environment.open_store(path)) as store:
         tables = store.tables().set_index("table")
         head = tables["last_session"].get("champions")
         return store.read("champions", head, head) if head is not None else store.read("champions")

@@ -11,13 +11,14 @@ import typer
 from assets.training import named
 from pipelines import environment, settings
 from pipelines.cli import rendering
-from pipelines.cli.dates import session_range
 from pipelines.cli.progress import progress_bars
 from pipelines.runs import run_training
 from pipelines.wiring import Workshop, source_of, specs_of
 from resources.home import Home
 from resources.registry import MlflowRegistry
 from resources.version_folder import Logged
+from trading import calendar
+from trading.errors import UsageError
 
 COLUMNS = ("model", "version", "trained_through", "seconds", "epochs", "mlflow_run")
 
@@ -37,7 +38,7 @@ def train(path: Path, models: Sequence[str], through: str | None, format_: str, 
     home = Home.open(path)
     workshop = Workshop.of(home, settings.load(path).settings)
     named(specs_of(workshop.settings), models)
-    _, last = session_range(None, through, now=workshop.clock())
+    last = None if through is None else last_session(through, workshop.clock())
     with home.writing("fabline train", wait=wait):
         simulated = source_of(workshop.settings).simulated
         with progress_bars(None, simulated=simulated) as progress:
@@ -47,6 +48,21 @@ def train(path: Path, models: Sequence[str], through: str | None, format_: str, 
         typer.echo("every version that is due is there; `fabline models list` shows them")
         return
     rendering.write(frame, format_, None, heading=environment.market_line(path))
+
+
+def last_session(through: str, now: pd.Timestamp) -> pd.Timestamp:
+    """The session of `--through`, or the one before where it is none.
+
+    Raises
+    ------
+    UsageError
+        If it is no date of the calendar, or has not closed yet.
+    """
+    day = calendar.day_of(through)
+    session = day if calendar.is_session(day) else calendar.session_before(day)
+    if session > (newest := calendar.last_closed(now)):
+        raise UsageError(f"{through} has not closed yet; the newest closed session is {newest:%Y-%m-%d}")
+    return session
 
 
 def _frame(registry: MlflowRegistry, made: Sequence[tuple[str, str]]) -> pd.DataFrame:
