@@ -37,8 +37,9 @@ class PlantedMarket:
 
     `none`: nothing can be foreseen. `momentum`: the next return of each name is expected to be `strength` times the
     sum of its last five standardised returns over the root of five, clipped to 3, in units of its volatility.
-    `lead_lag`: the next returns of the last five names are expected to be `strength` times the
-    last return of the name of the first five that each is paired with; a name's own past says nothing.
+    `lead_lag`: each of the last five names is paired with one of the
+    first five, moves with it in a session (`TOGETHER`), and is expected to follow with `strength` what that part of
+    its leader's last return was that it had not moved with: its own past says nothing, the pair's does.
 
     Parameters
     ----------
@@ -100,7 +101,8 @@ def _signal(pattern: Pattern, past: Floats) -> Floats:
         return np.clip(summed, -LIMIT, LIMIT)
     signal = np.zeros(len(SYMBOLS))
     if pattern == "lead_lag" and len(past):
-        signal[PAIRS:] = past[-1, :PAIRS]
+        leader, own = past[-1, :PAIRS], past[-1, PAIRS:]
+        signal[PAIRS:] = (leader - TOGETHER * own) / np.sqrt(1 - TOGETHER**2)
     return signal
 
 
