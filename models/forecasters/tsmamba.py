@@ -139,7 +139,8 @@ class TSMamba:
         said = infer(
             self.speak, (_single(inputs),), batch=self.batch, device=self.device, threads=self.threads
         )
-        return spoken(window, said.values, horizons, places, unit_of(returns))
+        forecast = spoken(window, said.values, horizons, places, unit_of(returns))
+        return replace(forecast, fallback=said.fallback)
 
     def speak(self, device: str, tensors: tuple[Any, ...]) -> Any:
         """Quantiles (b, h, q) in units of volatility, of inputs (b, l, 3) on a device."""

@@ -3,6 +3,9 @@
 Loops over 32 channels that a compiler must first prove independent cost the scan half its time in checks
 of memory that never overlaps. Here a kernel says what it means: `Lanes` are loaded, added, multiplied and
 stored, and live in registers in between, two of AVX-512, four of AVX2, eight of SSE or NEON.
+
+Numba keeps the kernels that it compiled until `scan_kernels.py` changes and knows nothing of this file:
+`LANES` there names its digest, which a test holds to be right.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Thirty-two numbers at once: the arithmetic of the kernels beside numpy in double precision."""
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ pytest.importorskip("numba", reason="the kernels need numba")
 
 from numba import njit  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-from models.layers import lanes
+from models.layers import lanes, scan_kernels
 
 Singles = NDArray[np.float32]
 
@@ -96,3 +98,11 @@ def test_operators_mean_what_they_mean_for_each_number() -> None:
     arithmetic(a, b, out)
 
     assert out == pytest.approx((a + b[1:]) * a - b[1:] / a, rel=1e-6)
+
+
+def test_the_kernels_are_compiled_anew_when_the_lanes_change() -> None:
+    found = hashlib.sha256(Path(lanes.__file__).read_bytes()).hexdigest()[:12]
+
+    assert found == scan_kernels.LANES, (
+        "write this digest into scan_kernels.py, so that numba sees the change"
+    )
