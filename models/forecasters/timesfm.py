@@ -133,12 +133,10 @@ class TimesFM:
         single, count = paths.astype(np.float32), len(paths)
         if beside is not None:
             origin, symbol = np.full(count, len(beside.past) - 1), np.arange(count)
-            said, fallback = self._run((single, masked, *beside.at(origin, symbol)), ahead)
-            return np.sort(said, axis=-1), fallback
+            return self._run((single, masked, *beside.at(origin, symbol)), ahead)
         if not self.symmetric:
             return self._run((single, masked), ahead)
         said, fallback = self._run((np.concatenate([single, -single]), np.tile(masked, (2, 1))), ahead)
-        said = np.sort(said, axis=-1)
         return np.asarray((said[:count] - said[count:, :, ::-1]) / 2), fallback
 
     def _run(self, inputs: Sequence[NDArray[Any]], ahead: int) -> tuple[Floats, str]:
