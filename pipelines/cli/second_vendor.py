@@ -202,7 +202,7 @@ def _complain(found: Opinions) -> None:
         out.print(f"failed: {told(load)}: {' '.join(str(error).split())}", markup=False)
     if found.failures:
         raise SourceUnavailableError(
-            f"{len(found.failures)} answers did not come (named above); everything else is compared: run the same "
+            f"{len(found.failures)} of the answers did not come (named above); everything else is compared: run the same "
             f"command again"
         )
 

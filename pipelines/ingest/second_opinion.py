@@ -15,7 +15,7 @@ from pipelines.ingest import chunks
 from resources import assessment
 from resources.store import HomeStore
 from trading import calendar, frames, market_hours
-from trading.errors import FablineError
+from trading.errors import FablineError, UsageError
 from trading.ingest import ALL_SYMBOLS, Load
 from trading.interfaces import Clock, MarketDataSource
 from trading.monitoring import bar_rules
@@ -98,6 +98,10 @@ class SecondOpinion:
         for done, load in enumerate(loads, start=1):
             try:
                 self._compare(load, opinions)
+            except (
+                UsageError
+            ):  # no credentials, or an extra that is not installed: the next answer is the same
+                raise
             except FablineError as error:
                 opinions.failures.append((load, error))
             tell(done, len(loads))

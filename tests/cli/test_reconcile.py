@@ -189,6 +189,19 @@ def test_a_vendor_that_does_not_answer_is_named_and_the_status_is_bad(
     assert vendors.url not in said.err
 
 
+@pytest.mark.usefixtures("vendors")
+def test_without_credentials_it_is_wrong_use_and_nobody_is_asked(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("APCA_API_KEY_ID")
+
+    assert status_of(["reconcile", "--against", "alpaca"]) == 2
+
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "needs credentials" in said.err.splitlines()[-1]
+
+
 def test_a_simulated_home_has_no_second_vendor(capfd: pytest.CaptureFixture[str]) -> None:
     assert status_of(["reconcile", "--against", "yahoo"]) == 1
     assert "no home" in capfd.readouterr().err
