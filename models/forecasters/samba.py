@@ -140,14 +140,13 @@ class Samba:
             If a horizon was not trained, or there are more than `batch` symbols.
         """
         places = places_of(horizons, self.name)
-        known = {symbol: place for place, symbol in enumerate(self._fitted[1])}
-        rows = np.full((1, self.batch), NEWCOMER)
-        rows[0, : len(window.symbols)] = [known.get(symbol, NEWCOMER) for symbol in window.symbols]
         returns = window.channel(RETURN)[-self.context_sessions :]
         before = np.full((self.context_sessions - len(returns), returns.shape[1]), np.nan)
         context = np.concatenate([before, returns]).T  # (s, l)
         there = padded(window.mask & np.isfinite(context).any(axis=1), self.batch, self.name)
         inputs = self.inputs(padded(context, self.batch, self.name).T[np.newaxis], there[np.newaxis])
+        rows = np.full((1, self.batch), NEWCOMER)
+        rows[0, : len(context)] = self._places(window.symbols)
         said = infer(self.speak, (*inputs, rows), batch=1, device=self.device, threads=self.threads)
         forecast = spoken(window, said.values[0, : len(context)], horizons, places, unit_of(returns))
         return replace(forecast, fallback=said.fallback)
@@ -183,6 +182,11 @@ class Samba:
                 f"these weights are of a SAMBA of {network.shape}, the profile {self.profile!r} is {self._shape}"
             )
         return replace(self, payload_=payload)
+
+    def _places(self, symbols: Sequence[str]) -> list[int]:
+        """Row of each symbol's embedding."""
+        known = {symbol: place for place, symbol in enumerate(self._fitted[1])}
+        return [known.get(symbol, NEWCOMER) for symbol in symbols]
 
     @property
     def _shape(self) -> SambaShape:
