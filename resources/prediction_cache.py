@@ -24,10 +24,12 @@ from trading.digest import digest
 from trading.frames import HORIZONS, LEVELS
 from trading.interfaces import (
     SILENT,
+    BarStream,
     Floats,
     Forecast,
     Forecaster,
     ModelVersion,
+    StreamingForecaster,
     TrainingJournal,
     Window,
 )
@@ -192,6 +194,11 @@ class LiveForecaster:
         if not made.fallback:  # its digits are those of another batch or device
             self._cache.keep(self._version, name, made.quantiles)
         return made
+
+    def streaming(self, window: Window) -> BarStream | None:
+        """A stream of the version, if it can go on from a state; what it says is not kept."""
+        inner = self.forecaster
+        return inner.streaming(window) if isinstance(inner, StreamingForecaster) else None
 
     def to_bytes(self) -> bytes:
         """The version's weights."""

@@ -168,16 +168,20 @@ class BarStream(Protocol):
     """A forecaster that goes on from a state, one bar at a time."""
 
     def step(self, window: Window) -> Forecast:
-        """What `predict` says of `window`, which is one bar later than the one before."""
+        """The forecast at the end of `window`, which ends one bar later than the one before."""
         ...
 
 
 @runtime_checkable
 class StreamingForecaster(Protocol):
-    """A forecaster whose state of a window can be kept, so that a further bar costs one recurrent step."""
+    """A forecaster whose state of a window can be kept, so that a further bar costs one recurrent step.
 
-    def streaming(self, window: Window) -> BarStream:
-        """A stream that has read all bars of `window`."""
+    Five-minute forecasts of such a model are those of its stream, which begins anew at every open from
+    the window before it: in the evening's run as in a live session.
+    """
+
+    def streaming(self, window: Window) -> BarStream | None:
+        """A stream that has read all bars of `window`; None if the model behind it keeps no state."""
         ...
 
 

@@ -28,7 +28,7 @@ from models.forecasters.tabular import places_of
 from models.forecasters.volatility import ewma_volatility
 from trading.errors import CheckpointError
 from trading.frames import HORIZONS
-from trading.interfaces import SILENT, Floats, Forecast, TrainingJournal, Window
+from trading.interfaces import SILENT, BarStream, Floats, Forecast, TrainingJournal, Window
 
 if TYPE_CHECKING:
     from models.forecasters.tsmamba_network import NetworkShape, TSMambaNetwork
@@ -149,6 +149,12 @@ class TSMamba:
         if not self.symmetric:
             return quantiles
         return (quantiles - network(mirrored_tensor(inputs))[:, 0].flip(-1)) / 2
+
+    def streaming(self, window: Window) -> BarStream:
+        """A stream that has read `window`: what its steps say rests on that and on all bars since."""
+        from models.forecasters.tsmamba_stream import SessionStream
+
+        return SessionStream(self, window)
 
     def to_bytes(self) -> bytes:
         """The weights as safetensors, with the configuration in their metadata."""

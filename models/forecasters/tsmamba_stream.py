@@ -159,6 +159,19 @@ class TSMambaStream:
         return forecast, replace(self, returns=recent, variances=variances, patches=patches)
 
 
+class SessionStream:
+    """A `TSMambaStream` that keeps where it stands: `trading.interfaces.BarStream`."""
+
+    def __init__(self, model: TSMamba, window: Window) -> None:
+        everyone = np.ones(len(window.symbols), dtype=bool)  # who may be forecast is each bar's affair
+        self._stream = TSMambaStream.begun(model, replace(window, mask=everyone))
+
+    def step(self, window: Window) -> Forecast:
+        """The forecast after the newest bar of `window`."""
+        forecast, self._stream = self._stream.after(window.channel(RETURN)[-1])
+        return replace(forecast, quantiles=np.where(window.mask[:, None, None], forecast.quantiles, np.nan))
+
+
 def _rows(inputs: Floats, *, symmetric: bool) -> Tensor:
     rows = np.concatenate([inputs, mirrored(inputs)]) if symmetric else inputs
     return torch.from_numpy(rows.astype(np.float32))

@@ -12,7 +12,7 @@ from trading import calendar, market_hours
 from trading.errors import ModelError
 from trading.features.weekly import ends_week
 from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
-from trading.interfaces import Forecast, ModelVersion, Window
+from trading.interfaces import Forecast, Forecaster, ModelVersion, Window
 from trading.stages.layout import DAILY, FIVE_MINUTES, WEEKLY, Column, grid, same, selected, stacked
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.stages.training import View, window_at
@@ -21,7 +21,9 @@ from trading.stages.windows import (
     INTRADAY_SESSIONS,
     WEEK_SESSIONS,
     WEEKS,
+    IntradayWindows,
     intraday_windows,
+    stream_of,
     weekly_window,
 )
 
@@ -50,11 +52,15 @@ def forecast_stage(
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
         versions = moment.models.live(model, moment.session)
-        parts = (
+        parts = [
             _rows(version, by.predict(window), moment, window, ts)
             for ts, window in windows.at(moment, inputs)
             for version, by in versions
-        )
+        ]
+        # Nothing is calibrated on five-minute forecasts, so none are made in the burn-in.
+        if FIVE_MINUTES in timeframes and moment.session >= moment.inception:
+            intraday = windows.intraday(moment, inputs)
+            parts += [part for version, by in versions for part in _by_bar(version, by, moment, intraday)]
         return {table: stacked(parts)}
 
     depth = max(context_sessions - 1, look_back_sessions or 0)
@@ -82,7 +88,7 @@ class _Windows:
         return min(self.context, WEEKS)
 
     def at(self, moment: Moment, inputs: Inputs) -> Iterator[Ending]:
-        """Start of each bar, and the window that ends with it."""
+        """Start and window of the daily bar, and of the weekly one where one ends."""
         session = moment.session
         yield (
             calendar.session_open(session),
@@ -91,13 +97,25 @@ class _Windows:
         if WEEKLY in self.timeframes and ends_week(session):
             began = market_hours.bar_starts(pd.DatetimeIndex([session]), WEEKLY)[0]
             yield began, weekly_window(inputs[f"features {WEEKLY}"], session, self._weeks, self.view)
-        # Nothing is calibrated on five-minute forecasts, so none are made in the burn-in.
-        if FIVE_MINUTES in self.timeframes and session >= moment.inception:
-            bars = min(self.context, INTRADAY_BARS)
-            for start, window in intraday_windows(
-                inputs[f"features {FIVE_MINUTES}"], session, bars, self.view
-            ):
-                yield pd.Timestamp(start), window
+
+    def intraday(self, moment: Moment, inputs: Inputs) -> IntradayWindows:
+        """Windows of the session's five-minute bars."""
+        bars = min(self.context, INTRADAY_BARS)
+        return intraday_windows(inputs[f"features {FIVE_MINUTES}"], moment.session, bars, self.view)
+
+
+def _by_bar(
+    version: ModelVersion, by: Forecaster, moment: Moment, windows: IntradayWindows
+) -> Iterator[dict[str, Column]]:
+    """Columns of one version's forecasts at each bar of a session that any symbol has."""
+    if not any(window.mask.any() for _, window in windows.bars):
+        return
+    stream = stream_of(by, windows.before)
+    for start, window in windows.bars:
+        if stream is not None:
+            yield _rows(version, stream.step(window), moment, window, pd.Timestamp(start))
+        elif window.mask.any():
+            yield _rows(version, by.predict(window), moment, window, pd.Timestamp(start))
 
 
 def _rows(

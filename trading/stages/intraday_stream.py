@@ -21,10 +21,10 @@ from trading.errors import UsageError
 from trading.features.five_minute import WINDOW_SESSIONS, five_minute_features
 from trading.features.intraday import IntradayBars, filled_bars, grid_of, intraday_bars
 from trading.history import History
-from trading.interfaces import BarStream, Floats, Forecast, Forecaster, StreamingForecaster
+from trading.interfaces import BarStream, Floats, Forecast, Forecaster
 from trading.stages.layout import FIVE_MINUTES
 from trading.stages.training import View
-from trading.stages.windows import INTRADAY_BARS, INTRADAY_SESSIONS, BarCells, end_of
+from trading.stages.windows import INTRADAY_BARS, INTRADAY_SESSIONS, BarCells, end_of, stream_of
 from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
 
 
@@ -71,12 +71,9 @@ class IntradayStream:
         features = history["features"].window(grid.sessions[0], last, opened)
         cells = BarCells.of(features, "ts", pd.DatetimeIndex(grid.starts), view)
         context = min(forecaster.context_sessions, INTRADAY_BARS)
-        recurrent = None
-        if isinstance(forecaster, StreamingForecaster):
-            stop = grid.last.start
-            before = cells.window(stop, context, end_of(grid, stop - 1), view, FIVE_MINUTES)
-            recurrent = forecaster.streaming(before)
-        return cls(session, symbols, 0, forecaster, view, context, bars, cells, recurrent)
+        stop = grid.last.start
+        before = cells.window(stop, context, end_of(grid, stop - 1), view, FIVE_MINUTES)
+        return cls(session, symbols, 0, forecaster, view, context, bars, cells, stream_of(forecaster, before))
 
     def push(self, start: pd.Timestamp, values: Floats) -> Forecast:
         """The forecast at the end of the bar that begins at `start`; names without a bar or enough history are NaN.

@@ -7,8 +7,8 @@ Letters of the shapes: n bars, s symbols, k symbols beside them, c channels.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from trading import calendar, market_hours
 from trading.features.five_minute import WINDOW_SESSIONS
 from trading.features.intraday import Grid, grid_of
 from trading.history import Rows
-from trading.interfaces import Bools, Floats, Window
+from trading.interfaces import BarStream, Bools, Floats, Forecaster, StreamingForecaster, Window
 from trading.stages.layout import FIVE_MINUTES, WEEKLY
 from trading.stages.training import SCALE_FREE, View
 from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
@@ -49,20 +49,39 @@ def week_labels(session: pd.Timestamp, count: int) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(ends[max(stop - count, 0) : stop])
 
 
-def intraday_windows(
-    rows: Rows, session: pd.Timestamp, bars: int, view: View
-) -> Iterator[tuple[np.datetime64, Window]]:
-    """Start of each five-minute bar of `session` and the window that ends with it, where any symbol may be forecast.
+class IntradayWindows(NamedTuple):
+    """The windows of one session.
+
+    Attributes
+    ----------
+    before : that ends with the last bar before the session: where a stream begins, at every open anew
+    bars : start of each five-minute bar of the session, and the window that ends with it
+    """
+
+    before: Window
+    bars: tuple[tuple[np.datetime64, Window], ...]
+
+
+def intraday_windows(rows: Rows, session: pd.Timestamp, bars: int, view: View) -> IntradayWindows:
+    """Windows of `bars` five-minute bars.
 
     `rows` are five-minute features of `INTRADAY_SESSIONS` sessions. The grid goes on from one session's
-    last bar to the next one's first; a symbol needs a row at the bar and enough finite returns before.
+    last bar to the next one's first; a symbol is unmasked if it has a row at the bar and enough finite
+    returns before.
     """
     grid = grid_of(calendar.sessions_between(calendar.shift(session, 1 - INTRADAY_SESSIONS), session))
     cells = BarCells.of(rows, "ts", pd.DatetimeIndex(grid.starts), view)
-    for place in grid.last:
-        window = cells.window(place + 1, bars, end_of(grid, place), view, FIVE_MINUTES)
-        if window.mask.any():
-            yield grid.starts[place], window
+    ending = {
+        place: cells.window(place + 1, bars, end_of(grid, place), view, FIVE_MINUTES)
+        for place in range(grid.last.start - 1, grid.last.stop)
+    }
+    before = ending.pop(grid.last.start - 1)
+    return IntradayWindows(before, tuple((grid.starts[place], window) for place, window in ending.items()))
+
+
+def stream_of(forecaster: Forecaster, before: Window) -> BarStream | None:
+    """A stream that has read `before`, of a model that can go on from a state; None of any other."""
+    return forecaster.streaming(before) if isinstance(forecaster, StreamingForecaster) else None
 
 
 def end_of(grid: Grid, place: int) -> pd.Timestamp:
