@@ -260,7 +260,8 @@ def train_version(
 def _named(spec: Trainable, due: Due, window: Window | None, start: Start | None) -> ModelVersion:
     made, data = made_of(spec), _seen(window)
     through = None if due.trained_through is None else f"{due.trained_through:%Y-%m-%d}"
-    facts = {"code_version": spec.code_version, "seed": str(spec.seed), MADE_OF: made, **_begins(window)}
+    seed = getattr(spec.prototype(), "seed", spec.seed)
+    facts = {"code_version": spec.code_version, "seed": str(seed), MADE_OF: made, **_begins(window)}
     facts |= {SEES: ",".join(spec.channels)} | ({BESIDE: ",".join(CONTEXT_SYMBOLS)} if spec.context else {})
     if window is not None:
         facts[DATA_VERSION] = digest(*data)
