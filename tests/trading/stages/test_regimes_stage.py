@@ -64,7 +64,9 @@ def market(session: pd.Timestamp, missing: tuple[str, ...] = ()) -> dict[str, Hi
         columns = {name: np.append(values[:-1], np.nan) for name, values in columns.items()}
     quoted = sessions[:-1] if "vix" in missing else sessions
     if "any vix" in missing:
-        empty = {name: [] for name in ("symbol", "basis", "ts", "open", "high", "low", "close")}
+        empty: dict[str, list[object]] = {
+            name: [] for name in ("symbol", "basis", "ts", "open", "high", "low", "close")
+        }
         return market(session) | {"bars": history_of("bars", sessions[:0], **empty)}
     prices = dict.fromkeys(("open", "high", "low", "close"), np.linspace(15, 20, WINDOW)[: len(quoted)])
     named = {"symbol": "VIX", "basis": "raw", "ts": quoted.tz_localize("UTC")}
