@@ -25,6 +25,7 @@ from trading.interfaces import Floats
 WINDOW_SESSIONS = 6
 _BARS_A_YEAR = ANNUAL_SESSIONS * BARS_A_SESSION
 _CLOSE = 3
+_FLAT = 1e-9  # of the price: the spread of equal prices is not zero to the last digit
 Places = NDArray[np.int64]
 Feature = Callable[["_Series", Places], Floats]
 
@@ -156,7 +157,8 @@ def _wilder(indicator: Callable[[Floats, Floats, Floats], Floats]) -> Feature:
 
 def _bollinger(series: _Series, ends: Places) -> Floats:
     band = _windows(series.close, 20, ends + 1)
-    return _ratio(series.close[ends] - band.mean(axis=1), 2 * band.std(axis=1))
+    close, width = series.close[ends], 2 * band.std(axis=1)
+    return _ratio(close - band.mean(axis=1), np.where(width > _FLAT * close, width, 0.0))
 
 
 def _volume_ratio(series: _Series, ends: Places) -> Floats:
