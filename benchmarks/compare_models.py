@@ -1,9 +1,9 @@
 """Compare forecasters on ten real names, 2015 to June 2025, each trained once a year on what was known by then.
 
-    python benchmarks/compare_models.py --folder DIR [--models random_walk,ar1] [--first 2015-01-02] [--last 2025-06-30]
+    python benchmarks/compare_models.py --folder DIR [--models random_walk,ar1] > tables.md
 
-Each model's forecasts are kept in DIR, so a killed run goes on with the model that it was at, and models can be
-added later; the table is made of all that is there. Prices are adjusted for splits and dividends.
+Each model's forecasts of each year are kept in DIR, so a killed run goes on with the year that it was at, and
+models can be added later; the table is made of all that is there. Prices are adjusted for splits and dividends.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import comparison_tables as tables
 import pandas as pd
 
 from models.forecasters.catalogue import model_spec
@@ -61,24 +62,36 @@ def _progress(stage: str, done: int, total: int) -> None:
         sys.stderr.flush()
 
 
-def cases_of(folder: Path, name: str, features: History, sessions: pd.DatetimeIndex) -> pd.DataFrame:
-    """Forecasts of one model with what came, from the folder or made now; with them the seconds it took."""
-    path = folder / f"{name}.parquet"
-    if not path.exists():
+def make(folder: Path, name: str, features: History, sessions: pd.DatetimeIndex) -> None:
+    """Forecasts of one model with what came, a file a year, made unless they are there; with them the seconds they took."""
+    (folder / name).mkdir(exist_ok=True)
+    for year in sorted(set(sessions.year)):
+        path = folder / name / f"{year}.parquet"
+        if path.exists():
+            continue
         wall, processor = time.perf_counter(), time.process_time()
-        walk = walk_forward(
-            model_spec(name), features, sessions, cadence="yearly", told=lambda _, k, n: _progress(name, k, n)
-        )
+        mine = sessions[sessions.year == year]
+        told = lambda _, done, total, year=year: _progress(f"{name} {year}", done, total)  # noqa: E731
+        walk = walk_forward(model_spec(name), features, mine, cadence="yearly", told=told)
         took = {"wall_s": time.perf_counter() - wall, "processor_s": time.process_time() - processor}
-        (folder / f"{name}.json").write_text(json.dumps(took))
-        unfinished = path.with_suffix(".part")
-        walk.cases.to_parquet(unfinished)
-        unfinished.rename(path)
-    return pd.read_parquet(path)
+        path.with_suffix(".json").write_text(json.dumps(took))
+        walk.cases.to_parquet(path.with_suffix(".part"))
+        path.with_suffix(".part").rename(path)
+
+
+def finished(folder: Path, years: int) -> list[str]:
+    """Models of which every year is there."""
+    return sorted(d.name for d in folder.iterdir() if d.is_dir() and len(list(d.glob("*.parquet"))) == years)
+
+
+def seconds(folder: Path, name: str) -> dict[str, float]:
+    """What a model took in all."""
+    parts = [json.loads(path.read_text()) for path in (folder / name).glob("*.json")]
+    return {key: sum(part[key] for part in parts) for key in ("wall_s", "processor_s")}
 
 
 def main() -> None:
-    """Make what is not there yet, and print the whole sample as Markdown; all of it goes to DIR/comparison.csv."""
+    """Make what is not there yet, and print it as Markdown; every row goes to DIR/comparison.csv."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -94,16 +107,20 @@ def main() -> None:
     history = History.from_frame("features", features)
     sessions = calendar.sessions_between(first, last)
     for name in asked.models.split(","):
-        cases_of(asked.folder, name, history, sessions)
-    made = sorted(path.stem for path in asked.folder.glob("*.json"))
-    cases = pd.concat([pd.read_parquet(asked.folder / f"{name}.parquet") for name in made])
+        make(asked.folder, name, history, sessions)
+    made = finished(asked.folder, len(set(sessions.year)))
+    cases = pd.concat(
+        [pd.read_parquet(path) for name in made for path in (asked.folder / name).glob("*.parquet")]
+    )
     started = time.perf_counter()
     table = compare(cases, dict(zip(regimes["session"], regimes["regime"], strict=True)))
     table.to_csv(asked.folder / "comparison.csv", index=False)
     print(f"compared in {time.perf_counter() - started:.1f} s: {', '.join(made)}")
-    for name in made:
-        print(name, (asked.folder / f"{name}.json").read_text())
-    print(table[table["slice"] == "all"].drop(columns="slice").to_string(index=False))
+    print(
+        tables.whole(table)
+        + tables.slices(table)
+        + tables.seconds({m: seconds(asked.folder, m) for m in made})
+    )
 
 
 if __name__ == "__main__":
