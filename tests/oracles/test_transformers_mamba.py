@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from models.layers.mamba_block import MambaBlock, MambaShape
+from models.layers.mamba_encoder import MambaEncoder
 
 pytest.importorskip("transformers", reason="transformers is not installed")
 
@@ -49,3 +50,19 @@ def test_weights_come_back() -> None:
 
     with torch.no_grad():
         assert ours(x) == pytest.approx(theirs(x), abs=1e-5)
+
+
+def test_a_whole_encoder_moves_there_as_it_is() -> None:
+    from transformers import MambaConfig, MambaModel
+
+    torch.manual_seed(7)
+    config = MambaConfig(vocab_size=1, hidden_size=32, state_size=16, expand=2, num_hidden_layers=2)
+    ours, theirs, x = MambaEncoder(MambaShape(32), 2), MambaModel(config).eval(), torch.randn(2, 24, 32)
+
+    report = theirs.load_state_dict(ours.state_dict(), strict=False)
+    with torch.no_grad():
+        expected = theirs(inputs_embeds=x).last_hidden_state
+
+        assert report.missing_keys == ["embeddings.weight"]  # of words; there are none here
+        assert not report.unexpected_keys
+        assert ours(x) == pytest.approx(expected, abs=1e-5)  # the bound
