@@ -20,7 +20,14 @@ FAIR = PlantedMarket("none", sessions_count=1330)
 SESSIONS = 250
 # The last return is one of the five that the signal sums: an AR(1) can see 1 / sqrt(5) of it, 45 %.
 # TimesFM has learned nothing of this market, and its small checkpoint sees hardly anything in it.
-STATED = {"random_walk": 0.0, "ar1": 0.4, "ridge": 0.8, "gradient_boosting": 0.6, "timesfm": 0.0}
+STATED = {
+    "random_walk": 0.0,
+    "ar1": 0.4,
+    "ridge": 0.8,
+    "gradient_boosting": 0.8,
+    "timesfm": 0.0,
+    "samba": 0.7,
+}
 QUICK = ("random_walk", "ar1", "ridge")
 SEEN_EVERYTHING = {"fracast"}  # nobody says what its weights have seen, so no share of it means anything
 
