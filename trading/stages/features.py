@@ -53,7 +53,7 @@ def features_stage(timeframes: Sequence[str] = (DAILY,)) -> Stage:
             parts.append(_of_bars(bars, keys, weekly_features(bars)))
         if FIVE_MINUTES in timeframes:
             rows = intraday_bars(inputs[f"bars {FIVE_MINUTES}"], inputs["corporate_actions"], ALL_SYMBOLS)
-            parts.append(_of_intraday(rows))
+            parts.append(intraday_rows(rows))
         return {"features": stacked(parts)}
 
     intraday = (Read("bars", lookback=INTRADAY_SESSIONS - 1, timeframe=FIVE_MINUTES),)
@@ -77,7 +77,7 @@ def _of_bars(bars: AdjustedBars, keys: dict[str, Column], features: dict[str, Fl
     return selected(columns | keys | features, ~np.isnan(bars.close[-1]))
 
 
-def _of_intraday(bars: IntradayBars) -> dict[str, Column]:
+def intraday_rows(bars: IntradayBars) -> dict[str, Column]:
     """One row a symbol and bar of the last session that it has, or that was filled."""
     places = bars.grid.last
     features = five_minute_features(bars, places.start, places.stop)
