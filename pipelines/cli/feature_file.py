@@ -13,7 +13,8 @@ import pyarrow as pa
 from pipelines.cli import rendering
 from trading.errors import UsageError
 from trading.interfaces import Floats
-from trading.monitoring.feature_leaks import FEWEST_ROWS, LEAK, REVERSED, Series, leaks_in
+from trading.monitoring.feature_leaks import LEAK, REVERSED, leaks_in
+from trading.monitoring.feature_views import FEWEST_ROWS, Series
 
 CSV, PARQUET = (".csv", ".txt"), (".parquet", ".pq")
 MOSTLY = 0.5  # a column of which more than this share is numbers was meant to be one

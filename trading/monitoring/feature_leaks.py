@@ -14,41 +14,27 @@ what exceeds it counts. Letters of the shapes: n rows of a symbol in order of ti
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from scipy.special import ndtr, ndtri
 
 from trading.interfaces import Bools, Floats
+from trading.monitoring.feature_views import FEWEST_ROWS, VIEWS, Prepared, Series, prepared_for, shifted
 
 LEAK, REVERSED, CLEAN, UNTESTED = "leak", "reversed", "clean", "untested"
 COLUMNS: tuple[str, ...] = ("column", "verdict", "looks_ahead", "correlation", "p_value")
 HONEST_IC = 0.05  # daily forecasts of single stocks reach 0.03
 HONEST_MIRROR = 0.1
 WINDOWS: tuple[int, ...] = (1, 5, 20)
-PAST_LAGS = 5
 SIGNIFICANCE = 0.05
-FEWEST_ROWS = 60
-VOLATILITY_DECAY = 0.97
-LARGEST_RETURN = 5.0  # standard deviations; a crash must not decide alone
-KEPT = (0.005, 0.995)  # quantiles at which values are clipped
-PRICE_LIKE = 3.0  # a column within this factor of the price is looked at against it
 LONGEST_SEARCH = 250
+SEARCHED_ROWS = 20_000  # of all symbols: enough to tell how far, and little memory
 SMALLEST_WEIGHT = 0.05  # of the largest: where a fading average ends
-VIEWS: tuple[str, ...] = ("as it is", "change", "against the price")
-
-
-@dataclass(frozen=True)
-class Series:
-    """One symbol: times (n,) as codes that all symbols share, its price (n,), and its columns (n, c)."""
-
-    times: NDArray[np.int64]
-    price: Floats
-    values: Floats
 
 
 @dataclass(frozen=True)
@@ -71,7 +57,7 @@ def leaks_in(series: Sequence[Series], names: Sequence[str]) -> pd.DataFrame:
     goes with the price only if its own time runs backwards. P-values are corrected for all
     views and columns (Holm 1979), and a column is accused below `SIGNIFICANCE`.
     """
-    prepared = [_prepared(each) for each in series]
+    prepared = [prepared_for(each) for each in series]
     tests = list(_tests(prepared, len(names)))
     best, mirrored = _best(tests), _mirrored(prepared, len(names))
     ahead = _corrected(best.p_value, len(tests))
@@ -96,127 +82,31 @@ def leaks_in(series: Sequence[Series], names: Sequence[str]) -> pd.DataFrame:
     )
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """One symbol, standardised: returns (n,), 0 where unknown, and each view of the columns (n, c), 0 where unknown.
-
-    `returns` are over the volatility that was known before, `plain` are not; `raw` holds the views before past
-    returns were taken away.
-    """
-
-    times: NDArray[np.int64]
-    returns: Floats
-    plain: Floats
-    views: Mapping[str, Floats]
-    raw: Mapping[str, Floats]
-
-
-def _prepared(series: Series) -> _Prepared:
-    returns = np.diff(np.log(series.price), prepend=math.nan)
-    calmed = _standardised(_calmed(returns)[:, np.newaxis])[:, 0]
-    scaled = np.nan_to_num(np.clip(calmed, -LARGEST_RETURN, LARGEST_RETURN))
-    plain = np.nan_to_num(_standardised(returns[:, np.newaxis])[:, 0])
-    raw = {name: _clipped(view) for name, view in _views(series).items()}
-    cleaned = {name: _without_past(view, scaled) for name, view in raw.items()}
-    known = {name: np.nan_to_num(_standardised(view)) for name, view in raw.items()}
-    return _Prepared(series.times, scaled, plain, cleaned, known)
-
-
-def _calmed(returns: Floats) -> Floats:
-    """(n,) returns over the volatility that was known the row before, so that no crash decides alone."""
-    known = np.isfinite(returns)
-    squares = np.where(known, returns, 0.0) ** 2
-    start = squares.sum() / max(known.sum(), 1)
-    variance = lfilter(
-        [1 - VOLATILITY_DECAY], [1, -VOLATILITY_DECAY], squares, zi=[start * VOLATILITY_DECAY]
-    )[0]
-    before = np.sqrt(np.concatenate([[start], variance[:-1]]))
-    return np.divide(returns, before, out=np.full_like(returns, math.nan), where=before > 0)
-
-
-def _views(series: Series) -> dict[str, Floats]:
-    """The columns as they are, their changes (relative ones where price-like), and their logarithm over the price."""
-    price = series.price[:, np.newaxis]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        over = np.where(series.values > 0, np.log(np.abs(series.values) / price), math.nan)
-    near = np.abs(over) < math.log(PRICE_LIKE)
-    like = near.sum(axis=0) > 0.95 * np.isfinite(series.values).sum(axis=0)
-    over = np.where(like & near, over, math.nan)
-    level = np.where(like, over + np.log(price), series.values)
-    change = np.diff(level, axis=0, prepend=math.nan)
-    return dict(zip(VIEWS, (level, change, over), strict=True))
-
-
-def _clipped(values: Floats) -> Floats:
-    known = np.isfinite(values).sum(axis=0) > 1
-    low, high = np.full((2, values.shape[1]), math.nan)
-    if known.any():
-        low[known], high[known] = np.nanquantile(values[:, known], KEPT, axis=0)
-    low, high = np.where(high > low, low, -math.inf), np.where(high > low, high, math.inf)
-    return np.clip(values, low, high)
-
-
-def _standardised(values: Floats) -> Floats:
-    """Zero mean and unit variance of what is known; NaN all over where a column does not vary or is too short."""
-    known = np.isfinite(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    filled = np.where(known, values, 0.0)
-    mean = filled.sum(axis=0) / count
-    centered = np.where(known, values - mean, 0.0)
-    deviation = np.sqrt((centered**2).sum(axis=0) / count)
-    varies = (deviation > 1e-9 * (np.abs(mean) + 1e-300)) & (known.sum(axis=0) >= FEWEST_ROWS)
-    scaled = centered / np.where(varies, deviation, 1.0)
-    return np.where(known & varies, scaled, math.nan)
-
-
-def _without_past(values: Floats, returns: Floats) -> Floats:
-    """(n, c) what the return of the row and those before it leave of each column, standardised, 0 where unknown."""
-    scaled = _standardised(values)
-    past = np.column_stack([_shifted(returns, lag) for lag in range(PAST_LAGS + 1)])
-    known = np.isfinite(scaled)
-    filled = np.nan_to_num(scaled)
-    gram = past.T @ past + 1e-9 * len(past) * np.eye(PAST_LAGS + 1)
-    left = np.where(known, filled - past @ np.linalg.solve(gram, past.T @ filled), math.nan)
-    return np.nan_to_num(_standardised(left))
-
-
-def _shifted(values: Floats, lag: int) -> Floats:
-    """Values `lag` rows earlier (negative: later), 0 where there are none."""
-    if not lag:
-        return values
-    out = np.zeros_like(values)
-    if lag > 0:
-        out[lag:] = values[:-lag]
-    else:
-        out[:lag] = values[-lag:]
-    return out
-
-
-def _tests(prepared: Sequence[_Prepared], columns: int) -> Iterator[Evidence]:
+def _tests(prepared: Sequence[Prepared], columns: int) -> Iterator[Evidence]:
     for view in VIEWS:
         products = _lagged_products(prepared, view, max(WINDOWS), columns)
         for window in WINDOWS:
             yield _window_test(prepared, view, window, products)
 
 
-def _halves(one: _Prepared) -> tuple[Bools, Bools]:
+def _halves(one: Prepared) -> tuple[Bools, Bools]:
     """(n,) rows before and after the middle of the symbol's rows."""
     early = np.arange(len(one.times)) < len(one.times) // 2
     return early, ~early
 
 
-def _lagged_products(prepared: Sequence[_Prepared], view: str, lags: int, columns: int) -> Floats:
+def _lagged_products(prepared: Sequence[Prepared], view: str, lags: int, columns: int) -> Floats:
     """(2, k, c) sum over each half of column times the return k rows later."""
     sums = np.zeros((2, lags, columns))
     for one in prepared:
         values = one.views[view]
         for half, rows in enumerate(_halves(one)):
             for lag in range(1, lags + 1):
-                sums[half, lag - 1] += np.where(rows, _shifted(one.returns, -lag), 0.0) @ values
+                sums[half, lag - 1] += np.where(rows, shifted(one.returns, -lag), 0.0) @ values
     return sums
 
 
-def _window_test(prepared: Sequence[_Prepared], view: str, window: int, products: Floats) -> Evidence:
+def _window_test(prepared: Sequence[Prepared], view: str, window: int, products: Floats) -> Evidence:
     """Correlation, on each half, with the returns of the next rows as the other half weighs them."""
     learned = products[::-1, :window]
     norms = np.sqrt((learned**2).sum(axis=1, keepdims=True))
@@ -227,12 +117,12 @@ def _window_test(prepared: Sequence[_Prepared], view: str, window: int, products
     return _judged(together, used, HONEST_IC * math.sqrt(window))
 
 
-def _scores(one: _Prepared, view: str, weights: Floats) -> Floats:
+def _scores(one: Prepared, view: str, weights: Floats) -> Floats:
     """(n, c) return of each row times what the column said of it in the rows before."""
     said = np.zeros_like(one.views[view])
     for half, rows in enumerate(_halves(one)):
         for lag, weight in enumerate(weights[half], start=1):
-            said += np.where(rows[:, np.newaxis], _shifted(one.views[view], lag) * weight, 0.0)
+            said += np.where(rows[:, np.newaxis], shifted(one.views[view], lag) * weight, 0.0)
     return said * one.returns[:, np.newaxis]
 
 
@@ -276,14 +166,14 @@ def _corrected(p_values: Floats, tests: int) -> Floats:
     return out
 
 
-def _mirrored(prepared: Sequence[_Prepared], columns: int) -> Evidence:
+def _mirrored(prepared: Sequence[Prepared], columns: int) -> Evidence:
     """How closely each column goes with the returns of the file read backwards, as it is or as its change.
 
     What changes from one row to the next in a column whose time runs backwards belongs to the earlier row of the two.
     """
     tests = []
     for lag, view in enumerate(VIEWS[:2]):
-        scores = [one.raw[view] * _shifted(one.returns[::-1], lag)[:, np.newaxis] for one in prepared]
+        scores = [one.raw[view] * shifted(one.returns[::-1], lag)[:, np.newaxis] for one in prepared]
         used = sum((np.abs(one.raw[view]) > 0).sum(axis=0) for one in prepared)
         together = np.concatenate(scores) if scores else np.zeros((0, columns))
         sign = np.sign(together.sum(axis=0))
@@ -294,8 +184,12 @@ def _mirrored(prepared: Sequence[_Prepared], columns: int) -> Evidence:
 
 @dataclass(frozen=True)
 class _Later:
-    """The returns that follow each row, of all symbols: calmed and plain (m, k), and the inverse of the cross-products (k, k)."""
+    """The returns that follow each of the first `rows` rows of all symbols: calmed and plain (m, k).
 
+    `inverse` is that of the cross-products (k, k).
+    """
+
+    rows: int
     returns: Floats
     plain: Floats
     inverse: Floats
@@ -306,22 +200,24 @@ class _Later:
         return self.returns.shape[1]
 
 
-def _later(prepared: Sequence[_Prepared]) -> _Later:
+def _later(prepared: Sequence[Prepared]) -> _Later:
     shortest = min(len(one.times) for one in prepared)
     lags = max(1, min(LONGEST_SEARCH, shortest // 8))
 
+    rows = max(LONGEST_SEARCH, SEARCHED_ROWS // len(prepared))
+
     def following(each: Sequence[Floats]) -> Floats:
         """Row t holds the returns of t + 1 .. t + k."""
-        return np.concatenate([np.lib.stride_tricks.sliding_window_view(one[1:], lags) for one in each])
+        return np.concatenate([sliding_window_view(one[1:], lags)[:rows] for one in each])
 
     together = following([one.returns for one in prepared])
     plain = following([one.plain for one in prepared])
-    return _Later(together, plain, np.asarray(np.linalg.pinv(together.T @ together), dtype=np.float64))
+    return _Later(rows, together, plain, np.asarray(np.linalg.pinv(together.T @ together), dtype=np.float64))
 
 
-def _shown(prepared: Sequence[_Prepared], later: _Later, column: int) -> tuple[int, float]:
+def _shown(prepared: Sequence[Prepared], later: _Later, column: int) -> tuple[int, float]:
     """How far ahead the returns lie that show in a column, and its closest correlation with one of them or their sum."""
-    cut = [len(one.times) - later.lags for one in prepared]
+    cut = [min(later.rows, len(one.times) - later.lags) for one in prepared]
 
     def rows(each: Sequence[Floats]) -> Floats:
         return np.concatenate([values[:count, column] for values, count in zip(each, cut, strict=True)])

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trading.monitoring import feature_files as files
-from trading.monitoring.feature_leaks import CLEAN, LEAK, REVERSED, UNTESTED, Series, leaks_in
+from trading.monitoring.feature_leaks import CLEAN, LEAK, REVERSED, UNTESTED, leaks_in
+from trading.monitoring.feature_views import Series
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "dirty" / "features_with_lookahead_nyse.parquet"
 ROWS = 750
