@@ -125,3 +125,10 @@ def test_nonsense_in_the_file_is_refused_and_can_be_set_right(tmp_path: Path) ->
 @pytest.mark.parametrize("name", sorted(Settings().flat()))
 def test_every_default_is_accepted(name: str) -> None:
     assert Settings().with_value(name, Settings().flat()[name]) == Settings()
+
+
+def test_timeframes_are_daily_and_others() -> None:
+    assert Settings().with_value("timeframes", "1D,5min").timeframes == ("1D", "5min")
+    for wrong in ("5min", "1D,1h", ""):
+        with pytest.raises(UsageError, match="timeframes are 1D and any of 5min, 1W"):
+            Settings().with_value("timeframes", wrong)

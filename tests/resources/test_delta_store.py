@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from resources import delta_store
+from resources.arrow_frames import to_arrow
 from resources.delta_store import COMPACT_AT_FILES, DeltaStore
-from trading import frames
+from trading import calendar, frames
 from trading.calendar import sessions_between
 from trading.errors import HomeError, SourceUnavailableError, UsageError
 from trading.testing.example_rows import example
@@ -141,3 +142,45 @@ def test_a_damaged_log_is_no_missing_version(store: DeltaStore, tmp_path: Path) 
 
     with pytest.raises(HomeError, match="is damaged"):
         store.read("regimes", version=version)
+
+
+def as_written_before_bars_had_a_start(root: Path, frame: pd.DataFrame) -> None:
+    """A table of features of an older release: daily rows, without `ts` and `filled`."""
+    rows = to_arrow("features", frame).drop_columns(["ts", "filled"])
+    write_deltalake(f"{root}/features", rows)
+
+
+def daily_features() -> pd.DataFrame:
+    frame = example("features", FIRST, LAST).assign(timeframe="1D", filled=False)
+    return frames.validated(
+        "features", frame.assign(ts=calendar.open_each(pd.DatetimeIndex(frame["session"])))
+    )
+
+
+def test_rows_of_an_older_release_are_read_as_daily_bars(store: DeltaStore, tmp_path: Path) -> None:
+    as_written_before_bars_had_a_start(tmp_path, daily_features())
+    pd.testing.assert_frame_equal(store.read("features"), daily_features())
+    pd.testing.assert_frame_equal(store.read("features", timeframe="1D"), daily_features())
+
+
+def test_a_home_of_an_older_release_goes_on(store: DeltaStore, tmp_path: Path) -> None:
+    whole = daily_features()
+    as_written_before_bars_had_a_start(tmp_path, whole)
+    later = whole[(whole["session"] >= DAYS[10]).to_numpy()]
+    store.write({"features": later}, DAYS[10], LAST, commit={})
+    pd.testing.assert_frame_equal(store.read("features"), whole)
+
+
+def test_a_read_is_narrowed_to_a_timeframe_and_a_symbol(store: DeltaStore) -> None:
+    rows = [
+        example("features", FIRST, LAST, seed).assign(timeframe=t) for seed, t in enumerate(("5min", "1D"))
+    ]
+    whole = frames.validated("features", pd.concat(rows))
+    store.write({"features": whole}, FIRST, LAST, commit={})
+    for timeframe, symbol in (("1D", None), (None, "NVDA"), ("5min", "it's")):
+        kept = whole[
+            (whole["timeframe"].eq(timeframe) if timeframe else True)
+            & (whole["symbol"].eq(symbol) if symbol else True)
+        ]
+        found = store.read("features", timeframe=timeframe, symbol=symbol)
+        pd.testing.assert_frame_equal(found, kept.reset_index(drop=True))

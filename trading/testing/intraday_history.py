@@ -43,11 +43,11 @@ def bars_of(rows: History, session: pd.Timestamp, symbols: tuple[str, ...]) -> d
 
 def _made(session: pd.Timestamp, bars: History, actions: History) -> Columns:
     first, moment = calendar.shift(session, 1 - WINDOW_SESSIONS), calendar.as_of(session)
-    seen = (rows.window(first, session, moment) for rows in (bars, actions))
-    columns = intraday_rows(intraday_bars(*seen, ALL_SYMBOLS))
+    seen, known = (rows.window(first, session, moment) for rows in (bars, actions))
+    columns = intraday_rows(intraday_bars(seen, known, ALL_SYMBOLS))
     count = len(columns["ts"])
-    known = moment.tz_localize(None).to_datetime64()
+    stamp = moment.tz_localize(None).to_datetime64()
     return columns | {
         "session": np.full(count, session.to_datetime64().astype("datetime64[us]")),
-        "known_at": np.full(count, known.astype("datetime64[us]")),
+        "known_at": np.full(count, stamp.astype("datetime64[us]")),
     }

@@ -28,7 +28,7 @@ AR1 = replace(PooledAR1(), coefficients_=np.array([0.0004, -0.03]))
 class Everything(RandomWalk):
     """Speaks of all that its window holds: other bytes anywhere in it are another forecast."""
 
-    def predict(self, window: Window, **_given: object) -> Forecast:  # type: ignore[override]
+    def predict(self, window: Window, **_given: object) -> Forecast:
         beside = 0.0 if window.context is None else np.nansum(window.context)
         said = np.nansum(window.panel, axis=(0, 2)) + beside + window.as_of.value
         quantiles = np.where(window.mask, said, np.nan)[:, None, None] * np.ones((1, 3, 7))
