@@ -2,8 +2,8 @@
 
 What is known at t cannot say where the price goes after t, or hardly: a column whose values go with
 later returns more than any honest forecast could was made from them. Each column is looked at as it is, as its
-change, and against the price, after all that past returns explain was taken away. From one half of time is
-learned how the next k returns show in the column, on the other half is measured how closely they do.
+change, and against the price, after all that past returns explain was taken away: how closely does it go with the sum
+of the next k returns? And with the next k returns weighed as one half of time has learned, on the other half?
 
 If a column is honest, the products of its past values with the return that comes are martingale differences,
 however slowly the column moves: their sum over the root of the sum of their squares is a normal deviate, with
@@ -32,6 +32,8 @@ HONEST_IC = 0.05  # daily forecasts of single stocks reach 0.03
 HONEST_MIRROR = 0.1
 WINDOWS: tuple[int, ...] = (1, 5, 20)
 SIGNIFICANCE = 0.05
+# What one half teaches the other and the other the one is the same product of both: two halves, one piece of news.
+HALVES_AGREE = math.sqrt(2)
 LONGEST_SEARCH = 250
 SEARCHED_ROWS = 20_000  # of all symbols: enough to tell how far, and little memory
 SMALLEST_WEIGHT = 0.05  # of the largest: where a fading average ends
@@ -83,10 +85,13 @@ def leaks_in(series: Sequence[Series], names: Sequence[str]) -> pd.DataFrame:
 
 
 def _tests(prepared: Sequence[Prepared], columns: int) -> Iterator[Evidence]:
+    """Each view against the sum of the next returns, and, over more than one, weighted as the other half has learned."""
     for view in VIEWS:
         products = _lagged_products(prepared, view, max(WINDOWS), columns)
         for window in WINDOWS:
-            yield _window_test(prepared, view, window, products)
+            yield _sum_test(prepared, view, window, columns)
+            if window > 1:
+                yield _learned_test(prepared, view, window, products)
 
 
 def _halves(one: Prepared) -> tuple[Bools, Bools]:
@@ -106,15 +111,28 @@ def _lagged_products(prepared: Sequence[Prepared], view: str, lags: int, columns
     return sums
 
 
-def _window_test(prepared: Sequence[Prepared], view: str, window: int, products: Floats) -> Evidence:
+def _sum_test(prepared: Sequence[Prepared], view: str, window: int, columns: int) -> Evidence:
+    """Correlation, of either sign, with the sum of the returns of the next rows."""
+    together, used = _weighed(prepared, view, np.full((2, window, columns), 1 / math.sqrt(window)))
+    sign = np.sign(together.sum(axis=0))
+    found = _judged(together * sign, used, HONEST_IC * math.sqrt(window))
+    return Evidence(found.correlation * sign, np.minimum(2 * found.p_value, 1.0))
+
+
+def _learned_test(prepared: Sequence[Prepared], view: str, window: int, products: Floats) -> Evidence:
     """Correlation, on each half, with the returns of the next rows as the other half weighs them."""
     learned = products[::-1, :window]
     norms = np.sqrt((learned**2).sum(axis=1, keepdims=True))
     weights = np.divide(learned, norms, out=np.zeros_like(learned), where=norms > 0)  # (2, k, c)
+    together, used = _weighed(prepared, view, weights)
+    return _judged(together, used, HONEST_IC * math.sqrt(window), HALVES_AGREE)
+
+
+def _weighed(prepared: Sequence[Prepared], view: str, weights: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Scores of each time (n, c), and how many rows of each column they rest on (c,)."""
     scores = [_scores(one, view, weights) for one in prepared]
-    together = _by_time([one.times for one in prepared], scores)
     used = sum((np.abs(one.views[view]) > 0).sum(axis=0) for one in prepared)
-    return _judged(together, used, HONEST_IC * math.sqrt(window))
+    return _by_time([one.times for one in prepared], scores), np.asarray(used)
 
 
 def _scores(one: Prepared, view: str, weights: Floats) -> Floats:
@@ -136,12 +154,12 @@ def _by_time(times: Sequence[NDArray[np.int64]], scores: Sequence[Floats]) -> Fl
     return together
 
 
-def _judged(scores: Floats, used: NDArray[np.int64], honest: float) -> Evidence:
-    """One-sided test that the mean score is above `honest`."""
+def _judged(scores: Floats, used: NDArray[np.int64], honest: float, wider: float = 1.0) -> Evidence:
+    """One-sided test that the mean score is above `honest`, its standard error `wider` times that of the scores."""
     tested = (used >= FEWEST_ROWS) & (np.abs(scores) > 0).any(axis=0)
     count = np.where(tested, used, 1)
     correlation = scores.sum(axis=0) / count
-    error = np.sqrt((scores**2).sum(axis=0)) / count
+    error = wider * np.sqrt((scores**2).sum(axis=0)) / count
     deviate = np.divide(correlation - honest, error, out=np.zeros_like(error), where=error > 0)
     return Evidence(np.where(tested, correlation, math.nan), np.where(tested, ndtr(-deviate), math.nan))
 

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 
 from tests.trading.monitoring import feature_files as files
+from trading.monitoring import feature_leaks
 from trading.monitoring.feature_leaks import CLEAN, LEAK, REVERSED, UNTESTED, leaks_in
-from trading.monitoring.feature_views import Series
+from trading.monitoring.feature_views import VIEWS, Series, prepared_for
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "dirty" / "features_with_lookahead_nyse.parquet"
 ROWS = 750
@@ -75,6 +77,31 @@ def test_a_column_whose_time_runs_backwards_is_told_apart() -> None:
 @pytest.mark.parametrize("rows", [100, 250, ROWS])
 def test_honest_files_are_not_accused(rows: int) -> None:
     assert alarms(range(30), rows) == 0
+
+
+def test_what_is_learned_on_one_half_of_time_is_judged_on_the_other() -> None:
+    """Weights that were judged where they were learned would find a correlation of 0.2 in noise."""
+    noise = np.random.default_rng(1).normal(size=(500, 200))
+    prepared = prepared_for(Series(np.arange(500), files.prices(1, 500), noise))
+    products = feature_leaks._lagged_products([prepared], VIEWS[0], 20, 200)
+    found = feature_leaks._learned_test([prepared], VIEWS[0], 20, products).correlation
+
+    # 200 independent columns of 500 rows: three standard errors of their mean are 0.013
+    assert found.mean() == pytest.approx(0, abs=0.013)
+    assert found.std() == pytest.approx(feature_leaks.HALVES_AGREE / np.sqrt(500), rel=0.2)
+
+
+@pytest.mark.parametrize("window", [1, 20])
+def test_without_the_allowance_p_values_of_noise_are_uniform(
+    window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_leaks, "HONEST_IC", 0.0)
+    slow = lfilter([1], [1, -0.95], np.random.default_rng(2).normal(size=(600, 300)), axis=0)
+    prepared = prepared_for(Series(np.arange(600), files.prices(2, 600), slow))
+    found = feature_leaks._sum_test([prepared], VIEWS[0], window, 300).p_value
+
+    # 300 columns that move slowly: three standard errors of a share of one in ten are 5 %
+    assert (found < 0.1).mean() == pytest.approx(0.1, abs=0.05)
 
 
 @pytest.mark.nightly
