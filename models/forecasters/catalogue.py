@@ -125,6 +125,12 @@ def _timesfm(checkpoint: str = SHIPPED_CHECKPOINT) -> Forecaster:
     return TimesFM(checkpoint=checkpoint)
 
 
+def _tsmamba() -> Forecaster:
+    from models.forecasters.tsmamba import TSMamba
+
+    return TSMamba()
+
+
 def _fracast() -> Forecaster:
     from models.forecasters.fracast import Fracast
 
@@ -153,6 +159,15 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         channels=TABULAR_CHANNELS,
     ),
     ModelSpec("timesfm", _timesfm, "zero_shot", enabled=True, min_history=64, slow=True),
+    ModelSpec(
+        "tsmamba",
+        _tsmamba,
+        "quarterly",
+        enabled=False,
+        min_history=64,
+        training_sessions=1008,
+        slow=True,
+    ),
     ModelSpec(
         "samba",
         _samba,

@@ -20,6 +20,7 @@ import numpy as np
 import typer
 
 from models.forecasters.bar_inputs import bar_inputs, mirrored
+from models.forecasters.tsmamba import WEIGHTS, pack_network
 from models.forecasters.volatility import ewma_volatility
 from pipelines.training.synthetic_paths import Floats, SyntheticMarket
 from pipelines.training.synthetic_patterns import SyntheticPatterns
@@ -52,8 +53,8 @@ class Course:
 
     series: int = 49152
     patterned: float = 0.4
-    first_epochs: int = 2
-    epochs: int = 6
+    first_epochs: int = 1
+    epochs: int = 4
     steps: int = 96
     batch: int = 64
     origins: int = 16
@@ -241,8 +242,6 @@ def measured(
 
 def save(network: TSMambaNetwork, folder: Path, facts: Mapping[str, object]) -> None:
     """Write `model.safetensors`, which knows its shape, and `training.json`."""
-    from models.forecasters.tsmamba import WEIGHTS, pack_network
-
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(pack_network(network))
     (folder / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
@@ -258,6 +257,7 @@ def main(
     """Train on SIMULATED series and write the checkpoint."""
     course = Course(seed=seed, epochs=epochs, series=series)
     network = train_course(course, typer.echo, threads)
+    save(network, output, {"course": asdict(course)})  # measuring may fail; training took minutes
     facts = {
         "course": asdict(course),
         "patterns": asdict(SyntheticPatterns()),
