@@ -91,9 +91,10 @@ def rows_of(store: HomeStore, view: View, now: pd.Timestamp) -> pd.DataFrame:
 def _bars_of(store: HomeStore, view: View, extent: Extent, now: pd.Timestamp) -> pd.DataFrame:
     if view.version is not None:
         raise UsageError("table bars is recorded and keeps no versions; ask with an as_of instead")
-    if view.symbol is not None:
-        instrument(view.symbol)
-    return bars_of(store, view.bars, extent, now)
+    bars = bars_of(store, view.bars, extent, now)
+    if bars.empty and view.symbol is not None:
+        instrument(view.symbol)  # files may hold symbols that the universe lacks
+    return bars
 
 
 def _refuse_unknown(tables: pd.DataFrame, table: str) -> None:

@@ -21,7 +21,12 @@ from trading import calendar, frames, market_hours
 from trading.errors import MissingBarsError, SchemaError, SourceUnavailableError, UsageError
 from trading.universe import INSTRUMENTS
 
-_OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+_OFFSET = (
+    r"([T:]\d{2,6}(?:\.\d+)?)\s*(?:[zZ]|[+-]\d{2}(?::?\d{2})?)$"  # only after a time: 11-03-2024 has none
+)
+_ODD_OFFSET = (
+    r"\d[Tt ]\d[^ ]*[+-]\d"  # one of another form is no time, and would spoil the others of its column
+)
 _SYMBOL, _SESSION = "_near_symbol", "_near_session"
 _OPEN, _CLOSE = pd.Timedelta(hours=9, minutes=30), pd.Timedelta(hours=16)
 
@@ -212,15 +217,20 @@ def _times(path: Path, rows: pd.DataFrame, layout: Layout) -> tuple[pd.Series, p
     given = rows[layout.times[0]]
     if isinstance(given.dtype, pd.DatetimeTZDtype):
         moments = given.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
-        return moments, _day(moments.dt.tz_convert(calendar.TIMEZONE))
+        return moments, _day(
+            given if "ts" not in layout.columns else moments.dt.tz_convert(calendar.TIMEZONE)
+        )
     text = given.astype("str")
     for name in layout.times[1:]:
         text = text + " " + rows[name].astype("str")
-    aware = text.str.contains(_OFFSET, regex=True).to_numpy(dtype=bool, na_value=False) & (
-        "ts" in layout.columns
-    )
     pattern = layout.time_format or "ISO8601"
-    naive = pd.to_datetime(text.mask(aware), format=pattern, errors="coerce").astype("datetime64[us]")
+    if "ts" not in layout.columns and not layout.time_format:
+        text = text.str.replace(_OFFSET, r"\1", regex=True)  # of a daily bar the day counts as it is written
+    aware = _name_zone(text, pattern)
+    plain = text.mask(aware)
+    if not layout.time_format:
+        plain = plain.mask(plain.str.contains(_ODD_OFFSET, regex=True, na=False))
+    naive = pd.to_datetime(plain, format=pattern, errors="coerce").astype("datetime64[us]")
     zoned = pd.to_datetime(text.where(aware), format=pattern, errors="coerce", utc=True)
     local = naive.dt.tz_localize(layout.time_zone, ambiguous="NaT", nonexistent="NaT")
     moments = zoned.astype("datetime64[us, UTC]").fillna(
@@ -229,6 +239,13 @@ def _times(path: Path, rows: pd.DataFrame, layout: Layout) -> tuple[pd.Series, p
     _refuse_unread(path, rows, text, moments, layout)
     exchange = _day(moments.dt.tz_convert(calendar.TIMEZONE))
     return moments, exchange if layout.timeframe == "5min" else naive.dt.normalize().fillna(exchange)
+
+
+def _name_zone(text: pd.Series, pattern: str) -> NDArray[np.bool_]:
+    """(n,) True for a time that says how far it is from UTC."""
+    if pattern != "ISO8601" and "%z" in pattern:
+        return np.ones(len(text), dtype=bool)
+    return text.str.contains(_OFFSET.replace("(", "(?:", 1), regex=True).to_numpy(dtype=bool, na_value=False)
 
 
 def _credible(symbols: pd.Series, days: pd.Series) -> NDArray[np.bool_]:

@@ -195,3 +195,18 @@ def test_raw_bars_are_made_of_raw_five_minute_ones_where_the_daily_ones_are_adju
     (row,) = json.loads(capsysbinary.readouterr().out)
     assert (row["basis"], row["made_of"], row["parts"], row["expected"]) == ("raw", "5min", *parts)
     assert row["close"] == five["close"].iloc[-1]
+
+
+def test_a_symbol_of_files_that_the_universe_lacks_has_views_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.delenv("FABLINE_DATABASE_URL", raising=False)
+    made = environment.open_or_create(tmp_path / "home")
+    store = store_at(made.tables, made.database)
+    store.write({"bars": MARKET.bars(("AMD",), FIRST, LAST).assign(symbol="FOO")}, FIRST, LAST, commit={})
+    store.close()
+    asked = ["show", "bars", "--timeframe", "1W", "--format", "json", "--home", str(made.path), "--symbol"]
+
+    assert status_of([*asked, "FOO"]) == 0
+    assert {row["symbol"] for row in json.loads(capsysbinary.readouterr().out)} == {"FOO"}
+    assert status_of([*asked, "BAR"]) == 2

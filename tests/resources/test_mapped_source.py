@@ -87,6 +87,61 @@ def test_times_are_those_of_their_zone_unless_they_name_one(
     assert source.bars(("NVDA",), day, day, "5min")["ts"].item() == pd.Timestamp(utc, tz="UTC")
 
 
+@pytest.mark.parametrize(
+    ("winter", "summer"),
+    [
+        ("2024-03-08 00:00:00-05:00", "2024-06-03 00:00:00-04:00"),
+        ("2024-03-08T00:00:00Z", "2024-06-03T16:00-0400"),
+        ("2024-03-08", "2024-06-03 00:00:00+00"),
+        ("2024-03-08 16:00:00.000", "2024-06-03T00:00:00.000Z"),
+    ],
+)
+def test_the_day_of_a_daily_bar_is_as_it_is_written_whatever_zone_stands_behind_it(
+    tmp_path: Path, winter: str, summer: str
+) -> None:
+    text = f"Date,Open,High,Low,Close\n{winter},1,2,0.5,1.5\n{summer},1,2,0.5,1.5\n"
+
+    source = source_of(tmp_path, DAILY, NVDA=text)
+
+    assert source.held("1D") == {"NVDA": (calendar.session_of("2024-03-08"), MONDAY)}
+
+
+def test_a_day_of_parquet_at_midnight_of_any_zone_is_that_day(tmp_path: Path) -> None:
+    for symbol, zone in (("NVDA", "UTC"), ("AMD", "America/New_York")):
+        days = pd.DatetimeIndex([MONDAY, TUESDAY]).tz_localize(zone)
+        rows = pd.DataFrame({"Date": days, "Open": 1.0, "High": 2.0, "Low": 0.5, "Close": 1.5})
+        rows.to_parquet(tmp_path / f"{symbol}.parquet")
+
+    source = source_of(tmp_path, DAILY.replace("*.csv", "*.parquet"))
+
+    assert source.held("1D") == {"NVDA": (MONDAY, TUESDAY), "AMD": (MONDAY, TUESDAY)}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "time"), [("%H:%M %d-%m-%Y", "09:30 03-06-2024"), ("%Y%m%d %H%M %z", "20240603 0930 -0400")]
+)
+def test_a_year_at_the_end_is_no_zone_and_a_zone_of_the_pattern_is_one(
+    tmp_path: Path, pattern: str, time: str
+) -> None:
+    mapping = FIVE.format(more=f'time_format = "{pattern}"\n').replace('["Day", "Time"]', '"Time"')
+    source = source_of(tmp_path, mapping, a=f"Time,Ticker,Open,High,Low,Close,Vol\n{time},NVDA,1,1,1,1,1\n")
+
+    assert source.bars(("NVDA",), MONDAY, MONDAY, "5min")["ts"].item() == calendar.session_open(MONDAY)
+
+
+def test_a_time_with_a_zone_of_an_odd_form_goes_to_quarantine_alone(tmp_path: Path) -> None:
+    text = "Time,Ticker,Open,High,Low,Close,Vol\n" + "".join(
+        f"{time},NVDA,1,1,1,1,1\n"
+        for time in ("2024-06-03 09:30", "2024-06-03 09:35-4", "2024-06-03T13:40+00")
+    )
+    mapping = FIVE.format(more="").replace('["Day", "Time"]', '"Time"')
+
+    result = separate_bars(source_of(tmp_path, mapping, a=text).bars(("NVDA",), MONDAY, MONDAY, "5min"))
+
+    assert list(result.accepted["ts"].dt.strftime("%H:%M")) == ["13:30", "13:40"]
+    assert result.quarantined["reason"].str.contains("09:35-4", regex=False).all()
+
+
 def test_a_bad_value_and_a_bad_line_go_to_quarantine_with_file_and_line(tmp_path: Path) -> None:
     text = GOOD + "2024-06-04,2,3\n2024-06-04,2,x,1.5,2.5\nnever,2,3,1.5,2.5\n"
 
