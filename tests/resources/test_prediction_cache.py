@@ -281,3 +281,23 @@ def test_without_a_cache_the_model_is_asked_every_time_and_its_weights_are_loade
     assert (len(model.asked), len(loads)) == (2, 1)
     assert isinstance(speaking, Forecaster)
     assert (speaking.name, speaking.context_sessions, speaking.to_bytes()) == ("counted", 20, b"weights")
+
+
+class Recurrent(Counted):
+    """Goes on from a state."""
+
+    def streaming(self, window: Window) -> "Recurrent":
+        self.asked.append(window)
+        return self
+
+    def step(self, window: Window) -> Forecast:
+        return self.predict(window)
+
+
+def test_a_version_streams_if_its_model_does_and_what_it_says_is_not_kept(tmp_path: Path) -> None:
+    window = window_of(RETURNS)
+    stream = live(tmp_path, Recurrent()).streaming(window)
+    assert stream is not None
+    assert np.isfinite(stream.step(window).quantiles).all()
+    assert entries(tmp_path) == []
+    assert live(tmp_path, Counted()).streaming(window) is None
