@@ -16,7 +16,11 @@ from trading.features.graph import GraphRules, communities, edge_turnover, link_
 from trading.universe import SYMBOLS
 
 RULES, AHEAD = GraphRules(), CorrelationAhead()
-SPANS = (("2010-2014 (settings chosen here)", 2010, 2014), ("2015-2019", 2015, 2019), ("2020-2025", 2020, 2025))
+SPANS = (
+    ("2010-2014 (settings chosen here)", 2010, 2014),
+    ("2015-2019", 2015, 2019),
+    ("2020-2025", 2020, 2025),
+)
 SPAN = RULES.window_sessions
 
 
@@ -64,14 +68,20 @@ def main(folder: Path) -> None:
         table = np.array([losses(returns, end) for end in ends])
         mean = table.mean(axis=0)
         print(f"{label}: {len(table)} windows")
-        print("  RMSE of z:  forecast {:.3f}  persistence {:.3f}  long window {:.3f}".format(*np.sqrt(mean[:3])))
+        print(
+            "  RMSE of z:  forecast {:.3f}  persistence {:.3f}  long window {:.3f}".format(*np.sqrt(mean[:3]))
+        )
         print("  Brier:      forecast {:.3f}  persistence {:.3f}  long window {:.3f}".format(*mean[3:]))
         for name, ours, other in (("z²", 0, 1), ("z², long", 0, 2), ("Brier", 3, 4), ("Brier, long", 3, 5)):
             gap = table[:, other] - table[:, ours]
             error = gap.std(ddof=1) / np.sqrt(len(gap))  # the windows do not overlap
             print(f"  better than the other by, {name}: {gap.mean():.4f} (standard error {error:.4f})")
         every = np.array([steadiness(returns, end) for end in range(ends.start, ends.stop, 5)]).mean(axis=0)
-        print("  linked {:.0%} of the pairs; turnover {:.1%} a session, {:.0%} a window; {:.2f} communities".format(*every))
+        print(
+            "  linked {:.0%} of the pairs; turnover {:.1%} a session, {:.0%} a window; {:.2f} communities".format(
+                *every
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -157,6 +157,7 @@ class Samba:
         bars = self._shape.bars
         rows = returns.transpose(0, 2, 1).reshape(sessions * names, -1)
         x = bar_inputs(rows)[:, -bars:].reshape(sessions, names, bars, -1).transpose(0, 2, 1, 3)
+        # Absent names are unknown here, so that what they did cannot choose how the others' sums are made.
         there = np.where(present[:, np.newaxis], returns[:, -self.correlation_sessions :], np.nan)
         given = link_weights(pairwise_correlation(there, self.minimum_returns), self.threshold)
         return GraphInputs(_single(x), _single(given), present)
