@@ -47,7 +47,8 @@ class Panel:
     def window(self, end: int, length: int) -> Window:
         """The bars up to and with row `end`."""
         part = self.returns[max(0, end + 1 - length) : end + 1]
-        mask = np.isfinite(part[-1]) & (np.isfinite(part).sum(axis=0) >= 64)
+        known = np.isfinite(self.returns[max(0, end + 1 - CONTEXT) : end + 1])
+        mask = known[-64:].all(axis=0)
         return window_of(part, last=str(self.sessions[end].date()), mask=mask)
 
 
@@ -74,14 +75,24 @@ def real(checkpoints: list[str]) -> None:
     models |= {Path(name).name: TimesFM(name) for name in checkpoints}
     losses = {name: np.array(_walk(model, history, origins)) for name, model in models.items()}
     weights = stationary_indices(len(origins), SAMPLES, BLOCK, generator("measure_timesfm", seed=0))
-    print(f"{len(origins)} origins, {history.sessions[origins[0]]:%Y-%m-%d} to {history.sessions[origins[-1]]:%Y-%m-%d}")
+    print(
+        f"{len(origins)} origins, {history.sessions[origins[0]]:%Y-%m-%d} to {history.sessions[origins[-1]]:%Y-%m-%d}"
+    )
     for name, found in losses.items():
         for place, horizon in enumerate(HORIZONS):
             print(_row(name, horizon, found[:, place], losses["random walk"][:, place], weights))
     if len(checkpoints) == 2:
         old, new = (losses[Path(name).name] for name in checkpoints)
         for place, horizon in enumerate(HORIZONS):
-            print(_row(f"{checkpoints[1]} against {checkpoints[0]}", horizon, new[:, place], old[:, place], weights))
+            print(
+                _row(
+                    f"{checkpoints[1]} against {checkpoints[0]}",
+                    horizon,
+                    new[:, place],
+                    old[:, place],
+                    weights,
+                )
+            )
 
 
 def _walk(model: Forecaster, history: Panel, origins: np.ndarray) -> list[Floats]:
@@ -146,7 +157,9 @@ def main() -> None:
     if what == "real":
         real(names or ["timesfm_small", "timesfm_2p5_small"])
     elif what == "cost":
-        cost({name: TimesFM(name, symmetric=False) for name in names or ["timesfm_small", "timesfm_2p5_small"]})
+        cost(
+            {name: TimesFM(name, symmetric=False) for name in names or ["timesfm_small", "timesfm_2p5_small"]}
+        )
     else:
         cost({f"published {names[0]}": published(names[0])})
 

@@ -32,6 +32,7 @@ from trading.stages.training import (
 )
 
 SHIPPED_CHECKPOINT = "timesfm_small"
+SYNTHETIC_CHECKPOINTS = (SHIPPED_CHECKPOINT, "timesfm_2p5_small")  # shipped; they have seen SIMULATED data only
 # What a holder made over a gap is no feature: it repeats the return wherever there was no gap.
 TABULAR_CHANNELS = tuple(name for name in daily.COLUMNS if name != "held_return")
 # Weights of which nobody says what they have seen may have seen everything.
@@ -125,6 +126,12 @@ def _timesfm(checkpoint: str = SHIPPED_CHECKPOINT) -> Forecaster:
     return TimesFM(checkpoint=checkpoint)
 
 
+def _timesfm_tuned() -> Forecaster:
+    from models.forecasters.timesfm_tuned import TunedTimesFM
+
+    return TunedTimesFM(covariates=("vix", "volume"))
+
+
 def _tsmamba() -> Forecaster:
     from models.forecasters.tsmamba import TSMamba
 
@@ -159,6 +166,17 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         channels=TABULAR_CHANNELS,
     ),
     ModelSpec("timesfm", _timesfm, "zero_shot", enabled=True, min_history=64, slow=True),
+    ModelSpec(
+        "timesfm_tuned",
+        _timesfm_tuned,
+        "quarterly",
+        enabled=False,
+        min_history=64,
+        training_sessions=1008,
+        channels=(*CHANNELS, "log_volume_zscore_63"),
+        context=True,
+        slow=True,
+    ),
     ModelSpec(
         "tsmamba",
         _tsmamba,
@@ -234,7 +252,8 @@ def model_spec(name: str) -> ModelSpec:
 def _configured(spec: ModelSpec, checkpoint: str, through: pd.Timestamp | None) -> ModelSpec:
     if spec.name != "timesfm" or checkpoint in ("", SHIPPED_CHECKPOINT):
         return spec
-    return replace(spec, prototype=lambda: _timesfm(checkpoint), data_through=through or UNKNOWN_DATA)
+    seen = None if checkpoint in SYNTHETIC_CHECKPOINTS else through or UNKNOWN_DATA
+    return replace(spec, prototype=lambda: _timesfm(checkpoint), data_through=seen)
 
 
 def on_device(spec: ModelSpec, device: str) -> ModelSpec:

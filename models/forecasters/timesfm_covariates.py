@@ -110,4 +110,6 @@ def _calendar(window: Window, horizon: int) -> Floats:
     last = pd.Timestamp(window.sessions[-1])
     coming = calendar.sessions_between(calendar.shift(last, 1), calendar.shift(last, horizon))
     days = pd.DatetimeIndex(window.sessions).append(coming)
-    return np.stack([days.day_of_week / 2 - 1, (days.day - 1) / (days.days_in_month - 1)], axis=1).astype(float)
+    return np.stack([days.day_of_week / 2 - 1, (days.day - 1) / (days.days_in_month - 1)], axis=1).astype(
+        float
+    )

@@ -17,7 +17,7 @@ import numpy as np
 from models.forecasters.log_paths import log_paths
 from models.forecasters.timesfm import LONGEST, SHIPPED, TimesFM
 from models.forecasters.timesfm_checkpoints import Checkpoint, pack
-from models.forecasters.timesfm_covariates import Covariate, Covariates
+from models.forecasters.timesfm_covariates import Covariates
 from trading.errors import ModelError
 from trading.frames import HORIZONS
 from trading.interfaces import SILENT, Forecast, TrainingJournal, Window
@@ -44,10 +44,10 @@ class Tuning:
     fewest : samples without which nothing is learned
     """
 
-    epochs: int = 6
+    epochs: int = 5
     patience: int = 2
     batch: int = 32
-    steps: int = 10
+    steps: int = 8
     learning_rate: float = 1e-2
     base_share: float = 0.03
     stride: int = 2
@@ -125,9 +125,7 @@ class TunedTimesFM(TimesFM):
             )
         return given.config, network
 
-    def _loss(
-        self, network: Network, samples: Samples, beside: Covariates | None
-    ) -> Callable[[Rows], Any]:
+    def _loss(self, network: Network, samples: Samples, beside: Covariates | None) -> Callable[[Rows], Any]:
         """Pinball loss at the network's own levels, in units of each sample's volatility.
 
         Where forecasts are averaged with their mirror images, every second sample is one.

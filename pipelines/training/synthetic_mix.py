@@ -20,6 +20,7 @@ from trading.testing.market_paths import simulate
 
 GROUP = 24  # series of synforecast that share their parameters
 MARKET_SESSIONS = 2000
+BENT, SHIFTED, WHITE = 0.3, 0.25, 0.5  # shares of the patterns with a second slope, each shift, white noise
 FIRST_MARKET = 900_000  # seeds of the markets that are learned from; no home uses them
 
 
@@ -97,21 +98,6 @@ class _Source:
     gives_returns: bool = False
 
 
-_PROCESSES: tuple[_Source, ...] = (
-    _Source("GARCHGenerator", lambda rng: _garch_parameters(rng), gives_returns=True),
-    _Source("StochasticVolatilityGenerator", lambda rng: _heston_parameters(rng), gives_returns=True),
-    _Source("RegimeSwitchingGenerator", lambda rng: _regime_parameters(rng), gives_returns=True),
-    _Source("FractionalBrownianMotionGenerator", lambda rng: {"hurst": rng.uniform(0.4, 0.65)}),
-    _Source("OrnsteinUhlenbeckGenerator", lambda rng: {"theta": float(np.exp(rng.uniform(-4.6, -1.0)))}),
-)
-_PATTERNS: tuple[_Source, ...] = (
-    _Source("TSIGenerator", lambda _: {}),
-    _Source("SeasonalGenerator", lambda rng: _seasonal_parameters(rng)),
-    _Source("CyclicGenerator", lambda rng: {"cycle_period_mean": rng.uniform(20, 120)}),
-    _Source("ETSGenerator", lambda rng: _ets_parameters(rng)),
-)
-
-
 def _garch_parameters(rng: np.random.Generator) -> dict[str, Any]:
     arch = rng.uniform(0.03, 0.15)
     return {"omega": 0.05, "alpha": [arch], "beta": [rng.uniform(0.9, 0.99) - arch]}
@@ -147,6 +133,21 @@ def _ets_parameters(rng: np.random.Generator) -> dict[str, Any]:
     return {"seasonal_period": int(rng.integers(4, 32)), "beta": rng.uniform(0.01, 0.1), "damped": True}
 
 
+_PROCESSES: tuple[_Source, ...] = (
+    _Source("GARCHGenerator", _garch_parameters, gives_returns=True),
+    _Source("StochasticVolatilityGenerator", _heston_parameters, gives_returns=True),
+    _Source("RegimeSwitchingGenerator", _regime_parameters, gives_returns=True),
+    _Source("FractionalBrownianMotionGenerator", lambda rng: {"hurst": rng.uniform(0.4, 0.65)}),
+    _Source("OrnsteinUhlenbeckGenerator", lambda rng: {"theta": float(np.exp(rng.uniform(-4.6, -1.0)))}),
+)
+_PATTERNS: tuple[_Source, ...] = (
+    _Source("TSIGenerator", lambda _: {}),
+    _Source("SeasonalGenerator", _seasonal_parameters),
+    _Source("CyclicGenerator", lambda rng: {"cycle_period_mean": rng.uniform(20, 120)}),
+    _Source("ETSGenerator", _ets_parameters),
+)
+
+
 def _groups(rng: np.random.Generator, count: int, length: int, sources: tuple[_Source, ...]) -> Floats:
     """Groups of one generator after the other, in turn."""
     from synforecast import generators
@@ -174,16 +175,16 @@ def _pattern_levels(rng: np.random.Generator, count: int, length: int) -> Floats
     time = np.arange(length) / length
     slope, bend = rng.normal(0, 4, (2, count, 1))
     knee = rng.uniform(0.2, 0.9, (count, 1))
-    levels = slope * time + np.where(rng.random((count, 1)) < 0.3, bend * np.maximum(time - knee, 0), 0.0)
+    levels = slope * time + np.where(rng.random((count, 1)) < BENT, bend * np.maximum(time - knee, 0), 0.0)
     for amplitude, period in _waves(rng, count):
         phase = rng.uniform(0, 2 * np.pi, (count, 1))
         levels += amplitude * np.sin(2 * np.pi * np.arange(length) / period + phase)
     for _ in range(3):
-        shift = rng.normal(0, 2, (count, 1)) * (rng.random((count, 1)) < 0.25)
+        shift = rng.normal(0, 2, (count, 1)) * (rng.random((count, 1)) < SHIFTED)
         levels += shift * (time >= rng.uniform(0, 1, (count, 1)))
     white = rng.normal(0, 1, (count, length)) * log_uniform(rng, 0.02, 1.0, count)[:, None]
     walk = rng.normal(0, 1, (count, length)).cumsum(axis=1) * log_uniform(rng, 0.002, 0.1, count)[:, None]
-    return levels + np.where(rng.random((count, 1)) < 0.5, white, 0.0) + walk
+    return levels + np.where(rng.random((count, 1)) < WHITE, white, 0.0) + walk
 
 
 def _waves(rng: np.random.Generator, count: int) -> Iterator[tuple[Floats, Floats]]:
