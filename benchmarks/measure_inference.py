@@ -132,7 +132,9 @@ def _elsewhere(*arguments: str) -> dict[str, object]:
     """One row, measured in a process of its own."""
     command = [sys.executable, __file__, *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(ran.stdout.splitlines()[-1]))
+    row = ran.stdout.splitlines()[-1]
+    print(row, file=sys.stderr)
+    return dict(json.loads(row))
 
 
 def main() -> None:

@@ -256,21 +256,21 @@ def test_a_model_that_the_home_does_not_have_is_refused_by_name() -> None:
 
 
 KILLED = """
-import runpy, sys
-from dataclasses import replace
+import runpy, sys, time
 from pathlib import Path
 test = runpy.run_path("tests/assets/test_training.py")
-Stepwise, spec = test["Stepwise"], test["STEPS"]
-slow = replace(spec, prototype=lambda: Stepwise(pause_seconds=0.05))
 opened = test["Opened"](test["QUARTER_END"], folder=Path(sys.argv[1]))
 journal = opened.journal
 def eager(version):
     kept = journal(version)
     kept._every_seconds = 0.0
     return kept
+def loud(self, line):
+    print(line, flush=True)
+    time.sleep(0.05)
 opened.journal = eager
-opened.told = type("Loud", (), {"append": lambda self, line: print(line, flush=True)})()
-test["trained"](opened, slow)
+opened.told = type("Loud", (), {"append": loud})()
+test["trained"](opened, test["STEPS"])
 """
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -25,14 +24,12 @@ class Stepwise:
     Parameters
     ----------
     epochs : of a training
-    pause_seconds : after each epoch
     weight_ : learned
     """
 
     name: ClassVar[str] = "stepwise"
     context_sessions: int = 2
     epochs: int = 6
-    pause_seconds: float = field(default=0.0, metadata={"digest": False})
     weight_: float = 0.0
 
     def fit(self, window: Window, *, journal: TrainingJournal = SILENT) -> Self:
@@ -43,7 +40,6 @@ class Stepwise:
             weight = (weight + goal + number) / 2
             figures = {"training_loss": 1.0 / number, "validation_loss": 1.5 / number}
             journal.epoch(number, self.epochs, figures, lambda n=number, w=weight: struct.pack("<qd", n, w))  # type: ignore[misc]
-            time.sleep(self.pause_seconds)
         return replace(self, weight_=weight)
 
     def predict(self, window: Window, *, horizons: Sequence[int] = HORIZONS) -> Forecast:
