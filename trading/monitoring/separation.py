@@ -133,10 +133,11 @@ def _detailed(arrivals: Arrivals, reasons: pd.Series) -> pd.Series:
     for name, kind in frames.table_of(arrivals.table).dtypes.items():
         values = arrivals.original.loc[blamed.index, name]
         read = column_of(values, kind)
-        for row, value, bad in zip(blamed.index, values.astype(object), read.unreadable, strict=True):
+        each = zip(blamed.index, values.astype(object), read.unreadable, read.values.isna(), strict=True)
+        for row, value, bad, lacking in each:
             if bad:
                 said[row].append(f"{name} {_QUOTED.repr(value)}")
-            elif blamed[row] == MISSING and is_missing(value):
+            elif blamed[row] == MISSING and lacking:
                 said[row].append(name)
     whole = [blamed[row] + DETAIL + ", ".join(names) for row, names in said.items()]
     return pd.Series(whole, index=blamed.index, dtype=object).combine_first(reasons)[reasons.index]

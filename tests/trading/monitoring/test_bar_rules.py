@@ -414,3 +414,12 @@ def test_an_evening_decides_about_a_dividend_as_the_whole_history_does() -> None
     pd.testing.assert_frame_equal(again, monday)  # loading it again is no repetition
     assert tuesday.accepted.empty
     pd.testing.assert_frame_equal(tuesday.quarantined, whole.quarantined)
+
+
+def test_a_value_that_is_spelled_nan_is_missing_and_named() -> None:
+    rows = bars()
+    rows = rows.assign(open=rows["open"].astype(object))
+
+    result = separate_bars(spoiled(rows, open="nan"))
+
+    assert result.quarantined["reason"].tolist() == ["a value is missing: open"]
