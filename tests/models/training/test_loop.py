@@ -118,6 +118,17 @@ def test_weights_that_cannot_get_better_stay_as_they_were() -> None:
     assert all(torch.equal(of, before[name]) for name, of in network.state_dict().items())
 
 
+def test_a_parameter_may_learn_at_a_share_of_the_rate_and_keep_its_size() -> None:
+    network = line(0.0)
+    before = network[0].weight.detach().clone()
+    network[0].weight.rate_share = 0.0
+
+    trained(network)
+
+    assert torch.equal(network[0].weight, before)
+    assert not torch.equal(network[3].weight, line(0.0)[3].weight)
+
+
 def test_torch_is_left_as_it_was() -> None:
     torch.manual_seed(9)
     state, threads = torch.get_rng_state(), torch.get_num_threads()

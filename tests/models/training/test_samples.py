@@ -91,6 +91,21 @@ def test_a_stride_counts_back_from_the_last_session() -> None:
     assert samples[1].origin.max() + 10 == samples[0].origin.max()
 
 
+def test_earlier_samples_are_of_the_same_symbol() -> None:
+    returns = returns_of(150, 3)
+    returns[100, 1] = np.nan
+    samples = cut(window_of(returns), model="m", length=70, fewest=1)
+    rows = np.flatnonzero(samples.origin == 108)
+
+    before = samples.rows_before(rows, (8, 4, 0, 100))
+
+    assert np.array_equal(before[:, 2], rows)
+    assert before[1, 0] == -1  # the return of that bar is unknown
+    assert (before[:, 3] == -1).all()  # too little was known then
+    assert samples.origin[before[[0, 2], 0]].tolist() == [100, 100]
+    assert samples.symbol[before[[0, 2], 0]].tolist() == [0, 2]
+
+
 def test_a_cross_section_holds_all_symbols_of_an_origin() -> None:
     returns = returns_of(150, 3)
     returns[100:, 2] = np.nan
