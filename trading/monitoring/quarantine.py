@@ -104,8 +104,8 @@ def find(listed: pd.DataFrame, id_: str) -> dict[str, object]:
     """
     found = listed[listed["id"].str.startswith(id_).to_numpy()] if id_ else listed.iloc[:0]
     if len(found) != 1:
-        many = f"{len(found)} ids in quarantine begin" if len(found) else "no id in quarantine begins"
-        raise UsageError(f"{many} with {id_!r}; `fabline quarantine list` shows all")
+        many = f"{len(found)} rows in quarantine begin" if len(found) else "no row in quarantine begins"
+        raise UsageError(f"{many} with id {id_!r}; `fabline quarantine list` shows all")
     return {str(name): value for name, value in found.iloc[0].to_dict().items()}
 
 

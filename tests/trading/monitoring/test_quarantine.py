@@ -63,7 +63,7 @@ def test_an_id_that_fits_several_rows_or_none_is_refused() -> None:
     rows = listing(bad, NO_DECISIONS)
 
     assert find(rows, rows["id"][0])["id"] == rows["id"][0]
-    with pytest.raises(UsageError, match="no id in quarantine begins"):
+    with pytest.raises(UsageError, match="no row in quarantine begins"):
         find(rows, "zz")
     with pytest.raises(UsageError, match="4 rows in quarantine"):
         find(rows.assign(id="abc"), "a")
