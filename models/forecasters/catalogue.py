@@ -32,7 +32,10 @@ from trading.stages.training import (
 )
 
 SHIPPED_CHECKPOINT = "timesfm_small"
-SYNTHETIC_CHECKPOINTS = (SHIPPED_CHECKPOINT, "timesfm_2p5_small")  # shipped; they have seen SIMULATED data only
+SYNTHETIC_CHECKPOINTS = (
+    SHIPPED_CHECKPOINT,
+    "timesfm_2p5_small",
+)  # shipped; they have seen SIMULATED data only
 # What a holder made over a gap is no feature: it repeats the return wherever there was no gap.
 TABULAR_CHANNELS = tuple(name for name in daily.COLUMNS if name != "held_return")
 # Weights of which nobody says what they have seen may have seen everything.
