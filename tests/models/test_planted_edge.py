@@ -26,6 +26,7 @@ STATED = {
     "ridge": 0.8,
     "gradient_boosting": 0.8,
     "timesfm": 0.0,
+    "timesfm_tuned": 0.2,
     "tsmamba": 0.7,
     "samba": 0.7,
 }
