@@ -50,7 +50,7 @@ class Tuning:
     steps: int = 8
     learning_rate: float = 1e-2
     base_share: float = 0.03
-    stride: int = 2
+    stride: int = 4
     fewest: int = 200
 
 
