@@ -53,6 +53,7 @@ def cycles(seed: int, bars: int) -> tuple[Floats, Floats]:
     return rng.standard_normal((bars, SYMBOLS)) + wave[:bars], wave[bars:].sum(axis=0)
 
 
+@pytest.mark.nightly  # ten seconds of training; test_tsmamba.py has a smaller one every day
 def test_a_cycle_of_the_home_s_bars_is_learned_by_refinement() -> None:
     # The shipped weights alone do not see it: docs/results/tsmamba.md.
     model = TSMamba(refinement=Refinement(epochs=2)).fit(window_of(0.02 * cycles(1, 700)[0]))
