@@ -126,7 +126,7 @@ def test_training_twice_gives_the_same_bytes_and_a_folder_that_loads(
 def test_a_miniature_of_the_training_reaches_a_lower_loss_on_series_that_it_never_saw(
     architecture: Architecture,
 ) -> None:
-    course = Course(Schedule(steps=12, batch=16, pool=96, held_out=16, warm_up=2, average=0.5), STOCKS)
+    course = Course(Schedule(16, 16, 3e-4, warm_up=2, average=0.5, pool=128, held_out=16), STOCKS)
     unseen = simulate(STOCKS, np.random.default_rng(1), 256)
     before = validate(trainee(architecture), unseen)["h20"]
 
