@@ -54,7 +54,14 @@ def without(bars: AdjustedBars, rows: slice, symbol: int) -> AdjustedBars:
 
 
 def test_columns_are_those_of_the_table() -> None:
-    declared = set(frames.columns("features")) - {"session", "symbol", "timeframe", "known_at", "ts", "filled"}
+    declared = set(frames.columns("features")) - {
+        "session",
+        "symbol",
+        "timeframe",
+        "known_at",
+        "ts",
+        "filled",
+    }
 
     assert set(daily_features(walk())) == set(COLUMNS) == declared == set(NEED)
 
