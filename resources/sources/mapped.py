@@ -182,11 +182,12 @@ def bars_of(path: Path, layout: Layout) -> pd.DataFrame:
 
 
 def _symbols(path: Path, rows: pd.DataFrame, layout: Layout) -> pd.Series:
-    """The symbol of each row, missing where the line holds none."""
+    """The symbol of each row, missing where the line holds none; of the universe's however it is cased."""
     if "symbol" not in layout.columns:
         name = layout.symbol or path.name.split(".")[0].split("_")[0].upper()
         return pd.Series(name, index=rows.index, dtype="str")
     text = rows[str(layout.columns["symbol"])].astype("str").str.strip()
+    text = text.mask(text.str.upper().isin([one.symbol for one in INSTRUMENTS]), text.str.upper())
     return text.mask(text.isin(["", "nan", "None"]))
 
 

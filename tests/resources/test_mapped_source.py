@@ -65,6 +65,18 @@ def test_every_word_of_a_mapping_is_heeded(tmp_path: Path) -> None:
     assert (row["open"], row["close"], row["volume"], row["session"]) == (1.5, 1.75, 7.0, MONDAY)
 
 
+def test_a_name_of_the_universe_is_known_however_it_is_cased_and_another_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    rows = "".join(f"7,{name},2024-06-03,09:30,1,2,0.5,1.5\n" for name in (" nvda", "Amd", "foo"))
+    text = f"Vol,Ticker,Day,Time,Open,High,Low,Close\n{rows}"
+
+    source = source_of(tmp_path, FIVE.format(more=""), a=text)
+
+    assert set(source.held("5min")) == {"NVDA", "AMD", "foo"}
+    assert list(source.bars(("NVDA",), MONDAY, MONDAY, "5min")["close"]) == [1.5]
+
+
 @pytest.mark.parametrize(
     ("zone", "time", "utc"),
     [

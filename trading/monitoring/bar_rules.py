@@ -42,7 +42,8 @@ Rules = Iterator[tuple[str, pd.Series]]
 ROUNDING = 1e-6  # relative; vendors' adjusted prices are off by about 1e-7
 FIVE_MINUTES = market_hours.FIVE_MINUTES
 DIVIDENDS_APART_SESSIONS = 5
-LARGEST_PRICE, LARGEST_VOLUME = 1e7, 1e12  # beyond them a number is a mistake
+# Beyond them a number is a mistake. XNYS quotes no price below a hundredth of a cent; adjusted ones lie far above it.
+SMALLEST_PRICE, LARGEST_PRICE, LARGEST_VOLUME = 1e-4, 1e7, 1e12
 _REPEATED = "repeats a dividend of a few sessions before"
 _OTHER_BASIS = "another price basis than the bars beside it"
 _PRICES = ["open", "high", "low", "close"]
@@ -198,8 +199,8 @@ def _bar_rules(arrivals: Arrivals, symbols: Collection[str], now: pd.Timestamp |
         yield "from the future", rows["known_at"] > now
     yield "before the listing", _is_unlisted(rows)
     yield "a price is not positive", (rows[_PRICES] <= 0).any(axis=1)
-    too_large = (rows[_PRICES] > LARGEST_PRICE).any(axis=1) | (rows["volume"] > LARGEST_VOLUME)
-    yield "a number is beyond all sense", too_large
+    senseless = ((rows[_PRICES] > LARGEST_PRICE) | (rows[_PRICES] < SMALLEST_PRICE)).any(axis=1)
+    yield "a number is beyond all sense", senseless | (rows["volume"] > LARGEST_VOLUME)
     yield "high is below low", rows["high"] < rows["low"] * (1 - ROUNDING)
     yield "open or close lies outside low to high", _is_outside(rows)
     yield "negative volume", rows["volume"] < 0

@@ -15,7 +15,7 @@ import pandas as pd
 from trading import frames
 from trading.five_minutes import session_each
 from trading.interfaces import LiveBar
-from trading.monitoring.bar_rules import LARGEST_PRICE, LARGEST_VOLUME, ROUNDING
+from trading.monitoring.bar_rules import LARGEST_PRICE, LARGEST_VOLUME, ROUNDING, SMALLEST_PRICE
 from trading.monitoring.separation import DETAIL, MISSING
 
 
@@ -37,7 +37,7 @@ def fault_of(bar: LiveBar) -> str:
         return "not on the five-minute grid"
     if min(prices) <= 0:
         return "a price is not positive"
-    if max(prices) > LARGEST_PRICE or bar.volume > LARGEST_VOLUME:
+    if not SMALLEST_PRICE <= min(prices) <= max(prices) <= LARGEST_PRICE or bar.volume > LARGEST_VOLUME:
         return "a number is beyond all sense"
     return _fault_of_range(bar)
 

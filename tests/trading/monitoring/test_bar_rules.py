@@ -76,6 +76,12 @@ def test_a_bad_daily_bar_is_quarantined_with_its_reason(reason: str) -> None:
     assert len(result.accepted) == len(rows) - 1
 
 
+def test_a_price_below_any_quote_is_beyond_all_sense() -> None:
+    result = separate_bars(spoiled(bars(), low=1e-9), basis="raw")
+
+    assert result.quarantined["reason"].tolist() == ["a number is beyond all sense"]
+
+
 @pytest.mark.parametrize(
     ("reason", "moment"),
     [

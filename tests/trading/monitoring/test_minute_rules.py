@@ -35,6 +35,7 @@ GOOD = LiveBar(
         ({"minutes": 5}, "not on the five-minute grid"),
         ({"low": 0.0}, "a price is not positive"),
         ({"high": 1e12}, "a number is beyond all sense"),
+        ({"low": 1e-9}, "a number is beyond all sense"),
         ({"high": 8.9}, "high is below low"),
         ({"close": 12.1}, "open or close lies outside low to high"),
         ({"open": 8.9}, "open or close lies outside low to high"),
