@@ -38,7 +38,7 @@ class CoverageOfIntervals(Frame):
     model: Series[str]
     symbol: Series[str]
     horizon: Series[np.int64] = pandera.Field(gt=0)
-    nominal: Series[float] = pandera.Field(gt=0, lt=1)
+    nominal: Series[float] = pandera.Field(ge=0, le=1)
     slice_kind: Series[str] = pandera.Field(isin=("all", "year", "regime"))
     slice: Series[str]
     n: Series[np.int64] = pandera.Field(ge=0)
