@@ -3,19 +3,18 @@
 import dagster as dg
 import pandas as pd
 
-from assets import plots
-from assets.comparison import LAST, replace_whole
+from assets import evidence, plots
 from assets.face import RESEARCH, Face
 from assets.failures import translated
-from assets.tables import columns_of, picture_of
 from models.intervals.adaptive import AdaptiveConformal
 from resources.open_home import OpenHome
-from trading import calendar, frames
+from trading import frames
 from trading.evaluation.interval_report import interval_report, issued_by_the_ensemble, issued_intervals
 from trading.interfaces import Store
 from trading.stages.layout import DAILY
 
 TABLE = "coverage"
+DEPENDS_ON = ("version_losses", "forecasts", "regimes", "ensemble_forecast", "ensemble_intervals")
 PROMISED = 1 - AdaptiveConformal.target
 FACE = Face(
     group="evidence",
@@ -30,26 +29,17 @@ FACE = Face(
 def coverage_asset() -> dg.AssetsDefinition:
     """`coverage`: unpartitioned, because it speaks of all sessions at once."""
 
-    @dg.asset(
-        name=TABLE,
-        deps=["version_losses", "forecasts", "regimes", "ensemble_forecast", "ensemble_intervals"],
-        group_name=FACE.group,
-        description=FACE.description,
-        owners=[FACE.owner],
-        kinds=set(FACE.kinds),
-        metadata={"dagster/column_schema": columns_of(TABLE)},
-        op_tags={"dagster/priority": LAST},
-        backfill_policy=dg.BackfillPolicy.single_run(),  # `dagster asset materialize` wants it of every asset
-    )
+    @dg.asset(**evidence.declared(TABLE, FACE, DEPENDS_ON))
     def coverage(
         context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
     ) -> dg.MaterializeResult[None]:
         with translated():
             made = measured(home.store)
-            replace_whole(
-                home.store, TABLE, made, {"run_id": context.run.run_id, "settings": home.settings_digest}
-            )
-        return dg.MaterializeResult(metadata=_facts(made, simulated=home.source.simulated))
+            commit = {"run_id": context.run.run_id, "settings": home.settings_digest}
+            evidence.replace_whole(home.store, TABLE, made, commit)
+        return dg.MaterializeResult(
+            metadata=evidence.facts(TABLE, made, FACE, simulated=home.source.simulated)
+        )
 
     return coverage
 
@@ -64,16 +54,4 @@ def measured(store: Store) -> pd.DataFrame:
     known = pd.concat([part for part in issued if len(part)] or issued[:1])
     if known.empty:
         return frames.empty(TABLE)
-    last = losses["session"].max()
-    dated = interval_report(known, PROMISED).assign(session=last, known_at=calendar.as_of(last))
-    return frames.validated(TABLE, dated.astype(frames.table_of(TABLE).dtypes))
-
-
-def _facts(made: pd.DataFrame, *, simulated: bool) -> dict[str, dg.MetadataValue]:
-    shown: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(len(made))}
-    if simulated:
-        shown["market"] = dg.MetadataValue.text("SIMULATED")
-    if len(made):
-        shown["last_session"] = dg.MetadataValue.text(f"{made['session'].max():%Y-%m-%d}")
-        shown["plot"] = picture_of(plots.coverage_table, made, TABLE, simulated=simulated)
-    return shown
+    return evidence.dated(TABLE, interval_report(known, PROMISED), losses["session"].max())

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from assets import plots
-from assets.comparison import compared, judged, replace_whole, tell_suspects
+from assets.comparison import compared, judged, tell_suspects
+from assets.evidence import replace_whole
 from trading import frames
 from trading.evaluation.alarms import suspected_leaks
 from trading.evaluation.comparison import COLUMNS

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from assets import plots
-from assets.comparison import replace_whole
 from assets.coverage import measured
+from assets.evidence import replace_whole
 from trading.evaluation.interval_report import COLUMNS
 from trading.testing.finished_home import finished_home
 from trading.testing.memory_store import MemoryStore
