@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -25,21 +26,32 @@ def session_range(
         If one is no date of the calendar, if they are reversed or hold no session, or, where `now` is given,
         if one has not closed yet.
     """
-    days = [None if text is None else calendar.day_of(text) for text in (first, last)]
-    start, end = days
-    if start is not None and end is not None and start > end:
-        raise UsageError(f"--from {first} lies after --to {last}; exchange them")
-    start = start if start is None or calendar.is_session(start) else calendar.session_after(start)
-    end = end if end is None or calendar.is_session(end) else calendar.session_before(end)
-    if start is not None and end is not None and start > end:
-        raise UsageError(f"there is no session of XNYS from {first} to {last}; widen the range")
+    begin, stop = (None if text is None else calendar.day_of(text) for text in (first, last))
+    _refuse_reversed(begin, stop, f"--from {first} lies after --to {last}; exchange them")
+    start, end = _session_of(begin, calendar.session_after), _session_of(stop, calendar.session_before)
+    _refuse_reversed(start, end, f"there is no session of XNYS from {first} to {last}; widen the range")
     if now is not None:
-        for session in (start, end):
-            _refuse_future(session, now)
-    for option, day, session in (("--from", days[0], start), ("--to", days[1], end)):
-        if session is not None and day != session:
-            say(f"{option} {day:%Y-%m-%d} ({day:%A}) is no session of XNYS; taking {session:%Y-%m-%d}")
+        _refuse_future(start, now)
+        _refuse_future(end, now)
+    _say_moved("--from", begin, start)
+    _say_moved("--to", stop, end)
     return start, end
+
+
+def _refuse_reversed(start: pd.Timestamp | None, end: pd.Timestamp | None, why: str) -> None:
+    if start is not None and end is not None and start > end:
+        raise UsageError(why)
+
+
+def _session_of(
+    day: pd.Timestamp | None, inwards: Callable[[pd.Timestamp], pd.Timestamp]
+) -> pd.Timestamp | None:
+    return day if day is None or calendar.is_session(day) else inwards(day)
+
+
+def _say_moved(option: str, day: pd.Timestamp | None, session: pd.Timestamp | None) -> None:
+    if day is not None and session is not None and day != session:
+        say(f"{option} {day:%Y-%m-%d} ({day:%A}) is no session of XNYS; taking {session:%Y-%m-%d}")
 
 
 def say(words: str) -> None:

@@ -115,17 +115,15 @@ def series_of(file: FeatureFile, time: str, price: str, symbol: str | None) -> t
     ordered = [rows[np.argsort(codes[rows], kind="stable")] for rows in groups]
     long_enough = [rows for rows in ordered if len(rows) >= FEWEST_ROWS]
     if not long_enough:
-        longest = max(len(rows) for rows in ordered)
-        raise UsageError(
-            f"{file.path} holds {longest} rows{' of a symbol at most' if symbol else ''}; below {FEWEST_ROWS} nothing "
-            "can be told from chance"
-            + (
-                ""
-                if symbol or longest == len(file.frame)
-                else "; if it holds several instruments, name their column with --symbol"
-            )
-        )
+        raise UsageError(_too_short(file, max(len(rows) for rows in ordered), symbol))
     return names, [Series(codes[rows], prices[rows], values[rows]) for rows in long_enough]
+
+
+def _too_short(file: FeatureFile, longest: int, symbol: str | None) -> str:
+    of_whom = " of a symbol at most" if symbol else ""
+    mixed = symbol is None and longest != len(file.frame)
+    remedy = "; if it holds several instruments, name their column with --symbol" if mixed else ""
+    return f"{file.path} holds {longest} rows{of_whom}; below {FEWEST_ROWS} nothing can be told from chance{remedy}"
 
 
 def _require(file: FeatureFile, wanted: list[str]) -> None:

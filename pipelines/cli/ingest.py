@@ -165,10 +165,7 @@ def refuse_unreached(
     first, last = asked
     if first is None and last is None:
         return
-    mine = [held[symbol] for symbol in symbols] if held is not None else []
-    begins = min((a for a, _ in mine), default=None) or first_session_of(source, timeframe)
-    ends = max((b for _, b in mine), default=None) or source.last_session()
-    begins = max(begins, min(chunks.listed(symbol) for symbol in symbols))
+    begins, ends = _reach(source, timeframe, symbols, held)
     if (first is not None and first > ends) or (last is not None and last < begins):
         said = " ".join(f"{word} {day:%Y-%m-%d}" for word, day in (("from", first), ("up to", last)) if day)
         whom = symbols[0] if len(symbols) == 1 else f"these {len(symbols)} symbols"
@@ -176,6 +173,16 @@ def refuse_unreached(
             f"the source {source.name} has {timeframe} bars of {whom} from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}, and "
             f"nothing {said}; choose --from and --to within, or another source"
         )
+
+
+def _reach(
+    source: MarketDataSource, timeframe: str, symbols: Sequence[str], held: Holdings | None
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """First and last session of which a source has bars of any of `symbols`."""
+    mine = [held[symbol] for symbol in symbols] if held is not None else []
+    begins = min((a for a, _ in mine), default=None) or first_session_of(source, timeframe)
+    ends = max((b for _, b in mine), default=None) or source.last_session()
+    return max(begins, min(chunks.listed(symbol) for symbol in symbols)), ends
 
 
 def range_of(
