@@ -1,14 +1,20 @@
-"""`fabline train` and `fabline models`: what learns, how often, and what came of it. Only options are here."""
+"""Commands about what learns: training, versions, and columns that know the future."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli.options import HOME, Format, HomeOption, Wait
+from pipelines.cli.options import (
+    HOME,
+    Format,
+    HomeOption,
+    Wait,
+)
 
+PANEL = "Models"
 models_app = typer.Typer(help="The models of a home and their versions.")
 HowFormat = Annotated[Format, typer.Option("--format", help="How to write it.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file.")]
@@ -32,6 +38,24 @@ def train(
     command.train(home, models or (), through, format_, wait=wait)
 
 
+def leaks(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file of features.")],
+    time: Annotated[str, typer.Option(metavar="COLUMN", help="When each row was known.")],
+    price: Annotated[str, typer.Option(metavar="COLUMN", help="The price at that time.")],
+    symbol: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of which instrument, if the file holds several.")
+    ] = None,
+    format_: Annotated[
+        Literal["table", "json", "csv"], typer.Option("--format", help="How to write it.")
+    ] = "table",
+) -> None:
+    """Say which columns of a file of features know the future; status 0 if none does, else 1."""
+    from pipelines.cli import feature_file
+
+    raise typer.Exit(0 if feature_file.judge(file, time, price, symbol, format_) else 1)
+
+
 @models_app.command("list")
 def models_list(*, format_: HowFormat = "table", output: Output = None, home: HomeOption = HOME) -> None:
     """List every model that Fabline knows, with its cadence, versions and champion in this home."""
@@ -52,3 +76,10 @@ def models_show(
     from pipelines.cli import models as command
 
     command.show_model(home, name, format_, output)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this theme to the command line."""
+    app.command("train", rich_help_panel=PANEL)(train)
+    app.command("leaks", rich_help_panel=PANEL)(leaks)
+    app.add_typer(models_app, name="models", rich_help_panel=PANEL)
