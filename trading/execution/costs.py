@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from trading.bounds import NOT_NEGATIVE, check_bounds
 from trading.execution.account import cents
+from trading.interfaces import Floats
 
 _BPS = 1e-4
 _PRICE_DECIMALS = 4
@@ -72,6 +75,21 @@ class CostModel:
             enough = charge.notional_cents + charge.commission_cents <= cash_cents
             low, high = (middle, high) if enough else (low, middle - 1)
         return low
+
+    def linear_rate(self, prices: Floats) -> Floats:
+        """(s,) cost of trading one dollar of each name one way, but for impact: what the optimiser counts."""
+        return (self.half_spread_bps + self.slippage_bps) * _BPS + self.commission_per_share / prices
+
+    def impact_rate(self, volatility: Floats, dollar_volume: Floats, equity: float) -> Floats:  # noqa: ARG002
+        """(s,) k such that changing a weight by d costs k |d|**1.5 of equity; 0 in a model without impact.
+
+        Parameters
+        ----------
+        volatility : (s,) standard deviation of one session's return
+        dollar_volume : (s,) USD that trade in an average session
+        equity : USD
+        """
+        return np.zeros_like(volatility)
 
     def round_trip_bps(self, price: float, shares: int) -> float:
         """Cost of buying and selling `shares` at `price`, in basis points of their value."""
