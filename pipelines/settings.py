@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from models.ensembles.softmax import SoftmaxWeighting
-from models.forecasters.catalogue import default_models, model_specs
+from models.forecasters.catalogue import default_models, expanded, model_specs
 from models.intervals.adaptive import AdaptiveConformal
 from models.regimes.gaussian_hmm import GaussianRegimes
 from resources.sources.transport import Policy
@@ -32,7 +32,7 @@ from trading.stages.regimes import RegimeRules
 from trading.stages.trading_rules import TradingRules
 
 FILE_NAME = "fabline.toml"
-DATA = "source.data"
+DATA, MODELS = "source.data", "models"
 # Whatever these are, the tables are the same.
 SAME_NUMBERS = (DATA, "inference.cache", "source.requests_per_hour", "source.against_url")
 MISCOVERAGE = 0.25
@@ -93,7 +93,7 @@ class Settings:
     `timesfm_checkpoint` is a folder or a hub name in place of the shipped weights, and
     `timesfm_data_through` the last date (YYYY-MM-DD) that those weights may have seen; without it
     every forecast of theirs counts as CONTAMINATED. `timeframes` are those of features and forecasts: 1D,
-    and if wanted 1W and 5min.
+    and if wanted 1W and 5min. `models` are names, or `default`, `roadmap` and `all` for several of them.
     """
 
     source: SourceSettings = field(default_factory=SourceSettings)
@@ -152,6 +152,8 @@ class Settings:
             raise UsageError(f"there is no setting {name!r}; `fabline config show` lists them")
         path = name.split(".")
         leaf = _converted(name, value, known[name])
+        if name == MODELS:
+            leaf = expanded(leaf)  # type: ignore[arg-type]  # of names, as the default is
         _check_choice(self, path, leaf)
         try:
             return _replaced(self, path, leaf)

@@ -216,6 +216,26 @@ def default_models() -> tuple[str, ...]:
     return tuple(spec.name for spec in CATALOGUE if spec.enabled)
 
 
+ROADMAP_MODELS = ("timesfm", "tsmamba", "samba")
+
+
+def expanded(names: Iterable[str]) -> tuple[str, ...]:
+    """`names` with the words for several models spelled out, each once, in the order of the catalogue.
+
+    `default` are those that a home uses unless told otherwise, `roadmap` these and the roadmap's three, `all`
+    every model that learns here or whose weights have seen no market. A name that is unknown is kept.
+    """
+    usual = default_models()
+    words = {
+        "default": usual,
+        "roadmap": (*usual, *ROADMAP_MODELS),
+        "all": tuple(spec.name for spec in CATALOGUE if spec.data_through is None),
+    }
+    wanted = dict.fromkeys(name for word in names for name in words.get(word, (word,)))
+    known = [spec.name for spec in CATALOGUE if spec.name in wanted]
+    return (*known, *(name for name in wanted if name not in known))
+
+
 def model_specs(
     names: Iterable[str] | None = None,
     *,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from models.forecasters.catalogue import expanded
 from pipelines import environment, settings
 from pipelines.cli.dates import say
 from pipelines.cli.progress import progress_bars
@@ -40,6 +41,7 @@ def run(
     last: str | None,
     seed: int | None,
     wait: bool,
+    models: str | None = None,
     going_on: bool = False,
 ) -> None:
     """Run the line and write the report; a what-if copy ends with what was restated, unless `going_on`.
@@ -48,6 +50,8 @@ def run(
     """
     asked = Asked(first, last, sessions)
     overrides = overrides_of(source, data, seed)
+    if models is not None:
+        overrides[settings.MODELS] = list(expanded(part.strip() for part in models.split(",")))
     wanted = settings.load(path, overrides).settings
     check_source(path, wanted)
     begin, end = checked_range(wanted, asked, reach_of(path))

@@ -43,6 +43,12 @@ def test_a_list_is_written_with_commas(tmp_path: Path) -> None:
     assert settings.load(tmp_path).settings.models == ("random_walk", "ar1")
 
 
+def test_one_word_for_several_models_is_kept_as_their_names(tmp_path: Path) -> None:
+    settings.set_value(tmp_path, "models", "roadmap")
+    assert settings.load(tmp_path).settings.models == ("random_walk", "ar1", "timesfm", "tsmamba", "samba")
+    assert "roadmap" not in (tmp_path / settings.FILE_NAME).read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [

@@ -30,6 +30,13 @@ def run(
     first: From = None,
     last: To = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the simulated market.")] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Of a new home: names, or default, roadmap (TimesFM, TSMamba, SAMBA) or all.",
+        ),
+    ] = None,
     wait: Wait = False,
     continue_what_if: Annotated[
         bool, flag("--continue-what-if", help="Let a what-if copy go on after what was restated.")
@@ -47,6 +54,7 @@ def run(
         first=first,
         last=last,
         seed=seed,
+        models=models,
         wait=wait,
         going_on=continue_what_if,
     )
