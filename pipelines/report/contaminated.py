@@ -1,29 +1,17 @@
-"""Sessions whose figures do not count: what was held in them rests on weights that may have seen them."""
+"""How many sessions of a report do not count, and which do."""
 
 from __future__ import annotations
 
-import pandas as pd
-
 from pipelines.report.material import Material
+from trading.evaluation import contamination
 from trading.interfaces import Bools
-
-# What is held in a session was decided one session before, and until its open two sessions before.
-_DECIDED_BEFORE = (0, 1, 2)
 
 
 def clean_sessions(material: Material) -> Bools:
-    """(n,) whether each row of `performance` rests on no CONTAMINATED ensemble forecast.
-
-    It does rest on one if the forecast of its own session, of a session that decided what it held, or
-    of the session that solved the mix then in force was CONTAMINATED.
-    """
-    said = material["ensemble_forecast"]
-    marked = pd.DatetimeIndex(said["session"][said["contaminated"].to_numpy(dtype=bool)].unique())
-    sessions = material.sessions
-    solved = material["target_portfolio"].groupby("session")["optimized_session"].min().reindex(sessions)
-    tainted = pd.Series(sessions.isin(marked) | solved.isin(marked).to_numpy(), index=sessions)
-    late = pd.concat([tainted.shift(back, fill_value=False) for back in _DECIDED_BEFORE], axis=1)
-    return ~late.any(axis=1).to_numpy(dtype=bool)
+    """(n,) whether each row of `performance` counts."""
+    return contamination.clean_sessions(
+        material.sessions, material["ensemble_forecast"], material["target_portfolio"]
+    )
 
 
 def left_out(clean: Bools) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from pipelines.report.material import Material
-from trading import calendar
-from trading.frames import HORIZONS, QUANTILES
-from trading.stages.maturity import pinball
+from trading.evaluation.matured import ENSEMBLE
+from trading.evaluation.matured import matured_ensemble as of_the_ensemble
 
-ENSEMBLE = "ensemble"
+__all__ = ["COLUMNS", "ENSEMBLE", "matured", "matured_ensemble"]
 COLUMNS = ["session", "issued_session", "model", "horizon", "symbol", "pinball", "covered", "contaminated"]
 _KEY = ["session", "model", "version", "horizon", "symbol"]
 
@@ -31,20 +29,4 @@ def _of_models(material: Material) -> pd.DataFrame:
 
 def matured_ensemble(material: Material) -> pd.DataFrame:
     """The ensemble's loss from its quantiles and what its intervals met."""
-    outcomes = material["ensemble_intervals"].dropna(subset=["realized"])
-    outcomes = outcomes.assign(
-        issued_session=_issued(outcomes["session"], outcomes["horizon"].to_numpy(dtype=np.int64))
-    )
-    said = material["ensemble_forecast"][["session", "horizon", "symbol", *QUANTILES, "contaminated"]]
-    said = said.rename(columns={"session": "issued_session"})
-    rows = outcomes.merge(said, on=["issued_session", "horizon", "symbol"])
-    loss = pinball(rows[list(QUANTILES)].to_numpy(dtype=float), rows["realized"].to_numpy(dtype=float))
-    return rows.assign(pinball=loss, model=ENSEMBLE)[COLUMNS]
-
-
-def _issued(sessions: pd.Series, horizons: np.ndarray) -> pd.DatetimeIndex:
-    """The session `horizon` sessions before each of `sessions`."""
-    if sessions.empty:
-        return pd.DatetimeIndex([], dtype="datetime64[us]")
-    known = calendar.sessions_between(calendar.shift(sessions.min(), -max(HORIZONS)), sessions.max())
-    return known[known.get_indexer(pd.DatetimeIndex(sessions)) - horizons]
+    return of_the_ensemble(material["ensemble_intervals"], material["ensemble_forecast"])[COLUMNS]

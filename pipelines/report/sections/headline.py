@@ -12,10 +12,10 @@ from pipelines.report import figures
 from pipelines.report.contaminated import clean_sessions, left_out
 from pipelines.report.markup import Child, Html, el, missing, note, table
 from pipelines.report.material import Material
-from trading.evaluation import targets, uncertainty
+from trading.evaluation import uncertainty
 from trading.evaluation.performance import Summary, summarize
 from trading.evaluation.resampling import paired_figures
-from trading.evaluation.targets import RoadmapTargets
+from trading.evaluation.roadmap import SESSIONS_PER_MONTH, target
 from trading.evaluation.uncertainty import Estimate
 from trading.interfaces import Bools
 from trading.universe import SYMBOLS
@@ -35,7 +35,7 @@ def headline(material: Material) -> list[Html]:
         return [_equity_now(performance), *flag, missing("No session is left for a figure.")]
     found = summarize(performance, counts=counts)
     own = simple_returns(performance)[0][counts[1:]]
-    monthly = uncertainty.mean_estimate(own).scaled(targets.SESSIONS_PER_MONTH)
+    monthly = uncertainty.mean_estimate(own).scaled(SESSIONS_PER_MONTH)
     return [
         el("p", _lead(performance, found), class_="lead"),
         *flag,
@@ -150,13 +150,15 @@ def _stacked(figure: str, below: str) -> Html:
 
 
 def _targets_table(found: Summary, monthly: Estimate) -> Html:
-    wanted = RoadmapTargets()
-    sharpe = Estimate(found.sharpe, found.sharpe_lower, found.sharpe_upper, found.sessions)
-    drawdown = targets.kept_below(wanted.maximum_drawdown, found.maximum_drawdown, found.sessions)
+    returns, sharpe, drawdown = (
+        target(name) for name in ("monthly_return_phase_1", "sharpe_overall", "drawdown_overall")
+    )
+    ratio = Estimate(found.sharpe, found.sharpe_lower, found.sharpe_upper, found.sessions)
+    fall = Estimate(found.maximum_drawdown, math.nan, math.nan, found.sessions)
     rows: list[list[Child]] = [
-        [f"Return a month of at least {figures.percent(wanted.monthly_return, 0)}", _with_interval(monthly, signed=True), _verdict(targets.above(wanted.monthly_return, monthly))],
-        [f"Sharpe ratio above {figures.plain(wanted.sharpe_ratio, 1)}", _stacked(figures.plain(found.sharpe), figures.span(sharpe.low, sharpe.high)), _verdict(targets.above(wanted.sharpe_ratio, sharpe))],
-        [f"Drawdown below {figures.percent(wanted.maximum_drawdown, 0)}", figures.percent(-found.maximum_drawdown), _verdict(drawdown)],
+        [f"Return a month of at least {figures.percent(returns.low, 0)}", _with_interval(monthly, signed=True), _verdict(returns.verdict(monthly))],
+        [f"Sharpe ratio above {figures.plain(sharpe.low, 1)}", _stacked(figures.plain(found.sharpe), figures.span(ratio.low, ratio.high)), _verdict(sharpe.verdict(ratio))],
+        [f"Drawdown below {figures.percent(drawdown.high, 0)}", figures.percent(-found.maximum_drawdown), _verdict(drawdown.verdict(fall))],
     ]  # fmt: skip
     return el("div", el("h3", "The roadmap's targets"), table(["Target", "Here", "So far"], rows))
 

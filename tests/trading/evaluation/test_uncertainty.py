@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from trading.evaluation import targets
 from trading.evaluation.relative_loss import relative_losses
 from trading.evaluation.uncertainty import (
-    Estimate,
     cosines_for,
     long_run_variance,
     mean_estimate,
@@ -99,17 +97,3 @@ def test_relative_losses_compare_only_forecasts_that_both_made() -> None:
 
 def test_contaminated_forecasts_are_compared_with_nothing() -> None:
     assert relative_losses(losses_frame({"random_walk": [1.0], "ar1": [1.0]}, contaminated=True)).empty
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"), [(0.06, 0.09, "met"), (0.01, 0.04, "not met"), (0.0, 0.1, "undecided"), (math.nan, math.nan, "undecided")]
-)  # fmt: skip
-def test_a_target_is_decided_by_the_whole_interval(low: float, high: float, verdict: str) -> None:
-    assert targets.above(0.05, Estimate((low + high) / 2, low, high, 100)) == verdict
-
-
-@pytest.mark.parametrize(
-    ("drawdown", "sessions", "verdict"), [(0.1, 63, "met"), (0.1, 62, "undecided"), (0.15, 5, "not met")]
-)
-def test_a_limit_is_kept_after_a_validations_length(drawdown: float, sessions: int, verdict: str) -> None:
-    assert targets.kept_below(0.15, drawdown, sessions) == verdict
