@@ -197,6 +197,9 @@ _DECISION = {
     "fallback": "Fallback that was used; empty if none.",
 }
 _EVIDENCE = {
+    "target": "Name of the target.",
+    "roadmap": "Where the roadmap asks for it, and how much.",
+    "verdict": "met or not met if the whole interval is on one side, else undecided; or not measured.",
     "metric": "ic, rank_ic, direction, rmse, mape, pinball, diebold_mariano, model_confidence_set or contaminated.",
     "slice": "Sessions that count: all, year=YYYY or regime=name of the session of issue.",
     "value": "The figure; of model_confidence_set its p-value, of contaminated a share.",
@@ -224,6 +227,12 @@ _OF_TABLE = {
     ("coverage", "model"): "Name of the forecasting model, or ensemble.",
     ("coverage", "slice"): "The year or regime, or all.",
     ("coverage", "n"): "Intervals that it rests on.",
+    ("scoreboard", "session"): "Last traded session.",
+    ("scoreboard", "value"): "What was measured; empty if nothing was.",
+    ("scoreboard", "low"): "Lower end of the 95 % interval.",
+    ("scoreboard", "high"): "Upper end of the 95 % interval.",
+    ("scoreboard", "n"): "Sessions, trades or forecasts that it rests on.",
+    ("scoreboard", "naive"): "Equal weight's, the random walk's, or that of always saying up.",
     ("corporate_actions", "session"): "First session that trades without the entitlement.",
     ("corporate_actions", "kind"): "split or dividend.",
     ("ledger", "cash_cents"): "Change of cash, cents.",

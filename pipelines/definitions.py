@@ -16,6 +16,7 @@ from assets.comparison import comparison_asset
 from assets.coverage import coverage_asset
 from assets.factory import IO_MANAGER, stage_assets
 from assets.market import market_assets
+from assets.scoreboard import scoreboard_asset
 from assets.staleness import staleness_check
 from assets.training import training_asset
 from pipelines import environment, settings
@@ -78,10 +79,11 @@ def _assets(workshop: Workshop, partitions: dg.PartitionsDefinition[str]) -> lis
     plan, faces = workshop.plan, faces_of(workshop.settings)
     made = [
         *market_assets(plan, partitions),
-        training_asset(plan, specs_of(workshop.settings)),
+        training_asset(plan, specs_of(workshop.settings), workshop.settings.timeframes),
         *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
         comparison_asset(),
         coverage_asset(),
+        scoreboard_asset(),
     ]
     assets = with_freshness(made)
     if workshop.settings.source.name != SimulatedSource.name:  # asked without opening it: it may be away

@@ -16,10 +16,14 @@ from resources.clock import now
 from resources.store import HomeStore
 from trading import frames
 from trading.errors import UsageError
-from trading.evaluation import comparison, interval_report
+from trading.evaluation import comparison, interval_report, scoreboard
 from trading.universe import instrument
 
-EVIDENCE = {"comparison": comparison.COLUMNS, "coverage": interval_report.COLUMNS}
+EVIDENCE = {
+    "comparison": comparison.COLUMNS,
+    "coverage": interval_report.COLUMNS,
+    "scoreboard": scoreboard.COLUMNS,
+}
 _DECLARED = {*frames.names("recorded"), *frames.names("computed")}
 
 

@@ -20,7 +20,7 @@ GROUPS = {
     "portfolio", "execution", "performance", "training", "evidence",
 }  # fmt: skip
 
-WITHOUT_SESSIONS = {"model_versions", "comparison", "coverage"}
+WITHOUT_SESSIONS = {"model_versions", "comparison", "coverage", "scoreboard"}
 
 
 @pytest.fixture(scope="module")

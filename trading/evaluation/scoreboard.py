@@ -48,6 +48,12 @@ def scoreboard(measured: Mapping[str, Measurement]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the table `scoreboard` in the order of the roadmap, without their session."""
+    place = {target.name: number for number, target in enumerate(TARGETS)}
+    return rows.sort_values("target", key=lambda names: names.map(place), ignore_index=True)[list(COLUMNS)]
+
+
 def measurements(tables: Tables) -> dict[str, Measurement]:
     """What a home's tables say of each measure; one without any observation is absent.
 

@@ -47,3 +47,21 @@ class CoverageOfIntervals(Frame):
     interval_score: Series[float] = pandera.Field(ge=0)
     kupiec_p: Series[float] = pandera.Field(nullable=True)
     christoffersen_p: Series[float] = pandera.Field(nullable=True)
+
+
+@table("scoreboard", key=("session", "target"), sparse=True)
+class Scoreboard(Frame):
+    """Every numeric target of the roadmap beside what the home's sessions measured. Replaced whole.
+
+    `session` is the last traded one; `naive` is what knowing nothing gives: equal weight, the random walk, or
+    who always says up.
+    """
+
+    target: Series[str]
+    roadmap: Series[str]
+    value: Series[float] = pandera.Field(nullable=True)
+    low: Series[float] = pandera.Field(nullable=True)
+    high: Series[float] = pandera.Field(nullable=True)
+    n: Series[np.int64] = pandera.Field(ge=0)
+    naive: Series[float] = pandera.Field(nullable=True)
+    verdict: Series[str] = pandera.Field(isin=("met", "not met", "undecided", "not measured"))

@@ -110,6 +110,20 @@ def diff(
     raise typer.Exit(DONE if command.diff(home_a, home_b, format_) else FAILED)
 
 
+def scoreboard(
+    *,
+    format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to a file instead of the terminal.")
+    ] = None,
+    home: HomeOption = HOME,
+) -> None:
+    """Say of every numeric target of the roadmap whether it is met, and on what evidence."""
+    from pipelines.cli import scoreboard as command
+
+    command.scoreboard(home, format_, output)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this theme to the command line."""
     app.command("status", rich_help_panel=PANEL)(status)
@@ -117,3 +131,4 @@ def register(app: typer.Typer) -> None:
     app.command("explain", rich_help_panel=PANEL)(explain)
     app.command("report", rich_help_panel=PANEL)(report)
     app.command("diff", rich_help_panel=PANEL)(diff)
+    app.command("scoreboard", rich_help_panel=PANEL)(scoreboard)

@@ -1,0 +1,67 @@
+"""The roadmap's numeric targets beside what this home measured, made anew from all its sessions."""
+
+import dagster as dg
+import pandas as pd
+
+from assets import evidence
+from assets.face import RESEARCH, Face
+from assets.failures import translated
+from resources.open_home import OpenHome
+from trading import frames
+from trading.evaluation import scoreboard as board
+from trading.interfaces import Store
+from trading.stages.layout import DAILY
+
+TABLE = "scoreboard"
+FACE = Face(
+    group="evidence",
+    description="Every numeric target of the roadmap: measured value, interval, sample, what knowing nothing gives, and "
+    "the verdict met, not met, undecided or not measured. Nothing depends on it.",
+    owner=RESEARCH,
+    kinds=("python", "numpy", "deltalake"),
+)
+
+
+def scoreboard_asset() -> dg.AssetsDefinition:
+    """`scoreboard`: unpartitioned, because it speaks of all sessions at once."""
+
+    @dg.asset(**evidence.declared(TABLE, FACE, board.TABLES))
+    def scoreboard(
+        context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
+    ) -> dg.MaterializeResult[None]:
+        with translated():
+            made = scored(home.store)
+            commit = {"run_id": context.run.run_id, "settings": home.settings_digest}
+            evidence.replace_whole(home.store, TABLE, made, commit)
+        shown = evidence.facts(TABLE, made, FACE, simulated=home.source.simulated)
+        return dg.MaterializeResult(metadata={**shown, "targets": dg.MetadataValue.md(_markdown(made))})
+
+    return scoreboard
+
+
+def scored(store: Store) -> pd.DataFrame:
+    """Rows of `scoreboard` from the traded sessions of a store; none before the first."""
+    performance = store.read("performance")
+    if performance.empty:
+        return frames.empty(TABLE)
+    inception, strategy = performance["session"].min(), performance["strategy"].min()
+    tables = {name: _daily(store, name, inception, strategy) for name in board.TABLES}
+    return evidence.dated(TABLE, board.scoreboard(board.measurements(tables)), performance["session"].max())
+
+
+def _daily(store: Store, table: str, inception: pd.Timestamp, strategy: str) -> pd.DataFrame:
+    """Rows of one strategy, or of daily bars, from the first traded session on."""
+    columns = frames.table_of(table).dtypes
+    rows = store.read(table, inception, timeframe=DAILY if "timeframe" in columns else None)
+    return rows[rows["strategy"] == strategy] if "strategy" in columns else rows
+
+
+def _markdown(made: pd.DataFrame) -> str:
+    lines = ["| " + " | ".join(board.COLUMNS) + " |", "|" + " --- |" * len(board.COLUMNS)]
+    for row in board.in_order(made).itertuples(index=False):
+        cells = (
+            ("–" if pd.isna(cell) else f"{cell:.4g}") if isinstance(cell, float) else str(cell)
+            for cell in row
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)

@@ -1,0 +1,18 @@
+"""`fabline scoreboard`: the roadmap's targets beside what a home measured so far."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from assets.scoreboard import scored
+from pipelines.cli import rendering
+from pipelines.environment import market_line, open_store
+from trading.evaluation.scoreboard import in_order
+
+
+def scoreboard(home: Path, format_: str, output: Path | None) -> None:
+    """Write the scoreboard of all traded sessions up to now."""
+    with closing(open_store(home)) as store:
+        board = scored(store)
+    rendering.write(in_order(board), format_, output, heading=market_line(home))
