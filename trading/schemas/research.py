@@ -235,6 +235,36 @@ class GraphAhead(Frame):
     link_probability: Series[float] = pandera.Field(ge=0, le=1)
 
 
+@table("selection", key=("session", "timeframe", "symbol"))
+class Selection(Frame):
+    """Which names the regime asks for: criteria, the four sleeves, and the mix that follows slowly.
+
+    `w_bull` to `w_range` are the sleeves, `target` their mix by the regimes' probabilities, `weight` what is
+    held of it, `score` the weighted rank by which a sleeve is shared. `defensive` says whether the
+    defensive sleeve was screened, filled up by names of lowest beta, made of them alone, or equal weight.
+    """
+
+    timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
+    symbol: Series[str]
+    regime: Series[str] = pandera.Field(isin=REGIMES)
+    momentum: Series[float] = pandera.Field(ge=0, le=1, nullable=True)
+    beta: Series[float] = pandera.Field(nullable=True)
+    dividend_yield: Series[float] = pandera.Field(ge=0, nullable=True)
+    volatility: Series[float] = pandera.Field(ge=0, nullable=True)
+    centrality: Series[float] = pandera.Field(ge=0, le=1, nullable=True)
+    reversion: Series[float] = pandera.Field(nullable=True)
+    score: Series[float] = pandera.Field(ge=0, le=1)
+    w_bull: Series[float] = pandera.Field(ge=0, le=1)
+    w_bear: Series[float] = pandera.Field(ge=0, le=1)
+    w_volatile: Series[float] = pandera.Field(ge=0, le=1)
+    w_range: Series[float] = pandera.Field(ge=0, le=1)
+    target: Series[float] = pandera.Field(ge=0, le=1)
+    weight: Series[float] = pandera.Field(ge=0, le=1)
+    turnover: Series[float] = pandera.Field(ge=0, le=1)
+    defensive: Series[str] = pandera.Field(isin=("screened", "filled_up", "lowest_beta", "equal_weight"))
+    market: Series[str]
+
+
 @table("signals", key=("session", "strategy", "symbol"))
 class Signals(Frame):
     """What the strategy believes of each symbol at `session`.
