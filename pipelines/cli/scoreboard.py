@@ -15,4 +15,8 @@ def scoreboard(home: Path, format_: str, output: Path | None) -> None:
     """Write the scoreboard of all traded sessions up to now."""
     with closing(open_store(home)) as store:
         board = scored(store)
-    rendering.write(in_order(board), format_, output, heading=market_line(home))
+    rows = in_order(board)
+    shown = (
+        rows.drop(columns="target") if format_ == "table" else rows
+    )  # for people the roadmap's words will do
+    rendering.write(shown, format_, output, heading=market_line(home))
