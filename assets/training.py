@@ -12,16 +12,16 @@ from models.forecasters.catalogue import ModelSpec, start_of, train
 from resources.open_home import OpenHome
 from resources.training_journal import HomeJournal
 from trading import calendar, frames
-from trading.errors import CheckpointError, MissingBarsError, UsageError
+from trading.errors import CheckpointError, MissingBarsError, ShortHistoryError, UsageError
 from trading.history import History
 from trading.interfaces import ModelRegistry, ModelVersion
 from trading.plan import Plan
 from trading.stages.layout import DAILY
+from trading.stages.timeframe_training import dues_of, training_span
 from trading.stages.training import (
     MADE_OF,
     Due,
     Start,
-    due_versions,
     made_of,
     require_same_making,
 )
@@ -36,9 +36,11 @@ class TrainingRequest(dg.Config):
     through: str = ""
 
 
-def training_asset(plan: Plan, specs: Iterable[ModelSpec]) -> dg.AssetsDefinition:
+def training_asset(
+    plan: Plan, specs: Iterable[ModelSpec], timeframes: Sequence[str] = (DAILY,)
+) -> dg.AssetsDefinition:
     """`model_versions`: unpartitioned, because versions follow the calendar's quarters and not its sessions."""
-    chosen = tuple(specs)
+    chosen, bars = tuple(specs), tuple(timeframes)
 
     @dg.asset(
         name=ASSET,
@@ -58,11 +60,16 @@ def training_asset(plan: Plan, specs: Iterable[ModelSpec]) -> dg.AssetsDefinitio
         with translated():
             renew = makes_everything(context.run, plan, home.home.inception)
             asked = named(chosen, config.models)
-            made = train_due(plan, home, asked, renew=renew, through=_day_of(config.through))
+            made = train_due(plan, home, asked, renew=renew, through=_day_of(config.through), timeframes=bars)
             if made:
                 home.tell_moved(home.registry.mirror())
         listed = [
-            {"model": one.model, "version": one.version, "trained_through": str(one.trained_through)}
+            {
+                "model": one.model,
+                "version": one.version,
+                "timeframe": one.timeframe,
+                "trained_through": str(one.trained_through),
+            }
             for one in made
         ]
         return dg.MaterializeResult(
@@ -111,6 +118,7 @@ def train_due(
     *,
     renew: bool = False,
     through: pd.Timestamp | None = None,
+    timeframes: Sequence[str] = (DAILY,),
 ) -> list[ModelVersion]:
     """Train and register every version that is not there, of those that the sessions made so far and the next need.
 
@@ -118,6 +126,7 @@ def train_due(
     ----------
     renew : train again what was made of other code, settings or weights
     through : only versions that learn from nothing after this session; None: as far as there are features
+    timeframes : of the bars that there are; where too few of one are there, the daily version is carried over
 
     Raises
     ------
@@ -139,7 +148,7 @@ def train_due(
     for spec in specs:
         first = plan.first_session(f"forecast_{spec.name}", inception)
         # The version that a quarter's last session is learned into speaks from the session after it.
-        dues = due_versions(spec.cadence, first, calendar.shift(through or last, 1))
+        dues = dues_of(spec, timeframes, first, calendar.shift(through or last, 1))
         wanted.extend(_known(home.registry, spec, dues, renew=renew))
     return list(_train_absent(home, wanted))
 
@@ -148,10 +157,10 @@ def _known(
     registry: ModelRegistry, spec: ModelSpec, dues: Iterable[Due], *, renew: bool
 ) -> Iterator[tuple[ModelSpec, Due, ModelVersion | None]]:
     """Each of `dues` with its version that is made of what the model is made of now, if there is one."""
-    newest = {version.trained_through: version for version in registry.versions(spec.name)}
-    wanted = made_of(spec)
+    newest = {(one.trained_through, one.timeframe): one for one in registry.versions(spec.name)}
     for due in dues:
-        version = newest.get(due.trained_through)
+        wanted = made_of(spec, due.timeframe)
+        version = newest.get((due.trained_through, due.timeframe))
         if version is not None and not renew:
             require_same_making(version, wanted)
         same = version is not None and version.facts.get(MADE_OF) == wanted
@@ -161,31 +170,53 @@ def _known(
 def _train_absent(
     home: OpenHome, wanted: Sequence[tuple[ModelSpec, Due, ModelVersion | None]]
 ) -> Iterator[ModelVersion]:
-    """Train what has no version yet, each model's in the order of time."""
+    """Train what has no version yet, each model's on each timeframe in the order of time."""
     absent = sum(version is None for *_, version in wanted)
     before: ModelVersion | None = None
     done = 0
     for spec, due, known in wanted:
         version = known
         if version is None:
-            version = _trained(home, spec, due, before)
+            version = _trained_if_enough(home, spec, due, before)
             done += 1
             home.progress(ASSET, done, absent)
-            yield version
-        before = version
+        if version is not None:
+            if known is None:
+                yield version
+            before = version
 
 
-def _start(home: OpenHome, spec: ModelSpec, before: ModelVersion | None) -> Start | None:
+def _trained_if_enough(
+    home: OpenHome, spec: ModelSpec, due: Due, before: ModelVersion | None
+) -> ModelVersion | None:
+    """The version that is due; None of a timeframe with too little history, where the daily one is carried over."""
+    try:
+        return _trained(home, spec, due, before)
+    except ShortHistoryError as error:
+        if due.timeframe == DAILY:
+            raise
+        through = f"{due.trained_through:%Y-%m-%d}"
+        home.log.info(
+            "version_carried_over",
+            model=spec.name,
+            timeframe=due.timeframe,
+            trained_through=through,
+            reason=str(error),
+        )
+        return None
+
+
+def _start(home: OpenHome, spec: ModelSpec, timeframe: str, before: ModelVersion | None) -> Start | None:
     """The weights at which an incremental update begins."""
-    if before is None or before.model != spec.name or spec.update == "full":
+    if before is None or spec.update == "full" or (before.model, before.timeframe) != (spec.name, timeframe):
         return None
     return start_of(spec, before, home.registry.load(before, spec.prototype()))
 
 
 def _trained(home: OpenHome, spec: ModelSpec, due: Due, before: ModelVersion | None) -> ModelVersion:
     """Train one version, from where a killed training of it was, and register it with its curves."""
-    start = _start(home, spec, before)
-    features = _features_through(home, spec, due.trained_through)
+    start = _start(home, spec, due.timeframe, before)
+    features = _features_through(home, spec, due)
     journals: list[HomeJournal] = []
 
     def journal(version: ModelVersion) -> HomeJournal:
@@ -215,9 +246,10 @@ def _last_features(home: OpenHome) -> pd.Timestamp | None:
     return tables.loc["features", "last_session"] if "features" in tables.index else None
 
 
-def _features_through(home: OpenHome, spec: ModelSpec, through: pd.Timestamp | None) -> History:
-    """Only what training may see: the window that ends at `through`."""
-    if through is None:
+def _features_through(home: OpenHome, spec: ModelSpec, due: Due) -> History:
+    """Only what training may see: the window that ends with the session trained through."""
+    if due.trained_through is None:
         return History.from_frame("features", frames.empty("features"))
-    first = calendar.shift(through, -spec.training_sessions)
-    return History.from_frame("features", home.store.read("features", first, through, timeframe=DAILY))
+    first = calendar.shift(due.trained_through, -training_span(spec, due.timeframe))
+    rows = home.store.read("features", first, due.trained_through, timeframe=due.timeframe)
+    return History.from_frame("features", rows)

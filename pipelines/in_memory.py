@@ -16,7 +16,7 @@ from trading.interfaces import Store
 from trading.line import Progress, Request, run_line, silent
 from trading.monitoring.bar_rules import separate_actions, separate_bars
 from trading.plan import Plan
-from trading.stages.layout import DAILY, FIVE_MINUTES
+from trading.stages.layout import FIVE_MINUTES
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import ModelBook
 from trading.stages.windows import INTRADAY_LEAD
@@ -63,6 +63,9 @@ def run_in_memory(
 def _trained(
     settings: Settings, plan: Plan, store: Store, first: pd.Timestamp, last: pd.Timestamp
 ) -> ModelBook:
-    features = History.from_frame("features", store.read("features", timeframe=DAILY))
+    features = {
+        timeframe: History.from_frame("features", store.read("features", timeframe=timeframe))
+        for timeframe in settings.timeframes
+    }
     begin = calendar.shift(first, -plan.burn_in_sessions)
     return train_book(specs_of(settings), features, begin, last)

@@ -24,6 +24,7 @@ from resources.version_folder import MIRRORED, Logged, VersionFolder
 from trading import calendar
 from trading.digest import generator
 from trading.frames import QUANTILES
+from trading.interfaces import TIMEFRAME
 from trading.stages.training import BESIDE, DATA_VERSION, SEES, STARTED_FROM, TRAINED_FROM
 from trading.stages.training import CHANNELS as USUAL_CHANNELS
 
@@ -224,7 +225,7 @@ def _described(logged: Logged, market: Mapping[str, str]) -> str:
     words = [f"Fabline's version `{version.version}`"]
     if version.trained_through is not None:
         words.append(f"trained on {facts.get(TRAINED_FROM, '?')} to {version.trained_through:%Y-%m-%d}")
-    words += [f"{name} `{facts[name]}`" for name in (DATA_VERSION, STARTED_FROM) if name in facts]
+    words += [f"{name} `{facts[name]}`" for name in (TIMEFRAME, DATA_VERSION, STARTED_FROM) if name in facts]
     if version.data_through is not None:
         words.append(f"CONTAMINATED up to {version.data_through:%Y-%m-%d}")
     return "; ".join([*words, *market.values()])
@@ -257,7 +258,7 @@ def _ranges(logged: Logged) -> dict[str, str]:
         "retired": version.retired,
         "data_through": version.data_through,
     }
-    kept = (TRAINED_FROM, DATA_VERSION, STARTED_FROM)
+    kept = (TRAINED_FROM, TIMEFRAME, DATA_VERSION, STARTED_FROM)
     begins = {name: version.facts[name] for name in kept if name in version.facts}
     return begins | {name: f"{day:%Y-%m-%d}" for name, day in days.items() if day is not None}
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from trading.errors import VersionMissingError
 from trading.interfaces import Forecaster, ModelRegistry, ModelVersion
+from trading.stages.layout import DAILY
 from trading.stages.training import Trainable, live_versions, made_of, require_same_making
 
 Spoken = Callable[[ModelVersion, Callable[[], Forecaster]], Forecaster]
@@ -35,11 +36,13 @@ class RegistryBook:
         self._registry = registry
         self._specs = {spec.name: spec for spec in specs}
         self._versions = functools.cache(registry.versions)
-        self._made_of = functools.cache(lambda model: made_of(self._specs[model]))
+        self._made_of = functools.cache(lambda model, timeframe: made_of(self._specs[model], timeframe))
         self._spoken = spoken
         self._forecasters: dict[str, Forecaster] = {}
 
-    def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
+    def live(
+        self, model: str, session: pd.Timestamp, timeframe: str = DAILY
+    ) -> tuple[tuple[ModelVersion, Forecaster], ...]:
         """Live versions of `model` with their forecasters, ordered by version.
 
         Raises
@@ -49,15 +52,17 @@ class RegistryBook:
         ModelError
             If one was made of something else than the model is now.
         """
-        return tuple((version, self._forecaster(version)) for version in self.records(model, session))
+        records = self.records(model, session, timeframe)
+        return tuple((version, self._forecaster(version)) for version in records)
 
-    def records(self, model: str, session: pd.Timestamp) -> tuple[ModelVersion, ...]:
+    def records(self, model: str, session: pd.Timestamp, timeframe: str = DAILY) -> tuple[ModelVersion, ...]:
         """The same without loading weights."""
         if model not in self._specs:
             raise VersionMissingError(f"this home has no model {model!r}; it has {', '.join(self._specs)}")
-        live = live_versions(model, self._specs[model].cadence, self._versions(model), session)
+        cadence = self._specs[model].cadence
+        live = live_versions(model, cadence, self._versions(model), session, timeframe)
         for version in live:
-            require_same_making(version, self._made_of(model))
+            require_same_making(version, self._made_of(model, version.timeframe))
         return live
 
     def _forecaster(self, version: ModelVersion) -> Forecaster:

@@ -70,7 +70,11 @@ class VersionFolder:
     ) -> None:
         """Record a version; the last one of its quarter again changes nothing, an older one becomes the last."""
         known = self.logged(version.model)
-        quarter = [one.version.version for one in known if one.version.live_from == version.live_from]
+        quarter = [
+            one.version.version
+            for one in known
+            if (one.version.live_from, one.version.timeframe) == (version.live_from, version.timeframe)
+        ]
         if quarter[-1:] == [version.version]:
             return
         sequence = 1 + max((one.sequence for one in known), default=0)

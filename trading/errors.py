@@ -13,6 +13,7 @@ FablineError
 ├── ModelError
 │   ├── NotFittedError         predict before fit
 │   ├── CheckpointError        weights are missing, of another shape, or not safetensors
+│   ├── ShortHistoryError      there is too little history to learn from
 │   └── VersionMissingError    the calendar asks for a version that nobody trained
 ├── CalibrationError           an interval was asked of a calibrator that cannot give one
 ├── PortfolioError
@@ -81,6 +82,10 @@ class NotFittedError(ModelError):
 
 class CheckpointError(ModelError):
     """Weights are missing, incomplete, of another shape, or not in safetensors."""
+
+
+class ShortHistoryError(ModelError):
+    """There is too little history to learn from."""
 
 
 class VersionMissingError(ModelError):

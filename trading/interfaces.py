@@ -62,28 +62,49 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Interval:
-    """Calibrated bounds, NaN where there are too few scores yet.
+    """Calibrated bounds, NaN where there are too few scores yet; never infinite.
 
     Attributes
     ----------
     lower, upper : (s, h) cumulative log returns
     miscoverage : (s, h) the adaptive level that was used
+    carried : (s, h, 2) what the calibrator carries on for the lower and the upper end, NaN for nothing
     """
 
     lower: Floats
     upper: Floats
     miscoverage: Floats
+    carried: Floats | None = None
 
 
 class IntervalCalibrator(Protocol):
     """Turns quantile forecasts into intervals that hold what they promise.
 
-    `scores_` is (n, s, h), NaN where nothing matured; `miscoverage_` is (s, h), the state that
-    walks from session to session.
+    Its state are rows: the level `miscoverage` (s, h) and what is `carried` (s, h, 2) of the session before.
     """
 
-    def conformalize(self, scores: Floats, miscoverage: Floats | None) -> Self:
-        """A copy with past conformity scores and the level in force (None: start from the target)."""
+    @property
+    def by_regime(self) -> bool:
+        """Whether it wants to know which scores were issued in today's regime."""
+        ...
+
+    def conformalize(
+        self,
+        scores: Floats,
+        miscoverage: Floats | None,
+        *,
+        ends: Floats | None = None,
+        carried: Floats | None = None,
+        alike: Floats | None = None,
+    ) -> Self:
+        """A copy with past conformity scores and the state in force (None or NaN: start anew).
+
+        Parameters
+        ----------
+        scores : (n, s, h) NaN where nothing matured
+        ends : (n, s, h) the end that the outcome was nearer to, 1 the upper, -1 the lower
+        alike : (n, h) 1 where a score was issued in today's regime, 0 where in another, NaN unknown
+        """
         ...
 
     def update(self, issued: Interval, realized: Floats) -> Self:
@@ -164,13 +185,14 @@ class RegimeModel(Protocol):
 
 @dataclass(frozen=True)
 class Mix:
-    """A solved portfolio with its proof.
+    """A solved portfolio with its proof: no limit is violated by more than 1e-6, but those that the fallback waives.
 
     Attributes
     ----------
-    weights : (s,) fractions, non-negative, sum 1 unless the fallback is `cash`
-    status : the solver's word; gap : duality gap or NaN; objective : what was optimised
+    weights : (s,) fractions of equity, negative for a short
+    status : the solver's word; gap : relative duality gap or NaN; objective : what was optimised
     binding : names of the binding constraints; fallback : empty, or the fallback that was used
+    conflicts : kinds of limits that could not all be met; masked : names whose numbers were not finite
     """
 
     weights: Floats
@@ -179,6 +201,8 @@ class Mix:
     objective: str
     binding: tuple[str, ...]
     fallback: str
+    conflicts: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
 
 
 class Sizer(Protocol):
@@ -328,6 +352,10 @@ class Store(Protocol):
         ...
 
 
+# Under this name a version's facts hold the timeframe of the bars that it learned from, unless they were daily.
+TIMEFRAME = "timeframe"
+
+
 @dataclass(frozen=True)
 class ModelVersion:
     """One version of a model: what it was made of, and from which session it may speak.
@@ -345,6 +373,11 @@ class ModelVersion:
     retired: pd.Timestamp | None
     data_through: pd.Timestamp | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def timeframe(self) -> str:
+        """Of the bars that it learned from; a zero-shot version learned from none and counts as daily."""
+        return self.facts.get(TIMEFRAME, "1D")
 
     def is_live(self, session: pd.Timestamp) -> bool:
         """Whether the version forecasts at `session`."""

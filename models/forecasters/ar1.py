@@ -1,4 +1,4 @@
-"""First-order autoregression of daily log returns, pooled over the symbols."""
+"""First-order autoregression of log returns, pooled over the symbols."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 
 from models.forecasters.random_walk import scaled
 from models.forecasters.volatility import ewma_volatility, student_t_quantiles
-from models.forecasters.weights import pack, unpack
-from trading.errors import ModelError, NotFittedError
+from models.forecasters.weights import Shape, names_in, pack, unpack
+from trading.errors import NotFittedError, ShortHistoryError
 from trading.frames import HORIZONS, LEVELS
 from trading.interfaces import SILENT, Floats, Forecast, TrainingJournal, Window
 
 LARGEST_SLOPE = 0.95
-SHAPE = {"coefficients": (2,)}
+SHAPE: dict[str, Shape] = {"coefficients": (2,)}
+# Of a version that learned from other bars than daily ones also how many sessions one of them spans.
+OF_OTHER_BARS: dict[str, Shape] = SHAPE | {"bar_sessions": (1,)}
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class PooledAR1:
     decay : of the residuals' weights, a session
     degrees_of_freedom : of the Student-t shape, above 2
     minimum_pairs : fewest pairs (x(t), x(t+1)) for a fit
-    coefficients_ : (2,) c and phi, learned
+    coefficients_ : (2,) c and phi, learned; bar_sessions_ : how much of a session the bars span that taught them
     """
 
     name: ClassVar[str] = "ar1"
@@ -41,13 +43,14 @@ class PooledAR1:
     degrees_of_freedom: float = 6.0
     minimum_pairs: int = 250
     coefficients_: Floats | None = field(default=None, compare=False)
+    bar_sessions_: float = field(default=1.0, compare=False)
 
     def fit(self, window: Window, *, journal: TrainingJournal = SILENT) -> Self:  # noqa: ARG002 - one step
         """A copy with the coefficients of `window`; phi is kept within ±0.95.
 
         Raises
         ------
-        ModelError
+        ShortHistoryError
             If fewer than `minimum_pairs` pairs of returns are finite, or all are the same.
         """
         returns = window.channel("log_return")[:, window.mask]
@@ -55,11 +58,12 @@ class PooledAR1:
         known = np.isfinite(before) & np.isfinite(after)
         if known.sum() < self.minimum_pairs or np.ptp(before[known]) == 0:
             day = str(window.sessions[-1])[:10]
-            raise ModelError(
+            raise ShortHistoryError(
                 f"ar1 cannot be fitted through {day}: {int(known.sum())} pairs of different returns, "
                 f"{self.minimum_pairs} are needed; give the source an earlier start"
             )
-        return replace(self, coefficients_=_least_squares(before[known], after[known]))
+        learned = _least_squares(before[known], after[known])
+        return replace(self, coefficients_=learned, bar_sessions_=window.bar_sessions)
 
     def predict(self, window: Window, *, horizons: Sequence[int] = HORIZONS) -> Forecast:
         """Quantiles of every unmasked symbol, (s, h, q).
@@ -70,7 +74,7 @@ class PooledAR1:
             Before `fit` or `from_bytes`.
         """
         intercept, slope = self._coefficients()
-        intercept *= window.bar_sessions  # learned of daily bars: drift is of time
+        intercept *= window.bar_sessions / self.bar_sessions_  # drift is of time
         returns = window.channel("log_return")[-self.context_sessions :]
         volatility = ewma_volatility(returns[1:] - intercept - slope * returns[:-1], self.decay)
         last = np.where(window.mask, np.nan_to_num(returns[-1]), np.nan)[:, None]
@@ -83,11 +87,18 @@ class PooledAR1:
 
     def to_bytes(self) -> bytes:
         """Safetensors with `coefficients`, or without a tensor before the fit."""
-        return pack({} if self.coefficients_ is None else {"coefficients": self.coefficients_})
+        if self.coefficients_ is None:
+            return pack({})
+        learned = {"coefficients": self.coefficients_}
+        daily = self.bar_sessions_ == 1.0
+        return pack(learned if daily else learned | {"bar_sessions": np.array([self.bar_sessions_])})
 
     def from_bytes(self, payload: bytes) -> Self:
         """A copy with the coefficients of `payload`."""
-        return replace(self, coefficients_=unpack(payload, SHAPE, self.name)["coefficients"])
+        shape = OF_OTHER_BARS if "bar_sessions" in names_in(payload) else SHAPE
+        arrays = unpack(payload, shape, self.name)
+        bars = float(arrays["bar_sessions"][0]) if "bar_sessions" in arrays else 1.0
+        return replace(self, coefficients_=arrays["coefficients"], bar_sessions_=bars)
 
     def _coefficients(self) -> tuple[float, float]:
         if self.coefficients_ is None:

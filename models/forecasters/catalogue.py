@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from trading.errors import UsageError
+from trading.errors import ShortHistoryError, UsageError
 from trading.features import daily
 from trading.history import History
 from trading.interfaces import Forecaster, ModelVersion
 from trading.stages.forecast import forecast_stage
-from trading.stages.layout import DAILY
+from trading.stages.layout import DAILY, FIVE_MINUTES, WEEKLY
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import Stage
+from trading.stages.timeframe_training import dues_of, timeframe_window, weekly_look_back
 from trading.stages.training import (
     CHANNELS,
     Cadence,
@@ -24,7 +25,6 @@ from trading.stages.training import (
     Trained,
     Update,
     View,
-    due_versions,
     look_back,
     silently,
     train_version,
@@ -38,6 +38,10 @@ SYNTHETIC_CHECKPOINTS = (
 )  # shipped; they have seen SIMULATED data only
 # What a holder made over a gap is no feature: it repeats the return wherever there was no gap.
 TABULAR_CHANNELS = tuple(name for name in daily.COLUMNS if name != "held_return")
+# Four years of weeks where there is enough to fit in them, two where two numbers are learned; eight weeks of
+# five-minute bars.
+TABULAR_BARS = {WEEKLY: 208, FIVE_MINUTES: 3120}
+LINE_BARS = {WEEKLY: 104, FIVE_MINUTES: 3120}
 # Weights of which nobody says what they have seen may have seen everything.
 UNKNOWN_DATA = pd.Timestamp("2040-12-31").as_unit("us")
 
@@ -54,6 +58,8 @@ class ModelSpec:
     code_version : raise it whenever the code gives other numbers
     seed : of everything random in training
     training_sessions : fixed length of the training window; 0 for zero-shot
+    training_bars : the same in bars of each other timeframe from which a version of its own learns; on bars of
+        one that is not named the daily version speaks
     data_through : last session that pretrained weights may have seen; None if they saw no market
     channels : feature columns that the model's windows hold; `log_return` is among them
     context : whether its windows also hold what stands beside the names (SPY, QQQ, SMH, VIX)
@@ -70,6 +76,7 @@ class ModelSpec:
     code_version: str = "1"
     seed: int = 0
     training_sessions: int = 0
+    training_bars: Mapping[str, int] = field(default_factory=dict)
     data_through: pd.Timestamp | None = None
     channels: tuple[str, ...] = CHANNELS
     context: bool = False
@@ -88,9 +95,11 @@ class ModelSpec:
         return self.stage_of((DAILY,))
 
     def stage_of(self, timeframes: Sequence[str]) -> Stage:
-        """The stage of this model on bars of `timeframes`; it learns from daily ones alone."""
+        """The stage of this model on bars of `timeframes`."""
         context = self.prototype().context_sessions
-        return forecast_stage(self.name, context, self.view, look_back(self, context), timeframes)
+        depth = look_back(self, context)
+        weekly = weekly_look_back(self)
+        return forecast_stage(self.name, context, self.view, depth, timeframes, weekly_look_back=weekly)
 
 
 def _random_walk() -> Forecaster:
@@ -149,7 +158,15 @@ def _fracast() -> Forecaster:
 
 CATALOGUE: tuple[ModelSpec, ...] = (
     ModelSpec("random_walk", _random_walk, "zero_shot", enabled=True, min_history=21),
-    ModelSpec("ar1", _ar1, "quarterly", enabled=True, min_history=22, training_sessions=378),
+    ModelSpec(
+        "ar1",
+        _ar1,
+        "quarterly",
+        enabled=True,
+        min_history=22,
+        training_sessions=378,
+        training_bars=LINE_BARS,
+    ),
     ModelSpec(
         "ridge",
         _ridge,
@@ -157,6 +174,7 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         enabled=False,
         min_history=22,
         training_sessions=756,
+        training_bars=TABULAR_BARS,
         channels=TABULAR_CHANNELS,
     ),
     ModelSpec(
@@ -166,6 +184,7 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         enabled=False,
         min_history=22,
         training_sessions=756,
+        training_bars=TABULAR_BARS,
         channels=TABULAR_CHANNELS,
     ),
     ModelSpec("timesfm", _timesfm, "zero_shot", enabled=True, min_history=64, slow=True),
@@ -305,22 +324,40 @@ def train(
     """
     if due.trained_through is None:
         return train_version(spec, due, None)
-    window = training_window(features, spec, due.trained_through)
+    if due.timeframe == DAILY:
+        window = training_window(features, spec, due.trained_through)
+    else:
+        window = timeframe_window(features, spec, due.trained_through, due.timeframe)
     begin = start if spec.update == "incremental" else None
     return train_version(spec, due, window, start=begin, journals=journals)
 
 
 def train_book(
-    specs: Iterable[ModelSpec], features: History, first: pd.Timestamp, last: pd.Timestamp
+    specs: Iterable[ModelSpec],
+    features: History | Mapping[str, History],
+    first: pd.Timestamp,
+    last: pd.Timestamp,
 ) -> MemoryModelBook:
-    """All versions that the sessions `first` to `last` need, trained and held in memory."""
+    """All versions that the sessions `first` to `last` need, trained and held in memory.
+
+    Parameters
+    ----------
+    features : daily ones, or those of each timeframe
+    """
     chosen = tuple(specs)
+    by_bars = features if isinstance(features, Mapping) else {DAILY: features}
     trained: list[Trained] = []
     for spec in chosen:
-        start = None
-        for due in due_versions(spec.cadence, first, last):
-            trained.append(train(spec, features, due, start=start))
-            start = start_of(spec, trained[-1].version, trained[-1].forecaster)
+        start: dict[str, Start | None] = {}
+        for due in dues_of(spec, tuple(by_bars), first, last):
+            bars = due.timeframe
+            try:
+                trained.append(train(spec, by_bars[bars], due, start=start.get(bars)))
+            except ShortHistoryError:
+                if bars == DAILY:
+                    raise
+                continue
+            start[bars] = start_of(spec, trained[-1].version, trained[-1].forecaster)
     return MemoryModelBook.of({spec.name: spec.cadence for spec in chosen}, trained)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.forecasters.volatility import ewma_volatility
-from trading.errors import ModelError
+from trading.errors import ModelError, ShortHistoryError
 from trading.frames import HORIZONS
 from trading.interfaces import Bools, Floats, Window
 
@@ -88,7 +88,7 @@ def training_rows(window: Window, horizons: Sequence[int], model: str, fewest: i
 
     Raises
     ------
-    ModelError
+    ShortHistoryError
         If there are fewer than `fewest`.
     """
     returns = window.channel(RETURN)[:, window.mask]
@@ -97,7 +97,7 @@ def training_rows(window: Window, horizons: Sequence[int], model: str, fewest: i
     inputs = _inputs(returns, unit, window.panel[:, window.mask], window.channels)
     chosen = np.isfinite(targets[:, :, 0]) & np.isfinite(returns)
     if chosen.sum() < fewest:
-        raise ModelError(
+        raise ShortHistoryError(
             f"{model} cannot be fitted through {str(window.sessions[-1])[:10]}: {int(chosen.sum())} rows with a known "
             f"return ahead, {fewest} are needed; give the source an earlier start"
         )

@@ -64,3 +64,14 @@ def _fit(found: Mapping[str, tuple[int, ...]], shapes: Mapping[str, Shape]) -> b
     return all(
         len(sizes) == 1 and (isinstance(letter, str) or letter in sizes) for letter, sizes in meanings.items()
     )
+
+
+def names_in(payload: bytes) -> frozenset[str]:
+    """Names of the arrays of `payload`; none of bytes that are not safetensors."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return frozenset(load(payload))
+    except (SafetensorError, KeyError, ValueError):
+        return frozenset()

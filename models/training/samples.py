@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from models.forecasters.volatility import ewma_volatility
-from trading.errors import ModelError
+from trading.errors import ShortHistoryError
 from trading.frames import HORIZONS
 from trading.interfaces import Bools, Floats, Window
 
@@ -128,7 +128,7 @@ def cut(
 
     Raises
     ------
-    ModelError
+    ShortHistoryError
         If there are fewer than `fewest` samples.
     """
     targets, unit, usable = _measure(window, horizons, stride)
@@ -151,7 +151,7 @@ def cut_cross_sections(
 
     Raises
     ------
-    ModelError
+    ShortHistoryError
         If there are fewer than `fewest` samples.
     """
     targets, unit, usable = _measure(window, horizons, stride)
@@ -174,14 +174,14 @@ def point_in_time_split(
 
     Raises
     ------
-    ModelError
+    ShortHistoryError
         If nothing is left on one of the two sides.
     """
     places = np.unique(origin)
     border = int(places[int(np.ceil(len(places) * (1 - share)))]) if share > 0 and len(places) > 1 else 0
     split = Split(np.flatnonzero(origin < border - max(horizons)), np.flatnonzero(origin >= border))
     if not len(split.training) or not len(split.validation):
-        raise ModelError(
+        raise ShortHistoryError(
             f"{len(places)} origins are too few to learn from and be judged by, {max(horizons)} bars apart; "
             "give the source an earlier start"
         )
@@ -225,7 +225,7 @@ def _contexts(panel: Floats, length: int) -> Floats:
 
 def _require(count: int, fewest: int, model: str, window: Window) -> None:
     if count < fewest:
-        raise ModelError(
+        raise ShortHistoryError(
             f"{model} cannot be trained through {str(window.sessions[-1])[:10]}: {count} samples with a known "
             f"return ahead, {fewest} are needed; give the source an earlier start"
         )

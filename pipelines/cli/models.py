@@ -17,6 +17,7 @@ from pipelines.wiring import specs_of
 from resources.home import Home
 from resources.version_folder import Logged, VersionFolder
 from trading.interfaces import ModelVersion
+from trading.stages.layout import DAILY
 from trading.stages.training import DATA_VERSION, STARTED_FROM, TRAINED_FROM, hyper_parameters
 
 LISTED = [
@@ -79,12 +80,23 @@ class Shelf:
         return cls(VersionFolder(home.models), specs, tuple(s.name for s in mine), head, by_model)
 
     def role(self, version: ModelVersion) -> str:
-        """What a version is at the head: champion, challenger, retired, or waiting for its first session."""
-        if self.champions.get(version.model) == version.version:
+        """What a version is at the head: champion, challenger, retired, or waiting for its first session.
+
+        What learned from bars that are not daily speaks for them where its daily sibling is champion.
+        """
+        if self._is_champion(version):
             return "champion"
         if self.head is None or (version.live_from is not None and self.head < version.live_from):
             return "waiting"
         return "challenger" if version.is_live(self.head) else "retired"
+
+    def _is_champion(self, version: ModelVersion) -> bool:
+        """Whether it, or the daily version that learned through the same session, is champion."""
+        crowned = self.champions.get(version.model)
+        if version.timeframe == DAILY or crowned is None:
+            return crowned == version.version
+        known = {one.version: one.trained_through for one in self.folder.versions(version.model)}
+        return known.get(crowned) == version.trained_through
 
     def contaminated(self, data_through: pd.Timestamp | None) -> str:
         """CONTAMINATED if weights that have seen that much may know the newest session, else up to when."""
@@ -153,7 +165,7 @@ def _listed(shelf: Shelf, spec: ModelSpec) -> tuple[object, ...]:
 def _version_columns() -> dict[str, None]:
     dates = ["trained_from", "trained_through", "live_from", "champion_from", "retired", "data_through"]
     rest = ["contaminated", "seconds", "epochs", "validation_loss", "data_version"]
-    return dict.fromkeys(["model", "version", "role", *dates, *rest, *WIDE])
+    return dict.fromkeys(["model", "version", "timeframe", "role", *dates, *rest, *WIDE])
 
 
 def _version_row(shelf: Shelf, spec: ModelSpec, logged: Logged) -> dict[str, Any]:
@@ -164,6 +176,7 @@ def _version_row(shelf: Shelf, spec: ModelSpec, logged: Logged) -> dict[str, Any
     return {
         "model": version.model,
         "version": version.version,
+        "timeframe": "" if version.trained_through is None else version.timeframe,
         "role": shelf.role(version),
         "trained_from": None if begun is None else pd.Timestamp(begun),
         **{name: getattr(version, name) for name in days},

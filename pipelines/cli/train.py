@@ -20,11 +20,11 @@ from resources.version_folder import Logged
 from trading import calendar
 from trading.errors import UsageError
 
-COLUMNS = ("model", "version", "trained_through", "seconds", "epochs", "mlflow_run")
+COLUMNS = ("model", "version", "timeframe", "trained_through", "seconds", "epochs", "mlflow_run")
 
 
 def train(path: Path, models: Sequence[str], through: str | None, format_: str, *, wait: bool) -> None:
-    """Train what is due and print the versions: model, version, trained_through, seconds, epochs, mlflow_run.
+    """Train what is due and print the versions: model, version, timeframe, trained_through, seconds, epochs, mlflow_run.
 
     Raises
     ------
@@ -79,6 +79,7 @@ def _row(logged: Logged) -> tuple[object, ...]:
     return (
         version.model,
         version.version,
+        version.timeframe,
         version.trained_through,
         logged.metrics.get("training_seconds"),
         len(logged.curves),

@@ -151,11 +151,13 @@ class NextQuarters:
 
     inner: ModelBook
 
-    def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
-        return self.inner.live(model, calendar.shift(session, 10))
+    def live(
+        self, model: str, session: pd.Timestamp, timeframe: str = "1D"
+    ) -> tuple[tuple[ModelVersion, Forecaster], ...]:
+        return self.inner.live(model, calendar.shift(session, 10), timeframe)
 
-    def records(self, model: str, session: pd.Timestamp) -> tuple[ModelVersion, ...]:
-        return self.inner.records(model, calendar.shift(session, 10))
+    def records(self, model: str, session: pd.Timestamp, timeframe: str = "1D") -> tuple[ModelVersion, ...]:
+        return self.inner.records(model, calendar.shift(session, 10), timeframe)
 
 
 def version_trained_later(_market: Market) -> Plan:

@@ -36,6 +36,8 @@ def forecast_stage(
     view: View,
     look_back_sessions: int | None = None,
     timeframes: Sequence[str] = (DAILY,),
+    *,
+    weekly_look_back: int = 0,
 ) -> Stage:
     """The stage `forecast_<model>`.
 
@@ -46,20 +48,21 @@ def forecast_stage(
     look_back_sessions : how far before t features must reach, where training needs more than the window
     timeframes : daily forecasts are always made; `1W` adds one at the last session of each week, `5min` one at the
         end of each five-minute bar from inception on
+    weekly_look_back : how far before t weekly features must reach, where training needs more than the window
     """
     table = f"{FORECAST_PREFIX}{model}"
-    windows = _Windows(context_sessions, view, tuple(timeframes))
+    windows = _Windows(context_sessions, view, tuple(timeframes), weekly_look_back)
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
-        versions = moment.models.live(model, moment.session)
         parts = [
             _rows(version, by.predict(window), moment, window, ts)
             for ts, window in windows.at(moment, inputs)
-            for version, by in versions
+            for version, by in moment.models.live(model, moment.session, window.timeframe)
         ]
         # Nothing is calibrated on five-minute forecasts, so none are made in the burn-in.
         if FIVE_MINUTES in timeframes and moment.session >= moment.inception:
             intraday = windows.intraday(moment, inputs)
+            versions = moment.models.live(model, moment.session, FIVE_MINUTES)
             parts += [part for version, by in versions for part in _by_bar(version, by, moment, intraday)]
         return {table: stacked(parts)}
 
@@ -75,11 +78,13 @@ class _Windows:
     context: int
     view: View
     timeframes: tuple[str, ...]
+    weekly_look_back: int = 0
 
     @property
     def reads(self) -> tuple[Read, ...]:
         """Look-backs of the timeframes that are not daily."""
-        weeks = Read("features", lookback=self._weeks * WEEK_SESSIONS - 1, timeframe=WEEKLY)
+        depth = max(self._weeks * WEEK_SESSIONS - 1, self.weekly_look_back)
+        weeks = Read("features", lookback=depth, timeframe=WEEKLY)
         bars = Read("features", lookback=INTRADAY_SESSIONS - 1, timeframe=FIVE_MINUTES)
         return tuple(read for read in (weeks, bars) if read.timeframe in self.timeframes)
 

@@ -25,7 +25,8 @@ def forecasts_stage(models: Sequence[str], timeframes: Sequence[str] = (DAILY,))
 
     Parameters
     ----------
-    timeframes : of the forecasts; those that are not daily have no interval yet
+    timeframes : of the forecasts; those that are not daily have no interval yet, and the version speaks that
+        learned from such bars through the same session as the daily champion
     """
     others = tuple(timeframe for timeframe in timeframes if timeframe != DAILY)
 
@@ -42,7 +43,9 @@ def forecasts_stage(models: Sequence[str], timeframes: Sequence[str] = (DAILY,))
             for place, (model, version) in enumerate(versions.items())
         ]
         parts += [
-            _without_bounds(inputs[f"{FORECAST_PREFIX}{model} {timeframe}"], version)
+            _without_bounds(
+                inputs[f"{FORECAST_PREFIX}{model} {timeframe}"], _sibling(moment, model, version, timeframe)
+            )
             for timeframe in others
             for model, version in versions.items()
         ]
@@ -74,6 +77,14 @@ def _speakers(models: Sequence[str], moment: Moment, inputs: Inputs) -> dict[str
         if version is not None and version in issuers:
             speakers[model] = version
     return speakers
+
+
+def _sibling(moment: Moment, model: str, version: str, timeframe: str) -> str:
+    """The version that speaks of bars of `timeframe` where `version` is the daily champion."""
+    daily = {record.version: record for record in moment.models.records(model, moment.session)}
+    through = daily[version].trained_through
+    others = moment.models.records(model, moment.session, timeframe)
+    return next(record.version for record in others if record.trained_through == through)
 
 
 def _bounds(rows: Rows, versions: dict[str, str]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from trading.errors import VersionMissingError
 from trading.interfaces import Forecaster, ModelVersion
+from trading.stages.layout import DAILY
 from trading.stages.training import Cadence, Trained, live_versions
 
 
@@ -30,7 +31,9 @@ class MemoryModelBook:
         """The book of some trained versions."""
         return cls(dict(cadences), tuple(trained))
 
-    def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
+    def live(
+        self, model: str, session: pd.Timestamp, timeframe: str = DAILY
+    ) -> tuple[tuple[ModelVersion, Forecaster], ...]:
         """Live versions of `model` with their forecasters, ordered by version.
 
         Raises
@@ -39,9 +42,10 @@ class MemoryModelBook:
             If the calendar wants one that is not there.
         """
         speaks = {entry.version.version: entry.forecaster for entry in self.trained}
-        return tuple((version, speaks[version.version]) for version in self.records(model, session))
+        records = self.records(model, session, timeframe)
+        return tuple((version, speaks[version.version]) for version in records)
 
-    def records(self, model: str, session: pd.Timestamp) -> tuple[ModelVersion, ...]:
+    def records(self, model: str, session: pd.Timestamp, timeframe: str = DAILY) -> tuple[ModelVersion, ...]:
         """The same without forecasters."""
         if model not in self.cadences:
             known = ", ".join(self.cadences) or "none"
@@ -49,4 +53,4 @@ class MemoryModelBook:
                 f"no version of model {model!r} was ever trained; this book holds {known}"
             )
         versions = (entry.version for entry in self.trained if entry.version.model == model)
-        return live_versions(model, self.cadences[model], versions, session)
+        return live_versions(model, self.cadences[model], versions, session, timeframe)

@@ -49,11 +49,16 @@ class Read:
 class ModelBook(Protocol):
     """The model versions that may speak at a session."""
 
-    def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
-        """Live versions of `model`, ordered by version; VersionMissingError if the calendar wants one that is not there."""
+    def live(
+        self, model: str, session: pd.Timestamp, timeframe: str = DAILY
+    ) -> tuple[tuple[ModelVersion, Forecaster], ...]:
+        """Live versions of `model`, ordered by version; VersionMissingError if the calendar wants one that is not there.
+
+        Of bars that are not daily they are those that learned from such bars, the daily ones where there are none.
+        """
         ...
 
-    def records(self, model: str, session: pd.Timestamp) -> tuple[ModelVersion, ...]:
+    def records(self, model: str, session: pd.Timestamp, timeframe: str = DAILY) -> tuple[ModelVersion, ...]:
         """The same without loading weights."""
         ...
 

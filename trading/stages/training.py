@@ -20,7 +20,7 @@ from trading import calendar
 from trading.digest import digest
 from trading.errors import MissingBarsError, ModelError, VersionMissingError
 from trading.history import History, Rows
-from trading.interfaces import SILENT, Forecaster, ModelVersion, TrainingJournal, Window
+from trading.interfaces import SILENT, TIMEFRAME, Forecaster, ModelVersion, TrainingJournal, Window
 from trading.stages.layout import DAILY
 from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
 
@@ -74,6 +74,11 @@ class Trainable(Protocol):
         ...
 
     @property
+    def training_bars(self) -> Mapping[str, int]:
+        """Fixed length of the training window in bars, by timeframe that is not daily; others are not learned from."""
+        ...
+
+    @property
     def data_through(self) -> pd.Timestamp | None:
         """The last session that pretrained weights may have seen."""
         ...
@@ -100,12 +105,13 @@ class Trainable(Protocol):
 
 @dataclass(frozen=True)
 class Due:
-    """A version that the calendar asks for; all None for zero-shot."""
+    """A version that the calendar asks for, learned from bars of one timeframe; no dates for zero-shot."""
 
     trained_through: pd.Timestamp | None = None
     live_from: pd.Timestamp | None = None
     champion_from: pd.Timestamp | None = None
     retired: pd.Timestamp | None = None
+    timeframe: str = DAILY
 
 
 @dataclass(frozen=True)
@@ -258,7 +264,7 @@ def train_version(
 
 
 def _named(spec: Trainable, due: Due, window: Window | None, start: Start | None) -> ModelVersion:
-    made, data = made_of(spec), _seen(window)
+    made, data = made_of(spec, due.timeframe), _seen(window)
     through = None if due.trained_through is None else f"{due.trained_through:%Y-%m-%d}"
     seed = getattr(spec.prototype(), "seed", spec.seed)
     facts = {"code_version": spec.code_version, "seed": str(seed), MADE_OF: made, **_begins(window)}
@@ -267,6 +273,8 @@ def _named(spec: Trainable, due: Due, window: Window | None, start: Start | None
         facts[DATA_VERSION] = digest(*data)
     if start is not None:
         facts[STARTED_FROM] = start.version
+    if due.timeframe != DAILY:
+        facts[TIMEFRAME] = due.timeframe
     return ModelVersion(
         model=spec.name,
         version=digest(made, through, *data, *([] if start is None else [start.version])),
@@ -292,9 +300,10 @@ def _begins(window: Window | None) -> dict[str, str]:
     return {} if window is None else {TRAINED_FROM: f"{pd.Timestamp(window.sessions[0]):%Y-%m-%d}"}
 
 
-def made_of(spec: Trainable) -> str:
+def made_of(spec: Trainable, timeframe: str = DAILY) -> str:
     """Digest of all that makes a version but its data: code, hyper-parameters, seed, weights before training.
 
+    What is learned from bars that are not daily also has their timeframe and number in it.
     What those weights have seen belongs to it, because it decides which forecasts are contaminated.
     What is as it usually is takes no part, so that versions of earlier releases keep their names.
     """
@@ -303,6 +312,8 @@ def made_of(spec: Trainable) -> str:
     chosen = (spec.name, spec.code_version, spec.seed, spec.training_sessions, seen)
     usual = {"channels": CHANNELS, "context": False, "update": "full"}
     other = {name: getattr(spec, name) for name, value in usual.items() if getattr(spec, name) != value}
+    if timeframe != DAILY:
+        other["bars"] = [timeframe, spec.training_bars[timeframe]]
     if spec.cadence == "yearly":
         other["cadence"] = spec.cadence
     return digest(chosen, hyper_parameters(prototype), prototype.to_bytes(), *([other] if other else []))
@@ -325,20 +336,28 @@ def _training_metrics(window: Window) -> dict[str, float]:
 
 
 def live_versions(
-    model: str, cadence: Cadence, versions: Iterable[ModelVersion], session: pd.Timestamp
+    model: str,
+    cadence: Cadence,
+    versions: Iterable[ModelVersion],
+    session: pd.Timestamp,
+    timeframe: str = DAILY,
 ) -> tuple[ModelVersion, ...]:
     """Of all `versions` of `model` in the order in which they were logged, those that speak at `session`.
 
-    Where one quarter was trained more than once, the version logged last counts.
+    Where one quarter was trained more than once, the version logged last counts. Of bars that are not
+    daily those speak that learned from such bars; where a quarter has none, the daily one is carried over.
 
     Raises
     ------
     VersionMissingError
         If the calendar asks for one that is not there.
     """
-    newest = {version.trained_through: version for version in versions}
+    by_bars: dict[str, dict[pd.Timestamp | None, ModelVersion]] = {DAILY: {}, timeframe: {}}
+    for version in versions:
+        by_bars.setdefault(version.timeframe, {})[version.trained_through] = version
+    newest = by_bars[DAILY] | by_bars[timeframe]
     wanted = due_versions(cadence, session, session)
-    missing = [due for due in wanted if due.trained_through not in newest]
+    missing = [due for due in wanted if due.trained_through not in by_bars[DAILY]]
     if missing:
         raise VersionMissingError(_missing(model, cadence, missing[0], session))
     live = (newest[due.trained_through] for due in wanted)

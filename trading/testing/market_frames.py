@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from trading import calendar, frames
 from trading.history import History
 from trading.interfaces import Floats, Forecaster, ModelVersion
+from trading.stages.layout import DAILY
 from trading.stages.stage import Moment, Outputs, Stage
 from trading.testing.stage_rows import of_timeframe
 
@@ -20,11 +21,21 @@ DELAY = pd.Timedelta(minutes=10)
 class NoModels:
     """A model book without a single version."""
 
-    def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:  # noqa: ARG002
+    def live(
+        self,
+        model: str,  # noqa: ARG002
+        session: pd.Timestamp,  # noqa: ARG002
+        timeframe: str = DAILY,  # noqa: ARG002
+    ) -> tuple[tuple[ModelVersion, Forecaster], ...]:
         """Nothing."""
         return ()
 
-    def records(self, model: str, session: pd.Timestamp) -> tuple[ModelVersion, ...]:  # noqa: ARG002
+    def records(
+        self,
+        model: str,  # noqa: ARG002
+        session: pd.Timestamp,  # noqa: ARG002
+        timeframe: str = DAILY,  # noqa: ARG002
+    ) -> tuple[ModelVersion, ...]:
         """Nothing."""
         return ()
 

@@ -28,7 +28,9 @@ class MemoryRegistry:
         del metrics, curves
         key = (version.model, version.version)
         quarter = [
-            known.version for known in self.versions(version.model) if known.live_from == version.live_from
+            known.version
+            for known in self.versions(version.model)
+            if (known.live_from, known.timeframe) == (version.live_from, version.timeframe)
         ]
         if quarter[-1:] != [version.version]:
             self._logged[key] = self._logged.pop(key, (version, forecaster.to_bytes()))

@@ -13,6 +13,7 @@ from trading import calendar, frames
 from trading.errors import UsageError
 from trading.history import History, Rows
 from trading.interfaces import Forecaster, ModelVersion
+from trading.stages.layout import DAILY
 from trading.stages.stage import ModelBook, Moment, Outputs, Stage
 
 
@@ -22,12 +23,16 @@ class CalendarBook:
 
     versions: tuple[ModelVersion, ...] = ()
 
-    def records(self, model: str, session: pd.Timestamp) -> tuple[ModelVersion, ...]:
-        """Versions of `model` that are live at `session`."""
+    def records(self, model: str, session: pd.Timestamp, timeframe: str = DAILY) -> tuple[ModelVersion, ...]:
+        """Versions of `model` that are live at `session`; on bars that are not daily too, the daily ones speak."""
+        del timeframe
         return tuple(v for v in self.versions if v.model == model and v.is_live(session))
 
-    def live(self, model: str, session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
+    def live(
+        self, model: str, session: pd.Timestamp, timeframe: str = DAILY
+    ) -> tuple[tuple[ModelVersion, Forecaster], ...]:
         """There are no forecasters in this book."""
+        del timeframe
         raise UsageError(f"this book cannot forecast with {model!r} at {session:%Y-%m-%d}")
 
 

@@ -53,10 +53,10 @@ class TwoVersions:
 
     model: ClassVar[str] = "random_walk"
 
-    def live(self, _model: str, _session: pd.Timestamp) -> tuple:
+    def live(self, _model: str, _session: pd.Timestamp, _timeframe: str = "1D") -> tuple:
         return (version("a"), RandomWalk()), (version("b", "2024-06-28"), RandomWalk(decay=0.9))
 
-    def records(self, _model: str, _session: pd.Timestamp) -> tuple:
+    def records(self, _model: str, _session: pd.Timestamp, _timeframe: str = "1D") -> tuple:
         return version("a"), version("b", "2024-06-28")
 
 

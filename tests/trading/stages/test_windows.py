@@ -93,7 +93,9 @@ def test_a_weekly_window_holds_the_weeks_up_to_the_one_that_ends_now() -> None:
 class OneVersion(CalendarBook):
     """A book in which a random walk speaks."""
 
-    def live(self, model: str, _session: pd.Timestamp) -> tuple[tuple[ModelVersion, Forecaster], ...]:
+    def live(
+        self, model: str, _session: pd.Timestamp, _timeframe: str = "1D"
+    ) -> tuple[tuple[ModelVersion, Forecaster], ...]:
         return ((ModelVersion(model, "v", None, None, None, None), RandomWalk()),)
 
 
