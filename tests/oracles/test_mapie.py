@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from models.intervals.adaptive import AdaptiveConformal, conformal_quantile
+from models.intervals.adaptive import AdaptiveConformal
+from models.intervals.margins import conformal_quantile
 from trading.interfaces import Floats, Forecast
 
 pytest.importorskip("mapie", reason="needs the extra `test`")

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binom
 
-from models.intervals.adaptive import AdaptiveConformal, conformal_quantile
+from models.intervals.adaptive import AdaptiveConformal
+from models.intervals.margins import conformal_quantile
 from trading.errors import CalibrationError
 from trading.frames import LEVELS
 from trading.interfaces import Floats, Forecast, Interval
