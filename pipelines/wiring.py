@@ -25,6 +25,7 @@ from resources.open_home import OpenHome
 from resources.prediction_cache import LiveForecaster, PredictionCache
 from resources.registry import MlflowRegistry
 from resources.registry_book import RegistryBook, Spoken
+from resources.source_digest import with_code
 from resources.sources import open_source
 from resources.sources.stored import StoredSource
 from resources.store import HomeStore, store_at
@@ -49,7 +50,12 @@ from trading.testing.market import MarketOptions
 
 
 def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:
-    """The models of a home."""
+    """The models of a home, each with the code that it rests on."""
+    return tuple(with_code(spec) for spec in _chosen(settings))
+
+
+def _chosen(settings: Settings) -> tuple[ModelSpec, ...]:
+    """The models of a home, without looking at their code, which takes a moment."""
     return model_specs(
         settings.models,
         timesfm_checkpoint=settings.timesfm_checkpoint,
@@ -83,7 +89,7 @@ def _session_or_none(text: str) -> pd.Timestamp | None:
 
 def plan_of(settings: Settings) -> Plan:
     """Every stage of the line, in causal order."""
-    specs = specs_of(settings)
+    specs = _chosen(settings)
     names = tuple(spec.name for spec in specs)
     stages = [
         features_stage(settings.timeframes),

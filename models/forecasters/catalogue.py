@@ -55,7 +55,7 @@ class ModelSpec:
     prototype : makes the unfitted forecaster; heavy libraries load only when it predicts
     cadence : `zero_shot`, or `quarterly` or `yearly` training
     min_history : finite returns that a symbol needs in the window to be forecast
-    code_version : raise it whenever the code gives other numbers
+    code_version : raise it when a library gives other numbers; a home adds a digest of the model's own code
     seed : of everything random in training
     training_sessions : fixed length of the training window; 0 for zero-shot
     training_bars : the same in bars of each other timeframe from which a version of its own learns; on bars of
