@@ -118,6 +118,8 @@ _REGIMES = {
     "p_bear": "Filtered probability of Bear.",
     "p_volatile": "Filtered probability of Volatile.",
     "p_range": "Filtered probability of Range.",
+    "dwell": "Sessions that the regime has lasted, this one included.",
+    "changed": "The regime is another than at the session before: what asks for a new portfolio.",
     "multiplier": "Part of the volatility target that the regimes allow, smoothed, 0 to 1.",
     "fitted_session": "Session of the fit in force.",
     "start": "Probability of the regime before the first observation.",

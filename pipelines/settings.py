@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from models.ensembles.softmax import SoftmaxWeighting
 from models.forecasters.catalogue import default_models, expanded, model_specs
 from models.intervals.adaptive import AdaptiveConformal
-from models.regimes.gaussian_hmm import GaussianRegimes
+from models.regimes.choice import RegimeChoice
 from resources.sources.transport import Policy
 from trading.bounds import COUNT, NOT_NEGATIVE, check_bounds
 from trading.digest import digest
@@ -105,7 +105,7 @@ class Settings:
     inference: InferenceSettings = field(default_factory=InferenceSettings)
     intervals: AdaptiveConformal = field(default_factory=AdaptiveConformal)
     ensemble: SoftmaxWeighting = field(default_factory=SoftmaxWeighting)
-    regimes: GaussianRegimes = field(default_factory=GaussianRegimes)
+    regimes: RegimeChoice = field(default_factory=RegimeChoice)
     regime_rules: RegimeRules = field(default_factory=RegimeRules)
     signals: SignalRules = field(default_factory=SignalRules)
     trading: TradingRules = field(default_factory=TradingRules)

@@ -102,7 +102,7 @@ def plan_of(settings: Settings) -> Plan:
         ensemble_weights_stage(names, settings.ensemble),
         ensemble_forecast_stage(),
         ensemble_intervals_stage(settings.intervals),
-        regimes_stage(settings.regimes, settings.regime_rules),
+        regimes_stage(settings.regimes.chosen, settings.regime_rules),
         signals_stage(settings.signals),
         trading_session_stage(settings.trading),
     ]

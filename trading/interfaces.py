@@ -182,6 +182,10 @@ class RegimeModel(Protocol):
         """(w, k) probabilities p(state_t | features up to t); unknown features are marginalised out."""
         ...
 
+    def update(self, belief: Floats, features: Floats) -> Floats:
+        """(k,) probabilities after one more session of features (c,), given those of the session before."""
+        ...
+
 
 @dataclass(frozen=True)
 class Mix:

@@ -5,11 +5,27 @@ Letters: w sessions, k states, c features.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
 
-from trading.interfaces import Bools, Floats
+import numpy as np
+from numpy.typing import NDArray
+
+from trading.interfaces import Bools, Floats, RegimeFit
 
 _LOG_TWO_PI = float(np.log(2 * np.pi))
+Onward = Callable[[Floats, Floats], Floats]
+
+
+def over_all_paths(belief: Floats, transition: Floats) -> Floats:
+    """(k,) probability of each state one session later."""
+    return belief @ transition
+
+
+def over_best_path(belief: Floats, transition: Floats) -> Floats:
+    """(k,) probability, up to a factor, of the likeliest path into each state one session later."""
+    return (belief[:, np.newaxis] * transition).max(axis=0)
 
 
 def log_densities(features: Floats, mean: Floats, covariance: Floats) -> Floats:
@@ -39,12 +55,15 @@ def _densities_of(features: Floats, mean: Floats, covariance: Floats, pattern: B
     return (-0.5 * (white**2).sum(axis=1) - log_volume[:, np.newaxis] - 0.5 * dimensions * _LOG_TWO_PI).T
 
 
-def forward(start: Floats, transition: Floats, log_density: Floats) -> Floats:
+def forward(
+    start: Floats, transition: Floats, log_density: Floats, onward: Onward = over_all_paths
+) -> Floats:
     """(w, k) filtered probabilities (Rabiner 1989, section III.A, with scaling).
 
     Parameters
     ----------
     start : (k,) probabilities before the first row; transition : (k, k); log_density : (w, k)
+    onward : over all paths into a state, or over the best of them, as in Viterbi's algorithm
     """
     scaled = np.exp(log_density - log_density.max(axis=1, keepdims=True))
     out = np.empty_like(scaled)
@@ -53,7 +72,7 @@ def forward(start: Floats, transition: Floats, log_density: Floats) -> Floats:
         joint = predicted * density
         total = joint.sum()
         out[row] = joint / total if total > 0 else _in_logs(predicted, log_density[row])
-        predicted = out[row] @ transition
+        predicted = onward(out[row], transition)
     return out
 
 
@@ -72,3 +91,56 @@ def stationary(transition: Floats) -> Floats:
     solution = np.linalg.lstsq(equations, np.append(np.zeros(states), 1.0), rcond=None)[0]
     positive = np.maximum(solution, 0.0)
     return positive / positive.sum()
+
+
+@dataclass(frozen=True)
+class FilterStep:
+    """One session of the filter, in microseconds: what does not change between sessions is made beforehand.
+
+    Attributes
+    ----------
+    fit : parameters; used : (d,) places of the features that the fit knows
+    whitening : (k * d, d) and offset : (k * d,) turn raw features into independent unit normals of each state
+    square_sums : (k, k * d) and log_volume : (k,) turn their squares into log densities
+    """
+
+    fit: RegimeFit
+    used: NDArray[np.intp]
+    whitening: Floats
+    offset: Floats
+    square_sums: Floats
+    log_volume: Floats
+
+    @classmethod
+    def of(cls, fit: RegimeFit) -> Self:
+        """The step for some parameters."""
+        used = np.flatnonzero(~np.isnan(fit.scale))
+        states, count = len(fit.mean), len(used)
+        root = np.linalg.cholesky(fit.covariance[:, used][:, :, used])  # (k, d, d)
+        inverse = np.linalg.inv(root)
+        center = fit.mean[:, used] + fit.center[used] / fit.scale[used]
+        return cls(
+            fit,
+            used,
+            (inverse / fit.scale[used]).reshape(states * count, count),
+            (inverse @ center[:, :, np.newaxis]).reshape(states * count),
+            np.repeat(-0.5 * np.eye(states), count, axis=1),
+            np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1),
+        )
+
+    def __call__(self, belief: Floats, features: Floats) -> Floats:
+        """(k,) probabilities after raw `features` (c,), given those of the session before."""
+        white = self.whitening.dot(features[self.used])
+        white -= self.offset
+        log_density = self.square_sums.dot(white * white)
+        log_density -= self.log_volume
+        joint = belief.dot(self.fit.transition)
+        joint *= np.exp(log_density - log_density.max())
+        total = joint.sum()
+        return joint / total if total > 0 else self._careful(belief, features)
+
+    def _careful(self, belief: Floats, features: Floats) -> Floats:
+        """The same where a feature is unknown or every product has underflowed."""
+        values = (features - self.fit.center) / self.fit.scale
+        density = log_densities(values[np.newaxis], self.fit.mean, self.fit.covariance)
+        return forward(belief @ self.fit.transition, self.fit.transition, density)[0]

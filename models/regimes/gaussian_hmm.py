@@ -6,16 +6,15 @@ hmmlearn fits (expectation-maximisation, maximum a posteriori); the filter is ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from models.regimes.alignment import order_by_likeness, order_by_rule, permuted, restated
-from models.regimes.filtering import forward, log_densities, stationary
+from models.regimes.estimator import RegimeEstimator
+from models.regimes.filtering import FilterStep, stationary
 from trading import digest
-from trading.errors import ModelError, NotFittedError
 from trading.frames import REGIMES
 from trading.interfaces import Floats, RegimeFit
 
@@ -26,100 +25,25 @@ _STATES = len(REGIMES)
 
 
 @dataclass(frozen=True)
-class GaussianRegimes:
-    """Four regimes; the first fit is named by rule, later ones are aligned to the fit before.
+class GaussianRegimes(RegimeEstimator):
+    """A hidden Markov model with a multivariate normal in each state.
 
     Parameters
     ----------
-    starts : random starts of a first fit, of which the likeliest is kept; a refit starts warm instead
-    iterations, tolerance : when expectation-maximisation stops (rounds, gain of log-likelihood)
+    tolerance : gain of log-likelihood below which expectation-maximisation stops
     covariance_sessions : weight, in sessions, of a unit covariance in each state: it cannot collapse
     persistence : pseudo-count of sessions that stay in their state, for each state
     spread : pseudo-count of each transition between states, above 0: every transition stays possible
-    min_known : share of the window in which a feature must be known to be used at all
-    min_sessions : sessions with all used features known, below which there is no fit
-    trend, volatility : columns of the features that the naming rule looks at
-    rule_weight : how much the rule counts beside likeness to the fit before when states are aligned
-    seed : of the random starts
-
-    Attributes
-    ----------
-    fit_ : parameters with states in the order of `trading.frames.REGIMES`, or None
     """
 
-    starts: int = 10
-    iterations: int = 100
     tolerance: float = 1e-3
     covariance_sessions: float = 5.0
     persistence: float = 20.0
     spread: float = 0.5
-    min_known: float = 0.8
-    min_sessions: int = 60
-    trend: int = 3
-    volatility: int = 1
-    rule_weight: float = 2.0
-    seed: int = 0
-    fit_: RegimeFit | None = field(default=None, compare=False, repr=False)
 
-    def fit(self, features: Floats, previous: RegimeFit | None = None) -> Self:
-        """A copy fitted on raw (w, c) features; rows with an unknown used feature are left out.
-
-        Raises
-        ------
-        ModelError
-            If fewer than `min_sessions` rows are complete.
-        """
-        center, scale = self._standardisation(features)
-        complete = self._complete(standardised(features, center, scale), scale)
-        if previous is None:
-            fitted = self._cold(complete, center, scale)
-            return self.resume(permuted(fitted, order_by_rule(fitted.mean, self.trend, self.volatility)))
-        before = restated(previous, center, scale)
-        fitted, _ = self._climb(complete, before)
-        order = order_by_likeness(before, fitted, self.trend, self.volatility, self.rule_weight)
-        return self.resume(permuted(fitted, order))
-
-    def resume(self, fit: RegimeFit) -> Self:
-        """A copy with parameters that were fitted earlier."""
-        return replace(self, fit_=fit)
-
-    def filter(self, features: Floats) -> Floats:
-        """(w, k) probabilities given the raw (w, c) features up to each row.
-
-        Before the window's first row stand the chain's long-run probabilities.
-        """
-        if self.fit_ is None:
-            raise NotFittedError("the regime model has no parameters; call fit or resume first")
-        fit = self.fit_
-        values = standardised(features, fit.center, fit.scale)
-        return forward(fit.start, fit.transition, log_densities(values, fit.mean, fit.covariance))
-
-    def _standardisation(self, features: Floats) -> tuple[Floats, Floats]:
-        """(c,) mean and standard deviation; NaN for a feature that is unknown too often."""
-        known = ~np.isnan(features)
-        used = known.mean(axis=0) >= self.min_known
-        count = np.maximum(known.sum(axis=0), 1)
-        center = np.where(known, features, 0.0).sum(axis=0) / count
-        variance = np.where(known, (features - center) ** 2, 0.0).sum(axis=0) / count
-        scale = np.sqrt(variance)
-        scale = np.where(scale > 1e-12 * np.maximum(np.abs(center), 1.0), scale, 1.0)
-        return np.where(used, center, 0.0), np.where(used, scale, np.nan)
-
-    def _complete(self, values: Floats, scale: Floats) -> Floats:
-        """Rows to fit on; a feature that is not used is 0 in all of them and tells nothing."""
-        filled = np.where(np.isnan(scale), 0.0, values)
-        complete = filled[~np.isnan(filled).any(axis=1)]
-        if len(complete) < self.min_sessions or np.isnan(scale).all():
-            raise ModelError(
-                f"a regime fit needs {self.min_sessions} sessions with known features, but of {len(values)} "
-                f"only {len(complete)} are complete; check the features of the window for gaps"
-            )
-        return complete
-
-    def _cold(self, values: Floats, center: Floats, scale: Floats) -> RegimeFit:
-        starts = (self._random_start(values, center, scale, start) for start in range(self.starts))
-        climbs = [self._climb(values, start) for start in starts]
-        return max(climbs, key=lambda climb: climb[1])[0]
+    def update(self, belief: Floats, features: Floats) -> Floats:
+        """(k,) probabilities after one more session of raw features (c,), given those before it."""
+        return FilterStep.of(self.parameters)(belief, features)
 
     def _random_start(self, values: Floats, center: Floats, scale: Floats, start: int) -> RegimeFit:
         """Means at four sessions of the window, unit covariances, states that last twenty sessions."""
@@ -193,8 +117,3 @@ class _QuietMonitor:
     def converged(self) -> bool:
         """Whether to stop."""
         return self.iter >= self.rounds or self.gain < self.tolerance
-
-
-def standardised(features: Floats, center: Floats, scale: Floats) -> Floats:
-    """(w, c) features in units of a fit; NaN where unknown, and all of a feature that the fit does not use."""
-    return (features - center) / scale

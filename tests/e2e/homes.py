@@ -17,8 +17,8 @@ from trading import calendar
 from trading.interfaces import Store
 from trading.line import silent
 
-SMALL = Settings(models=("random_walk", "ar1"), burn_in_sessions=45).with_value("regimes.starts", 2)
-SMALL_FILE = {name: SMALL.flat()[name] for name in ("models", "burn_in_sessions", "regimes.starts")}
+SMALL = Settings(models=("random_walk", "ar1"), burn_in_sessions=45).with_value("regimes.hmm.starts", 2)
+SMALL_FILE = {name: SMALL.flat()[name] for name in ("models", "burn_in_sessions", "regimes.hmm.starts")}
 FIRST = calendar.session_of("2024-03-25")  # a quarter ends in the range, so that models are trained in it
 LAST = calendar.session_of("2024-04-05")
 

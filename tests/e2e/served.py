@@ -41,7 +41,7 @@ def settled(path: Path) -> Workshop:
     """A new home with the small settings written down, for processes that open it by themselves."""
     home = environment.open_or_create(path)
     values = {"models": list(SMALL.models), "burn_in_sessions": SMALL.burn_in_sessions}
-    settings.set_values(home.path, {**values, "regimes.starts": SMALL.regimes.starts})
+    settings.set_values(home.path, {**values, "regimes.hmm.starts": SMALL.regimes.hmm.starts})
     return Workshop.of(home, settings.load(home.path).settings)
 
 

@@ -17,7 +17,7 @@ from trading.monitoring.leaks import Leak, Market, find_leaks
 from trading.plan import Plan
 from trading.stages.stage import Inputs, ModelBook, Moment, Outputs
 
-SMALL = Settings(models=("random_walk", "ar1"), burn_in_sessions=45).with_value("regimes.starts", 2)
+SMALL = Settings(models=("random_walk", "ar1"), burn_in_sessions=45).with_value("regimes.hmm.starts", 2)
 # The range crosses a quarter's end, so that models are trained and the regimes refitted within it.
 FIRST, LAST = calendar.session_of("2024-03-20"), calendar.session_of("2024-04-10")
 CUT = calendar.session_of("2024-04-03")

@@ -20,7 +20,7 @@ from tests.e2e.vendors import Supplied
 from trading import calendar
 from trading.monitoring.leaks import another_future, moved_before
 
-FULL = replace(Settings(), burn_in_sessions=25).with_value("regimes.starts", 2)
+FULL = replace(Settings(), burn_in_sessions=25).with_value("regimes.hmm.starts", 2)
 FIRST, LAST = calendar.session_of("2024-03-25"), calendar.session_of("2024-04-03")
 CUT = calendar.session_of("2024-03-27")  # the quarter's versions are trained a session later
 Tables = dict[str, pd.DataFrame]

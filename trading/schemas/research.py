@@ -165,9 +165,10 @@ class EnsembleSkill(Frame):
 
 @table("regimes", key=("session", "timeframe"))
 class Regimes(Frame):
-    """Filtered probability of each market regime, never smoothed.
+    """Filtered probability of each market regime, never smoothed, and the regime that is named by them.
 
-    `status` says what the session told: `filtered` all market features were known, `partial` some
+    `regime` leaves the one before only for one that is likely enough, and not too soon; `dwell` counts
+    the sessions since it did, this one included, and `changed` says that it did now. `status` says what the session told: `filtered` all market features were known, `partial` some
     (the others were marginalised out), `carried` none (the last belief, moved on by the transitions).
     """
 
@@ -177,6 +178,8 @@ class Regimes(Frame):
     p_bear: Series[float] = pandera.Field(ge=0, le=1)
     p_volatile: Series[float] = pandera.Field(ge=0, le=1)
     p_range: Series[float] = pandera.Field(ge=0, le=1)
+    dwell: Series[np.int64] = pandera.Field(ge=0)
+    changed: Series[bool]
     multiplier: Series[float] = pandera.Field(ge=0, le=1)
     status: Series[str] = pandera.Field(isin=("filtered", "partial", "carried"))
 

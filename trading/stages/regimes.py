@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trading import calendar
-from trading.bounds import ABOVE_ZERO, COUNT, NOT_NEGATIVE, check_bound, check_bounds
+from trading.bounds import ABOVE_ZERO, COUNT, FRACTION, NOT_NEGATIVE, check_bound, check_bounds
 from trading.errors import MissingBarsError, ModelError
 from trading.features.market_state import market_state
 from trading.frames import REGIMES, columns
@@ -27,13 +27,15 @@ _PARAMETERS = tuple(c for c in columns("regime_models") if c not in ("session", 
 
 @dataclass(frozen=True)
 class RegimeRules:
-    """When the model is refitted, and what a regime means for the size of the book.
+    """When the model is refitted, when a regime is said to change, and what it means for the size of the book.
 
     Parameters
     ----------
     window_sessions : that a fit looks back
-    filter_sessions : that the filter looks back; a chain forgets where it began well before
+    filter_sessions : that the filter looks back after a fit; a chain forgets where it began well before
     refit : a refit falls on the first session of each month or quarter, wherever a range begins
+    confidence : probability from which another regime is named; below it the name stays
+    min_dwell_sessions : that a regime is named at least
     multipliers : exposure in each regime (1: all of it)
     half_life_sessions : of the exponential smoothing of the multiplier
     """
@@ -41,6 +43,8 @@ class RegimeRules:
     window_sessions: int = 252
     filter_sessions: int = 126
     refit: Literal["month", "quarter"] = "quarter"
+    confidence: float = 0.7
+    min_dwell_sessions: int = 5
     multipliers: Mapping[str, float] = field(
         default_factory=lambda: {"Bull": 1.0, "Bear": 0.5, "Volatile": 0.3, "Range": 0.8}
     )
@@ -48,6 +52,7 @@ class RegimeRules:
 
     def __post_init__(self) -> None:
         check_bounds(self, window_sessions=COUNT, filter_sessions=COUNT, half_life_sessions=ABOVE_ZERO)
+        check_bounds(self, confidence=FRACTION, min_dwell_sessions=COUNT)
         for regime, multiplier in self.multipliers.items():
             check_bound(f"multiplier of {regime}", multiplier, NOT_NEGATIVE)
 
@@ -55,6 +60,20 @@ class RegimeRules:
         """Whether `session` is the first of its month or quarter."""
         before = calendar.shift(session, -1)
         return bool(getattr(before, self.refit) != getattr(session, self.refit))
+
+    def named(self, probabilities: Floats, previous: tuple[str, int] | None) -> tuple[str, int]:
+        """The regime and for how many sessions it has been named.
+
+        Parameters
+        ----------
+        probabilities : (k,); previous : the regime and its sessions one session before, None at the first
+        """
+        place = int(probabilities.argmax())
+        if previous is None:
+            return REGIMES[place], 1
+        regime, dwell = previous
+        likely = REGIMES[place] != regime and probabilities[place] >= self.confidence
+        return (REGIMES[place], 1) if likely and dwell >= self.min_dwell_sessions else (regime, dwell + 1)
 
     def smoothed(self, probabilities: Floats, previous: float | None) -> float:
         """The probability-weighted multiplier (k,), moved from `previous` with the half-life."""
@@ -74,15 +93,18 @@ def regimes_stage(model: RegimeModel, rules: RegimeRules | None = None) -> Stage
     chosen = rules or RegimeRules()
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
-        state = market_state(inputs["features"], inputs["bars"], chosen.window_sessions)
-        fit, parameters = _in_force(model, chosen, moment, inputs["regime_models"], state)
-        probabilities = model.resume(fit).filter(state[-chosen.filter_sessions :])[-1]
-        before = inputs["regimes"]["multiplier"]
-        multiplier = chosen.smoothed(probabilities, float(before[-1]) if len(before) else None)
-        return {
-            "regimes": _regime(probabilities, multiplier, _status(state[-1], fit)),
-            "regime_models": parameters,
-        }
+        kept = inputs["regime_models"]
+        if len(kept) and not chosen.is_refit(moment.session):
+            fit, parameters = fit_of(kept), {name: kept[name] for name in _PARAMETERS}
+            today = market_state(inputs["features"], inputs["bars"], 1)[-1]
+            probabilities = model.resume(fit).update(_belief(inputs["regimes"]), today)
+        else:
+            state = market_state(inputs["features"], inputs["bars"], chosen.window_sessions)
+            fit, parameters = _refitted(model, moment, kept, state)
+            today = state[-1]
+            probabilities = model.resume(fit).filter(state[-chosen.filter_sessions :])[-1]
+        regime = _regime(probabilities, chosen, inputs["regimes"], _status(today, fit))
+        return {"regimes": regime, "regime_models": parameters}
 
     look_back = chosen.window_sessions - 1
     return Stage(
@@ -97,20 +119,22 @@ def regimes_stage(model: RegimeModel, rules: RegimeRules | None = None) -> Stage
     )
 
 
-def _in_force(
-    model: RegimeModel, rules: RegimeRules, moment: Moment, kept: Rows, state: Floats
+def _refitted(
+    model: RegimeModel, moment: Moment, kept: Rows, state: Floats
 ) -> tuple[RegimeFit, dict[str, NDArray[Any]]]:
-    """The parameters that hold at the session, and their rows."""
-    previous = fit_of(kept) if len(kept) else None
-    if previous is not None and not rules.is_refit(moment.session):
-        return previous, {name: kept[name] for name in _PARAMETERS}
+    """Parameters fitted at the session, aligned to those kept if there are any, and their rows."""
     try:
-        fit = model.fit(state, previous).fit_
+        fit = model.fit(state, fit_of(kept) if len(kept) else None).fit_
     except ModelError as error:
         raise MissingBarsError(f"no regime fit at {moment.session:%Y-%m-%d}: {error}") from error
     if fit is None:
         raise ModelError(f"the regime model returned no parameters at {moment.session:%Y-%m-%d}")
     return fit, fit_columns(fit, moment.session)
+
+
+def _belief(before: Rows) -> Floats:
+    """(k,) probabilities of the session before."""
+    return np.array([before[name][-1] for name in _PROBABILITIES])
 
 
 def _status(today: Floats, fit: RegimeFit) -> str:
@@ -120,12 +144,19 @@ def _status(today: Floats, fit: RegimeFit) -> str:
     return "filtered" if known.all() else "partial"
 
 
-def _regime(probabilities: Floats, multiplier: float, status: str) -> dict[str, NDArray[Any]]:
+def _regime(probabilities: Floats, rules: RegimeRules, before: Rows, status: str) -> dict[str, NDArray[Any]]:
+    """The row of `regimes`, given that of the session before."""
     bounded = np.clip(probabilities, 0.0, 1.0)
-    likeliest = REGIMES[int(bounded.argmax())]
-    beliefs = {name: bounded[place : place + 1] for place, name in enumerate(_PROBABILITIES)}
-    beliefs["multiplier"] = np.clip(np.array([multiplier]), 0.0, 1.0)
-    return beliefs | same(1, timeframe=DAILY, regime=likeliest, status=status)
+    previous = (str(before["regime"][-1]), int(before["dwell"][-1])) if len(before) else None
+    regime, dwell = rules.named(bounded, previous)
+    smoothed = rules.smoothed(probabilities, float(before["multiplier"][-1]) if len(before) else None)
+    row = {name: bounded[place : place + 1] for place, name in enumerate(_PROBABILITIES)}
+    row |= {
+        "multiplier": np.clip(np.array([smoothed]), 0.0, 1.0),
+        "dwell": np.array([dwell], dtype=np.int64),
+        "changed": np.array([previous is not None and regime != previous[0]]),
+    }
+    return row | same(1, timeframe=DAILY, regime=regime, status=status)
 
 
 def fit_columns(fit: RegimeFit, fitted: pd.Timestamp) -> dict[str, NDArray[Any]]:

@@ -202,7 +202,9 @@ def _regimes(draws: Draws) -> dict[str, pd.DataFrame]:
     chances = draws.rng.dirichlet(np.ones(len(REGIMES)), -(-count // 7)).repeat(7, axis=0)[:count]
     rows = pd.DataFrame(chances, columns=[f"p_{name.lower()}" for name in REGIMES])
     best = np.array(REGIMES, dtype=object)[chances.argmax(axis=1)]
-    return {"regimes": rows.assign(session=draws.sessions, regime=best, multiplier=0.8, status="filtered")}
+    dwell = np.arange(count) % 7 + 1
+    named = rows.assign(session=draws.sessions, regime=best, dwell=dwell, changed=(dwell == 1) & (np.arange(count) > 0))
+    return {"regimes": named.assign(multiplier=0.8, status="filtered")}
 
 
 def _book(draws: Draws) -> dict[str, pd.DataFrame]:
