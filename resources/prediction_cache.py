@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from structlog.typing import FilteringBoundLogger
 
+from resources import clock as wall
 from trading.digest import digest
 from trading.frames import HORIZONS, LEVELS
 from trading.interfaces import (
@@ -36,6 +37,7 @@ from trading.interfaces import (
 
 FOLDER, SUFFIX, DRAFT = "predictions", ".forecast", ".draft"
 NAME_LENGTH = 40
+DRAFT_SECONDS = 600.0
 _CHECKSUM = hashlib.sha256().digest_size
 # What is thrown away at once when the folder is full, so that it is not looked through at every write.
 _KEPT_SHARE = 0.8
@@ -105,10 +107,16 @@ class PredictionCache:
                 self._bytes = self._thinned()
 
     def _size(self) -> int:
-        """Bytes of all files; what a killed writer left is taken away."""
+        """Bytes of all files; what a killed writer left is taken away.
+
+        A draft lives for milliseconds, so one that is old has no writer; its name would not tell, because
+        numbers of processes are given again, and other machines may share the folder.
+        """
+        eldest = wall.now().timestamp() - DRAFT_SECONDS
         for left in self._folder.glob(f"*/*{DRAFT}"):
-            if f".{os.getpid()}." not in left.name:
-                left.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_mtime < eldest:
+                    left.unlink()
         return sum(size for _, _, size in self._entries())
 
     def _thinned(self) -> int:

@@ -250,8 +250,10 @@ def test_a_killed_writer_leaves_whole_entries_and_what_it_left_is_swept(tmp_path
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     writer.stdout.close()
-    left = tmp_path / "cache" / "predictions" / "counted" / "x.1.1.draft"
-    left.write_bytes(b"half")
+    left, of_another = (tmp_path / "cache" / "predictions" / "counted" / f"{name}.1.1.draft" for name in "xy")
+    for draft in (left, of_another):
+        draft.write_bytes(b"half")
+    os.utime(left, (0, 0))
 
     model, count = Counted(), len(entries(tmp_path))
     for scale in range(1, count + 1):
@@ -262,6 +264,7 @@ def test_a_killed_writer_leaves_whole_entries_and_what_it_left_is_swept(tmp_path
     assert len(model.asked) == 1
     assert events(tmp_path) == []
     assert not left.exists()
+    assert of_another.exists()  # its writer may be at it
 
 
 def test_without_a_cache_the_model_is_asked_every_time_and_its_weights_are_loaded_once(
