@@ -95,6 +95,8 @@ _FORECASTS = {
     "lower": "Lower end of the calibrated interval, a log return; empty while warming up.",
     "upper": "Upper end of the calibrated interval, a log return; empty while warming up.",
     "miscoverage": "Adaptive level in force: the share of misses that the next interval aims at.",
+    "carried_lower": "What the calibrator carries on for the lower end: its level, or its tracked margin in widths.",
+    "carried_upper": "What the calibrator carries on for the upper end: its level, or its tracked margin in widths.",
     "covered": "1 if the interval that matured today held, 0 if not, empty if none matured.",
     "matured_median": "Median of the forecast that matured today.",
     "role": "champion speaks, challenger only competes.",
@@ -142,9 +144,30 @@ _GRAPH = {
     "expected_correlation": "Forecast of the correlation over the next window.",
     "link_probability": "Probability that the pair is linked over the next window.",
 }
+_SELECTION = {
+    "momentum_rank": "Mean rank of the returns over 252, 63 and 21 bars, 0 to 1.",
+    "beta": "Slope of its daily returns on the market's over 252 sessions.",
+    "beta_market": "The market of the betas: SPY, or QQQ where SPY has no bars.",
+    "dividend_yield": "Dividends of 252 sessions over their own sessions' closes; empty if none is known at all.",
+    "volatility": "Annual volatility over 63 bars.",
+    "centrality": "Eigenvector centrality in the graph of correlations.",
+    "reversion": "How oversold: 1 at RSI 30, the lower band and z of -2; negative is overbought.",
+    "criteria_score": "Weighted rank of momentum, low volatility and low centrality, 0 to 1.",
+    "w_bull": "Weight in the momentum sleeve.",
+    "w_bear": "Weight in the defensive sleeve.",
+    "w_volatile": "Weight in the sleeve of low correlation.",
+    "w_range": "Weight in the sleeve of mean reversion.",
+    "wanted_weight": "The four sleeves by the regimes' probabilities.",
+    "held_weight": "What follows the wanted weight slowly and drifts with prices.",
+    "one_way_turnover": "Half of what the session's step trades, a fraction of the whole.",
+    "defensive_sleeve": "screened, filled_up by names of lowest beta, lowest_beta alone, or equal_weight.",
+}
 _SIGNALS = {
     "direction": "1 up, -1 down, 0 undecided.",
     "probability": "Probability of a positive return over the horizon.",
+    "raw_probability": "The same of the daily forecast, before any recalibration.",
+    "timeframes": "Timeframes whose forecasts had a say, the highest first.",
+    "tilt": "What is held without a forecast, in units of equal weight.",
     "expected_return": "Mean of the forecast, a log return over the horizon.",
     "alpha": "Expected return shrunk by the measured skill.",
     "confidence": "Probability of the direction, scaled down for a wide interval.",
@@ -216,7 +239,7 @@ _EVIDENCE = {
     "naive": "What knowing nothing gives on the same cases: the random walk's error, 0, or the share of rises.",
 }
 MEANINGS = {
-    **_KEYS, **_MARKET, **_QUALITY, **_REFERENCE, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_GRAPH, **_EVIDENCE, **_SIGNALS, **_BOOK, **_DECISION,
+    **_KEYS, **_MARKET, **_QUALITY, **_REFERENCE, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_GRAPH, **_EVIDENCE, **_SELECTION, **_SIGNALS, **_BOOK, **_DECISION,
     "status": "What became of it, in a word.",
     "reason": "Why.",
 }  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from models.ensembles.softmax import SoftmaxWeighting
 from models.forecasters.catalogue import default_models, expanded, model_specs
-from models.intervals.adaptive import AdaptiveConformal
+from models.intervals.choice import IntervalChoice
 from models.regimes.choice import RegimeChoice
 from resources.sources.transport import Policy
 from trading.bounds import COUNT, NOT_NEGATIVE, check_bounds
@@ -27,6 +27,7 @@ from trading.errors import UsageError
 from trading.frames import TIMEFRAMES
 from trading.plan import BURN_IN_SESSIONS
 from trading.signals.rules import SignalRules
+from trading.signals.selection import SelectionRules
 from trading.stages.layout import DAILY
 from trading.stages.regimes import RegimeRules
 from trading.stages.trading_rules import TradingRules
@@ -103,10 +104,11 @@ class Settings:
     timesfm_checkpoint: str = ""
     timesfm_data_through: str = ""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
-    intervals: AdaptiveConformal = field(default_factory=AdaptiveConformal)
+    intervals: IntervalChoice = field(default_factory=IntervalChoice)
     ensemble: SoftmaxWeighting = field(default_factory=SoftmaxWeighting)
     regimes: RegimeChoice = field(default_factory=RegimeChoice)
     regime_rules: RegimeRules = field(default_factory=RegimeRules)
+    selection: SelectionRules = field(default_factory=SelectionRules)
     signals: SignalRules = field(default_factory=SignalRules)
     trading: TradingRules = field(default_factory=TradingRules)
 

@@ -42,6 +42,7 @@ from trading.stages.features import features_stage
 from trading.stages.forecasts import forecasts_stage
 from trading.stages.graph import graph_stage
 from trading.stages.regimes import regimes_stage
+from trading.stages.selection import selection_stage
 from trading.stages.signals import signals_stage
 from trading.stages.trading_session import trading_session_stage
 from trading.stages.version_intervals import version_intervals_stage
@@ -96,14 +97,15 @@ def plan_of(settings: Settings) -> Plan:
         graph_stage(),
         *(spec.stage_of(settings.timeframes) for spec in specs),
         version_losses_stage(names, settings.timeframes),
-        version_intervals_stage(names, settings.intervals),
+        version_intervals_stage(names, settings.intervals.chosen),
         champions_stage(names),
         forecasts_stage(names, settings.timeframes),
         ensemble_weights_stage(names, settings.ensemble),
         ensemble_forecast_stage(),
-        ensemble_intervals_stage(settings.intervals),
+        ensemble_intervals_stage(settings.intervals.chosen),
         regimes_stage(settings.regimes.chosen, settings.regime_rules),
-        signals_stage(settings.signals),
+        selection_stage(settings.selection),
+        signals_stage(settings.signals, settings.timeframes),
         trading_session_stage(settings.trading),
     ]
     return Plan.of(stages, settings.burn_in_sessions)

@@ -61,4 +61,3 @@ def _rates(target: float) -> tuple[float, float]:
     spread = (1 - target) ** 2 * target**3 + target**2 * (1 - target) ** 3
     rate = np.sqrt(3 / length * (np.log(count * length) + 2) / spread)
     return float(rate), 1 / (2 * length)
-

@@ -36,4 +36,3 @@ class EnbpiConformal(SequentialConformal):
         above = pooled_margin(upper, level * (1 - _SHARES), self.pooling, weights)
         best = np.nan_to_num(below + above, nan=np.inf).argmin(axis=0)[np.newaxis]
         return np.take_along_axis(below, best, axis=0)[0], np.take_along_axis(above, best, axis=0)[0]
-

@@ -1,5 +1,7 @@
 """Experts of the aggregated calibrator walked over a window, compiled: a hundred thousand small steps a session."""
 
+# ruff: noqa: PLR0917 - compiled functions take their numbers one by one
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -52,7 +54,9 @@ def _betas(scores: Any, horizon: int, pooling: float, fewest: int) -> Any:
     return out
 
 
-def _levels(beta: Any, gammas: Any, target: float, lowest: float, highest: float, rate: float, share: float) -> Any:
+def _levels(
+    beta: Any, gammas: Any, target: float, lowest: float, highest: float, rate: float, share: float
+) -> Any:
     """(s,) weighted mean of the levels to which experts with steps `gammas` walk as they meet beta (n, s)."""
     out = np.empty(beta.shape[1])
     for s in range(beta.shape[1]):

@@ -106,6 +106,8 @@ def _weighted(own: Floats, level: Floats, weights: Floats) -> tuple[Floats, Floa
     levels = np.moveaxis(level.reshape(-1, *own.shape[:2]), 0, -1)  # (h, s, k)
     quantile = weighted_quantiles(own, spread, levels)
     flat = (len(own), -1)
-    pooled = weighted_quantiles(own.reshape(flat), spread.reshape(flat), levels.reshape(flat)).reshape(levels.shape)
+    pooled = weighted_quantiles(own.reshape(flat), spread.reshape(flat), levels.reshape(flat)).reshape(
+        levels.shape
+    )
     known = np.where(np.isnan(own), 0.0, spread).sum(axis=-1)
-    return *(np.moveaxis(part, -1, 0).reshape(level.shape) for part in (quantile, pooled)), known  # type: ignore[return-value]
+    return *(np.moveaxis(part, -1, 0).reshape(level.shape) for part in (quantile, pooled)), known

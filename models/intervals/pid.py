@@ -50,14 +50,10 @@ class PidConformal(SequentialConformal):
         """A copy whose tracked margins and averaged misses answered to the intervals that matured."""
         rate, both = self._steps(self.learning_rate, realized), excess(issued, realized, self.target)
         each = excess_of_ends(issued, realized, self.target) if self.asymmetric else both[..., np.newaxis]
-        tracked = np.clip(
-            self._carried() + rate[:, np.newaxis] * each, -self.furthest, self.furthest
-        )
+        tracked = np.clip(self._carried() + rate[:, np.newaxis] * each, -self.furthest, self.furthest)
         kept = np.where(both == 0, 1.0, 1 - 1 / self.memory_sessions)  # nothing matured: nothing is forgotten
         level = self.target - (kept * (self.target - self._level()) + both / self.memory_sessions)
-        return replace(
-            self, carried_=tracked, miscoverage_=np.clip(level, self.lowest, self.highest)
-        )
+        return replace(self, carried_=tracked, miscoverage_=np.clip(level, self.lowest, self.highest))
 
     @property
     def _start(self) -> float:

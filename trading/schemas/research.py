@@ -75,6 +75,8 @@ class VersionIntervals(Frame):
     lower: Series[float] = pandera.Field(nullable=True)
     upper: Series[float] = pandera.Field(nullable=True)
     miscoverage: Series[float] = pandera.Field(ge=0, le=1)
+    carried_lower: Series[float] = pandera.Field(nullable=True)
+    carried_upper: Series[float] = pandera.Field(nullable=True)
     covered: Series[float] = pandera.Field(nullable=True)
     status: Series[str] = pandera.Field(isin=("calibrated", "warming_up"))
 
@@ -143,6 +145,8 @@ class EnsembleIntervals(Frame):
     lower: Series[float] = pandera.Field(nullable=True)
     upper: Series[float] = pandera.Field(nullable=True)
     miscoverage: Series[float] = pandera.Field(ge=0, le=1)
+    carried_lower: Series[float] = pandera.Field(nullable=True)
+    carried_upper: Series[float] = pandera.Field(nullable=True)
     matured_median: Series[float] = pandera.Field(nullable=True)
     realized: Series[float] = pandera.Field(nullable=True)
     score: Series[float] = pandera.Field(nullable=True)
@@ -242,37 +246,41 @@ class GraphAhead(Frame):
 class Selection(Frame):
     """Which names the regime asks for: criteria, the four sleeves, and the mix that follows slowly.
 
-    `w_bull` to `w_range` are the sleeves, `target` their mix by the regimes' probabilities, `weight` what is
-    held of it, `score` the weighted rank by which a sleeve is shared. `defensive` says whether the
+    `w_bull` to `w_range` are the sleeves, `wanted_weight` their mix by the regimes' probabilities, `held_weight`
+    what follows it slowly, `criteria_score` the weighted rank by which a sleeve is shared. `defensive_sleeve` says whether the
     defensive sleeve was screened, filled up by names of lowest beta, made of them alone, or equal weight.
     """
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     symbol: Series[str]
     regime: Series[str] = pandera.Field(isin=REGIMES)
-    momentum: Series[float] = pandera.Field(ge=0, le=1, nullable=True)
+    momentum_rank: Series[float] = pandera.Field(ge=0, le=1, nullable=True)
     beta: Series[float] = pandera.Field(nullable=True)
     dividend_yield: Series[float] = pandera.Field(ge=0, nullable=True)
     volatility: Series[float] = pandera.Field(ge=0, nullable=True)
     centrality: Series[float] = pandera.Field(ge=0, le=1, nullable=True)
     reversion: Series[float] = pandera.Field(nullable=True)
-    score: Series[float] = pandera.Field(ge=0, le=1)
+    criteria_score: Series[float] = pandera.Field(ge=0, le=1)
     w_bull: Series[float] = pandera.Field(ge=0, le=1)
     w_bear: Series[float] = pandera.Field(ge=0, le=1)
     w_volatile: Series[float] = pandera.Field(ge=0, le=1)
     w_range: Series[float] = pandera.Field(ge=0, le=1)
-    target: Series[float] = pandera.Field(ge=0, le=1)
-    weight: Series[float] = pandera.Field(ge=0, le=1)
-    turnover: Series[float] = pandera.Field(ge=0, le=1)
-    defensive: Series[str] = pandera.Field(isin=("screened", "filled_up", "lowest_beta", "equal_weight"))
-    market: Series[str]
+    wanted_weight: Series[float] = pandera.Field(ge=0, le=1)
+    held_weight: Series[float] = pandera.Field(ge=0, le=1)
+    one_way_turnover: Series[float] = pandera.Field(ge=0, le=1)
+    defensive_sleeve: Series[str] = pandera.Field(
+        isin=("screened", "filled_up", "lowest_beta", "equal_weight")
+    )
+    beta_market: Series[str]
 
 
 @table("signals", key=("session", "strategy", "symbol"))
 class Signals(Frame):
     """What the strategy believes of each symbol at `session`.
 
-    `alpha` is the forecast's mean log return over `horizon` shrunk by the measured skill;
+    `alpha` is the forecast's mean log return over `horizon` shrunk by the measured skill, `raw_probability` the
+    probability before recalibration, `timeframes` those whose forecasts had a say, `tilt` what is held without
+    a forecast in units of equal weight;
     `passes_filter` counts the roadmap's gates and binds only with `filter = "roadmap"`.
     """
 
@@ -282,10 +290,13 @@ class Signals(Frame):
     horizon: Series[np.int64] = pandera.Field(gt=0)
     direction: Series[np.int64] = pandera.Field(isin=(-1, 0, 1))
     probability: Series[float] = pandera.Field(ge=0, le=1)
+    raw_probability: Series[float] = pandera.Field(ge=0, le=1)
     expected_return: Series[float]
     alpha: Series[float]
     lower: Series[float] = pandera.Field(nullable=True)
     upper: Series[float] = pandera.Field(nullable=True)
     confidence: Series[float] = pandera.Field(ge=0, le=1)
     regime: Series[str] = pandera.Field(isin=REGIMES)
+    timeframes: Series[str]
+    tilt: Series[float] = pandera.Field(ge=0)
     passes_filter: Series[bool]

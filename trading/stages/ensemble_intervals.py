@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from trading.errors import UsageError
@@ -16,12 +17,19 @@ from trading.signals.distribution import mean_of
 from trading.signals.skill import SkillRules, SkillState
 from trading.stages import maturity
 from trading.stages.layout import DAILY, grid, labelled, last_known, same, selected
+from trading.stages.regime_likeness import alike, regime_reads
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
-from trading.stages.version_intervals import WINDOW_SESSIONS, calibrated_columns, issued_then
+from trading.stages.version_intervals import (
+    ISSUED,
+    WINDOW_SESSIONS,
+    calibrated_columns,
+    issued_then,
+    nearer_end,
+)
 from trading.universe import SYMBOLS
 
-_KEPT = ("lower", "upper", "miscoverage", "score")
-_MISCOVERAGE, _SCORE = 2, 3
+_KEPT = (*ISSUED, "score", "realized", "matured_median")
+_MISCOVERAGE, _CARRIED, _SCORE, _REALIZED, _MATURED = 2, slice(3, 5), 5, 6, 7
 _SKILL = ("average_product", "average_square", "average_realized_square", "observations")
 
 
@@ -56,6 +64,7 @@ def ensemble_intervals_stage(
         reads=(
             Read("ensemble_forecast", lookback=maturity.LONGEST),
             Read("features", lookback=maturity.LONGEST - 1, timeframe=DAILY),
+            *regime_reads(calibrator, window_sessions),
         ),
         makes=("ensemble_intervals", "ensemble_skill"),
         make=make,
@@ -77,17 +86,22 @@ def _intervals(
 ) -> dict[str, NDArray[Any]]:
     """Rows of the symbols with a forecast now (s, h, q + 1), given what matured and what happened (s, h)."""
     own = inputs["ensemble_intervals"]
-    past = own.block(_KEPT, timeframe=(DAILY,), session=own.sessions, symbol=SYMBOLS, horizon=HORIZONS)[
-        0
-    ]  # (n, s, h, 4)
+    axes = {"session": own.sessions, "symbol": SYMBOLS, "horizon": HORIZONS}
+    past = own.block(_KEPT, timeframe=(DAILY,), **axes)[0]  # (n, s, h, 8)
     lower, median, upper = (
         matured[..., place] for place in (maturity.LOWER, maturity.MEDIAN, maturity.UPPER)
     )
     score = maturity.conformity_score(lower, upper, realized)
     issued = issued_then(past)
-    scores = np.concatenate([past[..., _SCORE], score[np.newaxis]])
-    level = last_known(past[-maturity.LONGEST :, ..., _MISCOVERAGE])
-    ready = calibrator.conformalize(scores, level).update(issued, realized)
+    end = nearer_end(past[..., _REALIZED], past[..., _MATURED])
+    recent = past[-maturity.LONGEST :]
+    ready = calibrator.conformalize(
+        np.concatenate([past[..., _SCORE], score[np.newaxis]]),
+        last_known(recent[..., _MISCOVERAGE]),
+        ends=np.concatenate([end, nearer_end(realized, median)[np.newaxis]]),
+        carried=last_known(recent[..., _CARRIED]),
+        alike=_alike(inputs, calibrator, own.sessions),
+    ).update(issued, realized)
     interval = ready.predict_interval(Forecast(SYMBOLS, HORIZONS, now[..., :-1]))
     happened = np.where(np.isnan(score), np.nan, realized)
     columns = grid(symbol=SYMBOLS, horizon=HORIZONS) | {
@@ -99,6 +113,14 @@ def _intervals(
     columns |= calibrated_columns(interval, covered(issued.lower, issued.upper, realized))
     columns |= same(score.size, timeframe=DAILY)
     return selected(columns, ~np.isnan(columns["median"]))
+
+
+def _alike(inputs: Inputs, calibrator: IntervalCalibrator, before: pd.DatetimeIndex) -> Floats | None:
+    """(n, h) for the sessions before and now."""
+    if not calibrator.by_regime:
+        return None
+    now = inputs["ensemble_forecast"].sessions[-1:]
+    return alike(inputs["regimes"], before.append(now))
 
 
 def _skill(rows: Rows, matured: Floats, realized: Floats, rules: SkillRules) -> dict[str, NDArray[Any]]:
