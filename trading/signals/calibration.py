@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import expit
 
 from trading.bounds import ABOVE_ZERO, COUNT, check_bounds
 from trading.interfaces import Floats
@@ -18,7 +19,6 @@ from trading.interfaces import Floats
 Method = Literal["none", "platt", "beta", "isotonic"]
 _EDGE = 1e-4  # probabilities are kept this far from 0 and 1, whose logarithm is infinite
 _STEPS = 8  # of Newton, from the prior: a convex problem in two or three numbers
-_SMALLEST = 0.01  # change of a parameter; below that Newton's step was the last that matters
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ class CalibrationRules:
             trust = sessions / (sessions + self.prior_sessions)
             return probability + trust * (isotonic(p, y, probability) - probability)
         features = _logit if self.method == "platt" else _beta
-        start = np.append(np.ones(features(p).shape[1] - 1), 0.0)
-        return logistic(features(p), y, features(probability), start, share, self.prior_sessions)
+        prior = np.append(np.ones(features(p).shape[1] - 1), 0.0)
+        slopes = posterior_slopes(features(p), y, prior, share, self.prior_sessions)
+        return np.asarray(expit(features(probability) @ slopes))
 
 
 def _logit(p: Floats) -> Floats:
@@ -68,10 +69,10 @@ def _beta(p: Floats) -> Floats:
     return np.stack([np.log(q), -np.log(1 - q), np.ones_like(q)], axis=1)
 
 
-def logistic(
-    features: Floats, outcomes: Floats, ahead: Floats, prior: Floats, share: float, prior_sessions: float
+def posterior_slopes(
+    features: Floats, outcomes: Floats, prior: Floats, share: float, prior_sessions: float
 ) -> Floats:
-    """(m,) probabilities of features `ahead` (m, k), by Newton's method on the posterior of the slopes.
+    """(k,) slopes of a logistic regression, by Newton's method on their posterior.
 
     Parameters
     ----------
@@ -81,14 +82,11 @@ def logistic(
     """
     slopes, precision = prior.copy(), prior_sessions / 4
     for _ in range(_STEPS):
-        told = 1 / (1 + np.exp(-features @ slopes))
+        told = expit(features @ slopes)
         gradient = share * features.T @ (outcomes - told) - precision * (slopes - prior)
         curvature = share * (features.T * (told * (1 - told))) @ features + precision * np.eye(len(prior))
-        step = np.linalg.solve(curvature, gradient)
-        slopes = slopes + step
-        if np.abs(step).max() < _SMALLEST**2:
-            break
-    return np.asarray(1 / (1 + np.exp(-ahead @ slopes)))
+        slopes = slopes + np.linalg.solve(curvature, gradient)
+    return slopes
 
 
 def isotonic(past: Floats, happened: Floats, probability: Floats) -> Floats:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trading.bounds import ABOVE_ZERO, COUNT, SHARE, check_bounds
 from trading.interfaces import Bools, Floats
+from trading.signals.calibration import CalibrationRules
+from trading.signals.coordination import CoordinationRules
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,18 @@ class SignalRules:
     confidence_threshold : probability of the direction that the roadmap's gate asks for
     interval_width_limit : width that the roadmap's gate asks for, at any horizon; for the continuous
         confidence it is the width at one session, and grows with the root of the horizon
+    selection : `tilt` lets the regime's selection replace equal weight as what is held without a forecast
+    calibration : how probabilities are put right by what came of earlier ones
+    coordination : how forecasts of several timeframes become one, where a home has them
     """
 
     strategy: str = "swing"
     horizon: int = 5
     confidence_threshold: float = 0.75
     interval_width_limit: float = 0.03
+    selection: Literal["off", "tilt"] = "off"
+    calibration: CalibrationRules = field(default_factory=CalibrationRules)
+    coordination: CoordinationRules = field(default_factory=CoordinationRules)
 
     def __post_init__(self) -> None:
         check_bounds(self, horizon=COUNT, confidence_threshold=SHARE, interval_width_limit=ABOVE_ZERO)

@@ -68,13 +68,13 @@ class Criteria:
 
     Attributes
     ----------
-    momentum : mean rank over 12, 3 and 1 months
+    momentum_rank : mean rank over 12, 3 and 1 months
     beta, dividend_yield, volatility : of the last year, the year and the quarter
     centrality : in the graph of correlations
     reversion : how oversold
     """
 
-    momentum: Floats
+    momentum_rank: Floats
     beta: Floats
     dividend_yield: Floats
     volatility: Floats
@@ -84,7 +84,7 @@ class Criteria:
     def score(self, rules: SelectionRules) -> Floats:
         """(s,) weighted mean rank of momentum, low volatility and low correlation, in [0, 1]."""
         parts = (
-            (rules.momentum, self.momentum),
+            (rules.momentum, self.momentum_rank),
             (rules.volatility, -self.volatility),
             (rules.correlation, -self.centrality),
         )
@@ -117,7 +117,7 @@ def sleeves(criteria: Criteria, tradable: Bools, members: Bools, rules: Selectio
     score = criteria.score(rules)
     quiet, how = _defensive(criteria, tradable, members[1], rules)
     chosen = (
-        leaders(criteria.momentum, tradable, members[0], rules),
+        leaders(criteria.momentum_rank, tradable, members[0], rules),
         quiet,
         leaders(-criteria.centrality, tradable, members[2], rules),
         leaders(criteria.reversion, tradable, members[3], rules),

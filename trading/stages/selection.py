@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 
@@ -33,15 +35,19 @@ def selection_stage(rules: SelectionRules | None = None) -> Stage:
         window = inputs["features"].sessions
         returns, to_market, market = _returns(inputs["features"], window)
         known = _criteria(inputs, moment.session, returns, to_market)
-        before = inputs["selection"].block((*_SLEEVES, "weight"), symbol=SYMBOLS)  # (s, 5)
+        before = inputs["selection"].block((*_SLEEVES, "held_weight"), symbol=SYMBOLS)  # (s, 5)
         tradable = np.isfinite(known.volatility)  # has a bar, and enough of them
         mixes = sleeves(known, tradable, np.nan_to_num(before[:, :-1].T) > 0, chosen)
         beliefs = inputs["regimes"].block(_BELIEFS, timeframe=(DAILY,))[0]
         target = wanted(mixes.weights, beliefs)
         held, turnover = _held(before[:, -1], returns[-1], target, chosen)
-        columns = _columns(known, mixes) | {"target": target, "weight": held}
-        columns |= {"turnover": np.full(len(SYMBOLS), turnover)}
-        texts = {"regime": inputs["regimes"]["regime"][0], "defensive": mixes.defensive, "market": market}
+        columns = _columns(known, mixes) | {"wanted_weight": target, "held_weight": held}
+        columns |= {"one_way_turnover": np.full(len(SYMBOLS), turnover)}
+        texts = {
+            "regime": inputs["regimes"]["regime"][0],
+            "defensive_sleeve": mixes.defensive,
+            "beta_market": market,
+        }
         return {"selection": columns | same(len(SYMBOLS), timeframe=DAILY, **texts)}
 
     return Stage(
@@ -74,7 +80,7 @@ def _criteria(inputs: Inputs, session: pd.Timestamp, returns: Floats, to_market:
     *momenta, volatility, rsi, bollinger = now.T
     nodes = inputs["graph_nodes"].cube("eigenvector", timeframe=(DAILY,), symbol=SYMBOLS)[0]
     return Criteria(
-        momentum=crit.momentum_score(np.stack(momenta, axis=1)),
+        momentum_rank=crit.momentum_score(np.stack(momenta, axis=1)),
         beta=crit.beta_to(to_market, returns, MINIMUM_RETURNS),
         dividend_yield=_dividend_yield(inputs["corporate_actions"], inputs["bars"]),
         volatility=volatility,
@@ -107,6 +113,6 @@ def _held(before: Floats, returns: Floats, target: Floats, rules: SelectionRules
 
 
 def _columns(known: Criteria, mixes: Sleeves) -> dict[str, Column]:
-    named = {name: vars(known)[name] for name in known.__dataclass_fields__}
+    named = {item.name: getattr(known, item.name) for item in fields(known)}
     weights = dict(zip(_SLEEVES, mixes.weights, strict=True))
-    return {"symbol": labelled(SYMBOLS), **named, **weights, "score": mixes.score}
+    return {"symbol": labelled(SYMBOLS), **named, **weights, "criteria_score": mixes.score}

@@ -13,6 +13,7 @@ from trading.errors import DataError
 from trading.evaluation.performance import log_returns_of_holders
 from trading.execution.account import Quote
 from trading.execution.corporate_actions import CorporateAction, Late
+from trading.frames import QUANTILES
 from trading.history import Rows
 from trading.interfaces import Bools, Floats
 from trading.stages.layout import DAILY
@@ -33,6 +34,7 @@ class Beliefs:
     alpha : (s,) log return over the horizon, shrunk by skill
     spread : (s,) standard deviation of one session's return, from the interval's width
     passes : (s,) whether the roadmap's gates let the symbol through
+    tilt : (s,) what is held without a forecast, in units of equal weight
     horizon : sessions
     """
 
@@ -40,6 +42,7 @@ class Beliefs:
     alpha: Floats
     spread: Floats
     passes: Bools
+    tilt: Floats
     horizon: int
 
 
@@ -53,6 +56,8 @@ class Market:
     actions : effective before the open, none where prices are adjusted already
     log_returns : (w, s) up to the session, NaN where a session or the one before has no bar
     holder_returns : (s,) log return of holding each name since the previous session, gaps made up for
+    quantiles : (s, q) of the ensemble's return over the strategy's horizon, NaN where it has none
+    closes, dollar_volume : (s,) USD, and USD traded in the average of the last two sessions; NaN without a bar
     """
 
     quotes: dict[str, Quote]
@@ -61,6 +66,9 @@ class Market:
     holder_returns: Floats
     beliefs: Beliefs
     regime_multiplier: float
+    quantiles: Floats
+    closes: Floats
+    dollar_volume: Floats
 
 
 def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
@@ -75,14 +83,31 @@ def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
     returns, held = np.moveaxis(
         features.block(_RETURNS, session=features.sessions, timeframe=(DAILY,), symbol=SYMBOLS)[:, 0], -1, 0
     )
+    beliefs = _beliefs(inputs["signals"], strategy)
+    closes, dollar_volume = _traded(inputs["bars"])
     return Market(
         quotes=_quotes(inputs["bars"]),
         actions=_actions(moment, inputs, strategy) if _basis(moment, inputs["bars"]) == "raw" else (),
         log_returns=np.ascontiguousarray(returns),
         holder_returns=log_returns_of_holders(held),
-        beliefs=_beliefs(inputs["signals"], strategy),
+        beliefs=beliefs,
         regime_multiplier=float(inputs["regimes"].cube("multiplier", timeframe=(DAILY,))[0]),
+        quantiles=inputs["ensemble_forecast"].block(
+            QUANTILES, timeframe=(DAILY,), horizon=(beliefs.horizon,), symbol=SYMBOLS
+        )[0, 0],
+        closes=closes,
+        dollar_volume=dollar_volume,
     )
+
+
+def _traded(bars: Rows) -> tuple[Floats, Floats]:
+    """(s,) closes of the last session, and dollars traded in the average of the sessions read, known ones only."""
+    sessions = calendar.sessions_between(bars.first, bars.last)
+    block = bars.block(("close", "volume"), session=sessions, timeframe=(DAILY,), symbol=SYMBOLS)[:, 0]
+    dollars = block[:, :, 0] * block[:, :, 1]
+    known = np.isfinite(dollars)
+    average = np.where(known, dollars, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return block[-1, :, 0], np.where(known.any(axis=0), average, np.nan)
 
 
 def _quotes(bars: Rows) -> dict[str, Quote]:
@@ -149,15 +174,16 @@ def _late(session: pd.Timestamp, symbol: str, positions: Rows, strategy: str) ->
 
 
 def _beliefs(signals: Rows, strategy: str) -> Beliefs:
-    columns = ("probability", "alpha", "lower", "upper", "horizon", "passes_filter")
+    columns = ("probability", "alpha", "lower", "upper", "horizon", "passes_filter", "tilt")
     block = signals.block(columns, strategy=(strategy,), symbol=SYMBOLS)[0]
-    probability, alpha, lower, upper, horizons, passes = block.T
+    probability, alpha, lower, upper, horizons, passes, tilt = block.T
     horizon = int(np.nanmax(horizons)) if np.isfinite(horizons).any() else 1
     return Beliefs(
         probability=probability,
         alpha=alpha,
         spread=(upper - lower) / (2 * _Z_OF_875 * np.sqrt(horizon)),
         passes=passes == 1.0,
+        tilt=np.nan_to_num(tilt),
         horizon=horizon,
     )
 

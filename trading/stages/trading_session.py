@@ -249,7 +249,9 @@ def _optimized(
     beliefs, stuck = market.beliefs, _stuck(state, market)
     eligible = _eligible(beliefs, estimate, rules)
     covariance = estimate.covariance
-    alpha = expected_returns(covariance, beliefs.alpha, beliefs.horizon, eligible, rules.risk_aversion)
+    alpha = expected_returns(
+        covariance, beliefs.alpha, beliefs.horizon, eligible, rules.risk_aversion, tilt=beliefs.tilt
+    )
     spread = np.where(np.isfinite(beliefs.spread), beliefs.spread, estimate.volatility)
     probability = np.where(eligible, beliefs.probability, np.nan)
     caps = np.where(stuck > 0, 0.0, rules.sizer.caps(probability, alpha, spread, estimate.correlation))

@@ -214,7 +214,12 @@ def _book(draws: Draws) -> dict[str, pd.DataFrame]:
     signals = rows.assign(
         horizon=5, direction=np.sign(probability - 0.5).astype(int), probability=probability, expected_return=0.001,
         alpha=0.0001, lower=-width / 2, upper=width / 2, confidence=0.5, regime="Range",
-        passes_filter=SignalRules().passes(probability, width),
+        passes_filter=SignalRules().passes(probability, width), raw_probability=probability, timeframes="1D", tilt=1.0,
+    )  # fmt: skip
+    selection = rows.assign(
+        regime="Range", momentum_rank=0.5, beta=1.2, volatility=0.3, centrality=0.3, criteria_score=0.5,
+        dividend_yield=np.nan, w_bull=0.1, w_bear=0.1, w_volatile=0.1, w_range=0.1, wanted_weight=0.1,
+        held_weight=0.1, one_way_turnover=0.002, defensive_sleeve="lowest_beta", beta_market="SPY",
     )  # fmt: skip
     weekly = pd.Series(draws.sessions[(np.arange(len(draws.sessions)) // 5) * 5], index=draws.sessions)
     target = rows.assign(
@@ -222,7 +227,13 @@ def _book(draws: Draws) -> dict[str, pd.DataFrame]:
         optimized_session=rows["session"].map(weekly), status="optimal", objective="maximum_sharpe", gap=1e-9,
         binding="position:NVDA, turnover", fallback="",
     )  # fmt: skip
-    return {"signals": signals, "target_portfolio": target, **_trades(draws), **_performance(draws)}
+    return {
+        "signals": signals,
+        "selection": selection,
+        "target_portfolio": target,
+        **_trades(draws),
+        **_performance(draws),
+    }
 
 
 def _trades(draws: Draws) -> dict[str, pd.DataFrame]:

@@ -66,6 +66,7 @@ def tiny_market(inception: str, sessions: int, price: float = 100.0) -> Tables:
             lower=-0.05,
             upper=0.05,
             regime="Bull",
+            tilt=1.0,
         ),
         "regimes": _frame(
             "regimes", traded, symbols=1, regime="Bull", status="filtered", p_bull=1.0, multiplier=1.0
