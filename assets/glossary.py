@@ -85,6 +85,7 @@ _FEATURES = {
 _LEVELS = dict(zip(frames.QUANTILES, frames.LEVELS, strict=True))
 _FORECASTS = {
     **{name: f"Quantile {level:g} of the cumulative log return." for name, level in _LEVELS.items()},
+    "fallback": "How the forecast was made if not as it was asked for: smaller batch, CPU, other bars learned from.",
     "contaminated": "Whether pretrained weights may have seen this session; left out of every comparison.",
     "issued_session": "Session in which the matured forecast was made.",
     "realized": "Cumulative log return that came true.",
@@ -220,6 +221,7 @@ _DECISION = {
     "gap": "Duality gap of the solution: how far from proven best.",
     "binding": "Constraints that bind.",
     "fallback": "Fallback that was used; empty if none.",
+    "conflicts": "Kinds of limits that could not all be met; empty if none.",
 }
 _EVIDENCE = {
     "target": "Name of the target.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,10 @@ from trading.forecasting import (
     TrainingJournal,
     Window,
 )
+
+if TYPE_CHECKING:
+    from trading.portfolio.covariance import CovarianceEstimate
+    from trading.portfolio.mandates import Wanted
 
 __all__ = [
     "SILENT",
@@ -217,18 +221,55 @@ class Sizer(Protocol):
         """Largest weight of one name."""
         ...
 
-    def caps(self, probability: Floats, expected: Floats, spread: Floats, correlation: Floats) -> Floats:
-        """(s,) caps from direction probability (s,), mean (s,), standard deviation (s,) and correlation (s, s)."""
+    def caps(
+        self,
+        probability: Floats,
+        expected: Floats,
+        spread: Floats,
+        correlation: Floats,
+        *,
+        usual_spread: Floats | None = None,
+        quantiles: Floats | None = None,
+    ) -> Floats:
+        """(s,) caps from the probability of winning (s,), mean (s,), standard deviation (s,), correlation (s, s).
+
+        `usual_spread` (s,) is the deviation that a name's past explains, `quantiles` (s, q) the predictive
+        distribution's shape.
+        """
+        ...
+
+
+class CovarianceModel(Protocol):
+    """How names move together, from a window of returns that ends at the session."""
+
+    def estimate(self, log_returns: Floats) -> CovarianceEstimate:
+        """Covariance of one session's returns from log returns (w, s), NaN where there is none.
+
+        Raises
+        ------
+        MissingBarsError
+            If no symbol has enough returns.
+        """
+        ...
+
+
+class TradingCosts(Protocol):
+    """What trading costs, as an optimiser counts it: the cost model of the simulator and no other."""
+
+    def linear_rate(self, prices: Floats) -> Floats:
+        """(s,) cost of trading one dollar of each name at its price (s,), one way, but for impact."""
+        ...
+
+    def impact_rate(self, volatility: Floats, dollar_volume: Floats, equity: float) -> Floats:
+        """(s,) k such that changing a weight by d costs k |d|**1.5 of equity."""
         ...
 
 
 class Optimizer(Protocol):
-    """The mix within the caps."""
+    """The mix within the caps; it always answers."""
 
-    def solve(
-        self, alpha: Floats, covariance: Floats, caps: Floats, previous: Floats, groups: Sequence[str]
-    ) -> Mix:
-        """Weights for alpha (s,), covariance (s, s), caps (s,), previous weights (s,) and group names (s,)."""
+    def solve(self, wanted: Wanted) -> Mix:
+        """Weights, with the certificate of how they were found."""
         ...
 
 

@@ -11,7 +11,7 @@ from trading.bounds import ABOVE_ZERO, COUNT, FRACTION, NOT_NEGATIVE, SHARE, Ran
 from trading.errors import UsageError
 from trading.execution.costs import CostModel
 from trading.execution.orders import OrderRules
-from trading.portfolio.optimizer import MaximumSharpe
+from trading.portfolio.mandates import ConvexOptimizer
 from trading.portfolio.sizing import KellySizer
 from trading.risk.limits import RiskLimits
 from trading.signals.rules import SignalRules
@@ -57,8 +57,8 @@ def test_a_range_is_said_in_words() -> None:
         (OrderRules, "rebalance_band", -0.1),
         (KellySizer, "position_limit", 1.1),
         (KellySizer, "kelly_fraction", -0.25),
-        (MaximumSharpe, "group_cap", 0.0),
-        (MaximumSharpe, "turnover", -0.5),
+        (ConvexOptimizer, "group_cap", 0.0),
+        (ConvexOptimizer, "turnover", -0.5),
         (AdaptiveConformal, "target", 1.0001),
         (AdaptiveConformal, "min_scores", 0),
         (SoftmaxWeighting, "temperature", 0.0),

@@ -16,7 +16,7 @@ from scipy.special import bdtr
 
 from trading import calendar, frames
 from trading.monitoring.bar_rules import FIVE_MINUTES, ROUNDING
-from trading.portfolio.optimizer import MaximumSharpe
+from trading.portfolio.mandates import ConvexOptimizer
 from trading.portfolio.sizing import KellySizer
 from trading.universe import SYMBOLS, groups, instrument
 
@@ -237,7 +237,7 @@ class BookLimits:
 
     total: float = 1.0
     position: float = KellySizer.position_limit
-    group: float = MaximumSharpe.group_cap
+    group: float = ConvexOptimizer.group_cap
     tolerance: float = 1e-6
 
 

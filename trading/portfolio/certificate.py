@@ -9,10 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from trading.interfaces import Floats
-from trading.portfolio.problem import FREE, Beliefs, Limits, Question
-from trading.portfolio.convex import Objective
+from trading.portfolio.problem import FREE, GRID, Beliefs, Limits, Objective, Question
 
-GRID = 1e-6
 TOLERANCE = 1e-6  # of equity, by which a limit may be missed: one step of the grid
 _TOUCHES = 1.5 * GRID  # a limit is binding when the weights on the grid are within one step of it
 _LEAST_VALUE = 1e-2  # of scaled values: near zero a relative gap says nothing

@@ -22,10 +22,7 @@ import numpy as np
 from trading.interfaces import Floats, Mix
 from trading.portfolio.certificate import TOLERANCE, binding, gap, value, violation
 from trading.portfolio.conflicts import conflicting, least_slack, waived
-from trading.portfolio.grid import on_grid, tightened
-from trading.portfolio.problem import Beliefs, Limits, Question, sane
 from trading.portfolio.convex import (
-    Objective,
     Shape,
     belief_values,
     limit_values,
@@ -33,6 +30,8 @@ from trading.portfolio.convex import (
     solve,
     weights_of,
 )
+from trading.portfolio.grid import on_grid, tightened
+from trading.portfolio.problem import Beliefs, Limits, Objective, Question, sane
 
 LARGEST_GAP = 1e-3  # rounding weights to the grid costs less; beyond it the solver has not finished
 _UNITS = 1_000_000
@@ -44,7 +43,7 @@ class Goal:
 
     Attributes
     ----------
-    objective : see `convex.Objective`
+    objective : see `problem.Objective`
     risk_aversion : of `mean_variance`, which makes mean - risk_aversion / 2 variance large
     volatility : of one session, for `volatility_target`
     budgets : (s,) share of the risk of each name, for `risk_budget`; equal by default
@@ -150,10 +149,10 @@ def _investable(limits: Limits) -> Limits:
     """The limits with a net that the caps allow: what they do not is cash, as always, and no fallback."""
     if limits.net_low <= 0:
         return limits
-    room = float(np.minimum(limits.members @ limits.upper, limits.group_cap).sum())
     tight = tightened(limits)
-    standing = replace(tight.without(("turnover", "liquidity", "beta")))
+    room = float(np.minimum(tight.members @ tight.upper, tight.group_cap).sum())
     if len(limits.links) or limits.shorts:
+        standing = tight.without(("turnover", "liquidity", "beta"))
         room = min(room, limits.net_low - least_slack(standing, ("net",)))
     on_steps = np.floor(max(room, 0.0) * _UNITS + 1e-3) / _UNITS
     low = min(limits.net_low, on_steps) if np.isfinite(on_steps) else 0.0

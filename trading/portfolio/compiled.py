@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import clarabel
+import clarabel  # type: ignore[import-untyped]
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp

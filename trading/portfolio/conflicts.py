@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from trading.portfolio.problem import FREE, WAIVABLE, Beliefs, Limits
 from trading.portfolio.convex import SLACK_KINDS, limit_values, shape_of, solve
+from trading.portfolio.problem import FREE, WAIVABLE, Beliefs, Limits
 
 FEASIBLE = 1e-7  # of equity: less slack than this is a solver's rounding
 _ITERATIONS = 100

@@ -19,9 +19,8 @@ import numpy as np
 
 from trading.interfaces import Floats
 from trading.portfolio.compiled import Answer, CompiledProblem
-from trading.portfolio.problem import FREE, Beliefs, Limits
+from trading.portfolio.problem import FREE, Beliefs, Limits, Objective
 
-Objective = Literal["maximum_sharpe", "mean_variance", "minimum_variance", "volatility_target", "risk_budget"]
 HOMOGENEOUS = ("maximum_sharpe", "risk_budget")
 FIXED_PAIRS = (
     50  # up to so many names all pairs are in the program, and the graph may change without compiling

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trading.interfaces import Floats
-from trading.portfolio.optimizer import GRID
+from trading.portfolio.problem import GRID
 
 
 def drifted(weights: Floats, log_returns: Floats, *, exposure: float, ceiling: float) -> Floats:

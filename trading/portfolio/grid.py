@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from trading.interfaces import Floats
-from trading.portfolio.certificate import GRID
-from trading.portfolio.problem import FREE, Limits
+from trading.portfolio.problem import FREE, GRID, Limits
 
 _UNITS = 1_000_000
 _FLOAT_ERROR = 1e-3  # of a step: a solver's last digits are no reason to lose a step

@@ -6,12 +6,16 @@ Letters of the shapes: s names, k factors, g groups, p linked pairs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trading.errors import InfeasibleError
 from trading.interfaces import Bools, Floats
 
+Objective = Literal["maximum_sharpe", "mean_variance", "minimum_variance", "volatility_target", "risk_budget"]
+GRID = 1e-6  # weights are stored on it
 FREE = 10.0  # of equity: no weight, sum of weights or turnover comes near, so it limits nothing
 _LEAST_EIGENVALUE = 1e-9  # of the largest: below it a covariance has no root that a solver can use
 _LEAST_VARIANCE = 1e-12
@@ -38,7 +42,7 @@ class RiskModel:
         symmetric = (covariance + covariance.T) / 2
         specific = np.zeros(len(symmetric))
         try:
-            return cls(np.linalg.cholesky(symmetric).T, specific)
+            return cls(np.asarray(np.linalg.cholesky(symmetric).T, dtype=float), specific)
         except np.linalg.LinAlgError:
             values, vectors = np.linalg.eigh(symmetric)
         least = max(float(values[-1]) * _LEAST_EIGENVALUE, _LEAST_VARIANCE)
@@ -119,7 +123,7 @@ class Limits:
     previous: Floats
     members: Floats
     group_cap: float = FREE
-    links: Floats = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
+    links: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
     pair_cap: float = FREE
     turnover: float = FREE
     liquidity: Floats | None = None
@@ -186,7 +190,7 @@ def sane(question: Question) -> tuple[Question, tuple[str, ...]]:
     """
     _check_shapes(question)
     beliefs, limits = question.beliefs, question.limits
-    known = np.isfinite(beliefs.risk.loadings).all(axis=0)
+    known = np.asarray(np.isfinite(beliefs.risk.loadings).all(axis=0))
     for values in (
         beliefs.mean,
         beliefs.risk.specific,
@@ -198,7 +202,7 @@ def sane(question: Question) -> tuple[Question, tuple[str, ...]]:
         limits.upper,
         limits.betas,
     ):
-        known = known & np.isfinite(values)
+        known = np.logical_and(known, np.isfinite(values))
     risk = replace(
         beliefs.risk,
         loadings=np.where(known, beliefs.risk.loadings, 0.0),
@@ -224,10 +228,11 @@ def _masked(limits: Limits, known: Bools) -> Limits:
         previous=np.clip(np.nan_to_num(limits.previous), -FREE, FREE),
         liquidity=np.clip(np.nan_to_num(limits.tradable), 0.0, FREE),
         beta=_zeroed(limits.betas, known),
-        **{
-            name: _finite(getattr(limits, name))
-            for name in ("group_cap", "pair_cap", "turnover", "gross", "beta_cap")
-        },
+        group_cap=_finite(limits.group_cap),
+        pair_cap=_finite(limits.pair_cap),
+        turnover=_finite(limits.turnover),
+        gross=_finite(limits.gross),
+        beta_cap=_finite(limits.beta_cap),
     )
 
 

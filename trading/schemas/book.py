@@ -130,9 +130,9 @@ class TargetPortfolio(Frame):
     strategy: Series[str]
     symbol: Series[str]
     cap: Series[float] = pandera.Field(ge=0, le=1)
-    mix_weight: Series[float] = pandera.Field(ge=0, le=1)
+    mix_weight: Series[float] = pandera.Field(ge=-1, le=1)
     exposure: Series[float] = pandera.Field(ge=0, le=1)
-    target_weight: Series[float] = pandera.Field(ge=0, le=1)
+    target_weight: Series[float] = pandera.Field(ge=-1, le=1)
     current_weight: Series[float]
     optimized_session: Series[Session]
     status: Series[str]
@@ -140,3 +140,4 @@ class TargetPortfolio(Frame):
     gap: Series[float] = pandera.Field(nullable=True)
     binding: Series[str]
     fallback: Series[str]
+    conflicts: Series[str]

@@ -11,7 +11,7 @@ from trading.execution.orders import OrderRules
 from trading.interfaces import Optimizer, Sizer
 from trading.portfolio.alpha import QUARTER_KELLY_RISK_AVERSION
 from trading.portfolio.covariance import ShrunkCovariance
-from trading.portfolio.optimizer import MaximumSharpe
+from trading.portfolio.mandates import ConvexOptimizer
 from trading.portfolio.sizing import KellySizer
 from trading.risk.limits import RiskLimits
 
@@ -35,7 +35,7 @@ class TradingRules:
     risk_aversion: float = QUARTER_KELLY_RISK_AVERSION
     sizer: Sizer = field(default_factory=KellySizer)
     covariance: ShrunkCovariance = field(default_factory=ShrunkCovariance)
-    optimizer: Optimizer = field(default_factory=MaximumSharpe)
+    optimizer: Optimizer = field(default_factory=ConvexOptimizer)
     limits: RiskLimits = field(default_factory=RiskLimits)
     costs: CostModel = field(default_factory=CostModel)
     orders: OrderRules = field(default_factory=OrderRules)

@@ -21,11 +21,9 @@ from trading.execution.corporate_actions import open_book
 from trading.execution.ledger import Balance, deposit, reconcile
 from trading.execution.orders import decide_orders
 from trading.execution.simulator import execute_open
-from trading.interfaces import Bools, Floats
-from trading.portfolio.alpha import expected_returns
-from trading.portfolio.covariance import CovarianceEstimate
+from trading.interfaces import Floats
 from trading.portfolio.drift import drifted
-from trading.portfolio.optimizer import GRID
+from trading.portfolio.problem import GRID
 from trading.risk.overlay import (
     DrawdownVerdict,
     drawdown_verdict,
@@ -37,14 +35,14 @@ from trading.risk.overlay import (
 from trading.stages import trading_tables as tables
 from trading.stages.layout import DAILY
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
-from trading.stages.trading_market import Beliefs, Market, read_market
+from trading.stages.trading_market import Market, read_market
+from trading.stages.trading_mix import optimized
 from trading.stages.trading_rules import TradingRules
 from trading.stages.trading_state import KeptMix, State, read_state
-from trading.universe import SYMBOLS, groups
+from trading.universe import SYMBOLS
 
 RETURNS_LOOKBACK_SESSIONS = 62
 LATE_ACTION_SESSIONS = 20  # an action that becomes known later than this is never booked
-_GROUPS = tuple(groups()[symbol] for symbol in SYMBOLS)
 _MAKES = (
     "fills",
     "ledger",
@@ -73,6 +71,7 @@ def trading_session_stage(rules: TradingRules | None = None) -> Stage:
             Read("corporate_actions", lookback=LATE_ACTION_SESSIONS),
             Read("features", lookback=RETURNS_LOOKBACK_SESSIONS, timeframe=DAILY),
             Read("signals"),
+            Read("ensemble_forecast", timeframe=DAILY),
             Read("regimes"),
         ),
         makes=_MAKES,
@@ -97,7 +96,7 @@ _CAUSES: Mapping[str, tuple[str, ...]] = {
     "positions": ("fills", "ledger", "bars"),
     "performance": ("positions", "bars", "features"),
     "risk": ("performance", "positions", "features"),
-    "target_portfolio": ("risk", "signals", "regimes", "features"),
+    "target_portfolio": ("risk", "signals", "ensemble_forecast", "regimes", "features", "bars"),
     "orders": ("target_portfolio", "positions"),
 }
 
@@ -126,7 +125,7 @@ def _session(moment: Moment, state: State | None, market: Market, rules: Trading
     traded = _trade(session, state, market, rules)
     performance = _performance(state, traded, market)
     verdict = _verdict(state, performance, rules)
-    target = _target(session, state, market, verdict, rules)
+    target = _target(session, state, market, verdict, rules, equity=traded.book.equity_cents / 100)
     orders = decide_orders(
         rules.strategy,
         session,
@@ -202,11 +201,13 @@ def _target(
     market: Market,
     verdict: DrawdownVerdict,
     rules: TradingRules,
+    *,
+    equity: float,
 ) -> _Target:
     """The mix, new or carried on, scaled once by what volatility, loss, regime and drawdown allow."""
     estimate = rules.covariance.estimate(market.log_returns)
     if state is None or _is_week_start(session):
-        mix = _optimized(session, state, market, estimate, rules)
+        mix = optimized(session, state, market, estimate, rules, equity=equity)
     else:
         mix = _carried(state, market, rules)
     allowed = exposure(
@@ -216,7 +217,7 @@ def _target(
         rules.limits,
     )
     held = verdict.multiplier * allowed
-    return _Target(mix, held, np.floor(mix.weights * held / GRID) * GRID)
+    return _Target(mix, held, np.trunc(mix.weights * held / GRID) * GRID)
 
 
 def _carried(state: State, market: Market, rules: TradingRules) -> KeptMix:
@@ -233,61 +234,3 @@ def _carried(state: State, market: Market, rules: TradingRules) -> KeptMix:
 def _is_week_start(session: pd.Timestamp) -> bool:
     """Whether `session` is the first of its ISO week: a fact of the calendar, never of the range."""
     return calendar.shift(session, -1).isocalendar()[:2] != session.isocalendar()[:2]
-
-
-def _optimized(
-    session: pd.Timestamp,
-    state: State | None,
-    market: Market,
-    estimate: CovarianceEstimate,
-    rules: TradingRules,
-) -> KeptMix:
-    """The mix solved today: alpha from beliefs, caps from the sizer, weights from the optimiser.
-
-    A holding that cannot be traded today keeps its weight, and the others share what that leaves.
-    """
-    beliefs, stuck = market.beliefs, _stuck(state, market)
-    eligible = _eligible(beliefs, estimate, rules)
-    covariance = estimate.covariance
-    alpha = expected_returns(
-        covariance, beliefs.alpha, beliefs.horizon, eligible, rules.risk_aversion, tilt=beliefs.tilt
-    )
-    spread = np.where(np.isfinite(beliefs.spread), beliefs.spread, estimate.volatility)
-    probability = np.where(eligible, beliefs.probability, np.nan)
-    caps = np.where(stuck > 0, 0.0, rules.sizer.caps(probability, alpha, spread, estimate.correlation))
-    previous = state.mix.weights if state else np.zeros(len(SYMBOLS))
-    mix = rules.optimizer.solve(alpha, covariance, caps, previous, _GROUPS)
-    halted = [f"halted:{symbol}" for symbol, weight in zip(SYMBOLS, stuck, strict=True) if weight > 0]
-    return KeptMix(
-        caps=caps,
-        weights=_beside(stuck, mix.weights),
-        optimized_session=session,
-        status=mix.status,
-        objective=mix.objective,
-        gap=mix.gap,
-        binding=", ".join([*mix.binding, *halted]),
-        fallback=mix.fallback,
-    )
-
-
-def _beside(stuck: Floats, weights: Floats) -> Floats:
-    """(s,) stuck weights as they are, and the others in what they leave, on the grid."""
-    if not stuck.any():
-        return weights
-    units = round(1 / GRID)
-    return np.where(stuck > 0, stuck, np.floor(weights * (1.0 - stuck.sum()) * units) / units)
-
-
-def _stuck(state: State | None, market: Market) -> Floats:
-    """(s,) weights in the mix of holdings that cannot be traded today: no bar, or a halt."""
-    if state is None:
-        return np.zeros(len(SYMBOLS))
-    tradable = {symbol for symbol, quote in market.quotes.items() if not quote.halted}
-    kept = [state.book.shares.get(symbol, 0) != 0 and symbol not in tradable for symbol in SYMBOLS]
-    return np.where(kept, state.mix.weights, 0.0)
-
-
-def _eligible(beliefs: Beliefs, estimate: CovarianceEstimate, rules: TradingRules) -> Bools:
-    """(s,) names with a signal and enough history, and through the roadmap's gates if they bind."""
-    known = np.isfinite(beliefs.alpha) & estimate.observed
-    return known & beliefs.passes if rules.filter == "roadmap" else known

@@ -39,6 +39,7 @@ class KeptMix:
     gap: float
     binding: str
     fallback: str
+    conflicts: str
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _mix(rows: list[dict[str, Any]]) -> KeptMix:
 
 
 _RANK = {symbol: rank for rank, symbol in enumerate(SYMBOLS)}
-_PROOF = ("optimized_session", "status", "objective", "gap", "binding", "fallback")
+_PROOF = ("optimized_session", "status", "objective", "gap", "binding", "fallback", "conflicts")
 # The first column of each orders its rows.
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "positions": ("symbol", "quantity", "close", "stale_sessions"),

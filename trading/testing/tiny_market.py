@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from trading import calendar, frames
 from trading.digest import generator
-from trading.interfaces import Floats, Mix
+from trading.frames import LEVELS, QUANTILES
+from trading.interfaces import Mix
 from trading.line import Request, make_and_write
 from trading.plan import Plan
+from trading.portfolio.mandates import Wanted
 from trading.stages.stage import Inputs, Moment, Outputs, Stage
 from trading.stages.trading_rules import TradingRules
 from trading.stages.trading_session import RETURNS_LOOKBACK_SESSIONS, trading_session_stage
@@ -30,13 +33,11 @@ class FixedMix:
 
     weights: Mapping[str, float] = field(default_factory=dict)
 
-    def solve(
-        self, alpha: Floats, covariance: Floats, caps: Floats, previous: Floats, groups: Sequence[str]
-    ) -> Mix:
+    def solve(self, wanted: Wanted) -> Mix:
         """The fixed weights as a mix."""
-        del alpha, covariance, caps, previous, groups
-        wanted = np.array([self.weights.get(symbol, 0.0) for symbol in SYMBOLS])
-        return Mix(wanted, "fixed", 0.0, "fixed", (), "")
+        del wanted
+        weights = np.array([self.weights.get(symbol, 0.0) for symbol in SYMBOLS])
+        return Mix(weights, "fixed", 0.0, "fixed", (), "")
 
 
 def tiny_market(inception: str, sessions: int, price: float = 100.0) -> Tables:
@@ -52,6 +53,7 @@ def tiny_market(inception: str, sessions: int, price: float = 100.0) -> Tables:
     bars = calendar.sessions_between(calendar.shift(first, -1), last)
     noise = np.concatenate([generator("tiny_market", session).normal(0, 0.02, 10) for session in earlier])
     rising = np.arange(len(bars)).repeat(10) + 1_000_000.0  # so that no bar repeats the one before
+    quantiles = dict(zip(QUANTILES, 0.0435 * ndtri(LEVELS), strict=True))  # q875 at 0.05, as signals say
     prices: dict[str, Any] = {"open": price, "high": price + 1, "low": price - 1, "close": price}
     return {
         "bars": _frame("bars", bars, ts=_opens(bars), basis="raw", source="tiny", volume=rising, **prices),
@@ -68,6 +70,7 @@ def tiny_market(inception: str, sessions: int, price: float = 100.0) -> Tables:
             regime="Bull",
             tilt=1.0,
         ),
+        "ensemble_forecast": _frame("ensemble_forecast", traded, horizon=5, models=1, **quantiles),
         "regimes": _frame(
             "regimes", traded, symbols=1, regime="Bull", status="filtered", p_bull=1.0, multiplier=1.0
         ),
@@ -132,7 +135,7 @@ def trade(
         if len(frame):
             store.write({table: frame}, frame["session"].min(), frame["session"].max(), commit={})
     stage = trading_session_stage(rules)
-    plan = Plan((*(_given(table) for table in ("features", "signals", "regimes")), stage))
+    plan = Plan((*(_given(table) for table in ("features", "signals", "ensemble_forecast", "regimes")), stage))
     start = first
     for end in ends:
         last = calendar.session_of(end)

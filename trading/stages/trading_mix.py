@@ -1,0 +1,116 @@
+"""The mix that a session's beliefs ask for: alpha, caps, limits and costs become weights with a certificate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from trading.features.correlation import pairwise_correlation
+from trading.features.graph import GraphRules
+from trading.interfaces import Bools, Floats
+from trading.portfolio.alpha import expected_returns
+from trading.portfolio.covariance import CovarianceEstimate
+from trading.portfolio.mandates import Wanted
+from trading.portfolio.problem import GRID
+from trading.stages.trading_market import Market
+from trading.stages.trading_rules import TradingRules
+from trading.stages.trading_state import KeptMix, State
+from trading.universe import SYMBOLS, groups
+
+_GROUPS = tuple(groups()[symbol] for symbol in SYMBOLS)
+_Z_OF_875 = 1.1503493803760079  # half widths of the interval are from the median to the quantile 0.875
+
+
+def optimized(
+    session: pd.Timestamp,
+    state: State | None,
+    market: Market,
+    estimate: CovarianceEstimate,
+    rules: TradingRules,
+    *,
+    equity: float,
+) -> KeptMix:
+    """The mix solved today: alpha from beliefs, caps from the sizer, weights from the optimiser.
+
+    A holding that cannot be traded today keeps its weight, and the others share what that leaves.
+    `equity` is in USD.
+    """
+    stuck = _stuck(state, market)
+    wanted = _wanted(state, market, estimate, rules, equity=equity, tradable=stuck == 0)
+    mix = rules.optimizer.solve(wanted)
+    halted = [f"halted:{symbol}" for symbol, weight in zip(SYMBOLS, stuck, strict=True) if weight != 0]
+    return KeptMix(
+        caps=wanted.caps,
+        weights=_beside(stuck, mix.weights),
+        optimized_session=session,
+        status=mix.status,
+        objective=mix.objective,
+        gap=mix.gap,
+        binding=", ".join([*mix.binding, *halted]),
+        fallback=mix.fallback,
+        conflicts=", ".join(mix.conflicts),
+    )
+
+
+def _wanted(
+    state: State | None,
+    market: Market,
+    estimate: CovarianceEstimate,
+    rules: TradingRules,
+    *,
+    equity: float,
+    tradable: Bools,
+) -> Wanted:
+    beliefs, usual = market.beliefs, estimate.volatility
+    eligible = _eligible(market, estimate, rules)
+    alpha = expected_returns(
+        estimate.covariance, beliefs.alpha, beliefs.horizon, eligible, rules.risk_aversion, tilt=beliefs.tilt
+    )
+    spread = np.where(np.isfinite(beliefs.spread), beliefs.spread, usual)
+    probability = np.where(eligible & tradable, beliefs.probability, np.nan)
+    rule = GraphRules()
+    recent = pairwise_correlation(market.log_returns[-rule.window_sessions :], rule.minimum_returns)
+    long, short = (
+        rules.sizer.caps(wins, mean, spread, recent, usual_spread=usual, quantiles=shape)
+        for wins, mean, shape in (
+            (probability, alpha, market.quantiles),
+            (1.0 - probability, -alpha, -market.quantiles[:, ::-1]),
+        )
+    )
+    return Wanted(
+        alpha=alpha,
+        covariance=estimate.covariance,
+        correlation=recent,
+        caps=long,
+        short_caps=short,
+        previous=state.mix.weights if state else np.zeros(len(SYMBOLS)),
+        half_width=_Z_OF_875 * spread,
+        linear_cost=np.nan_to_num(rules.costs.linear_rate(market.closes)),
+        impact_cost=np.nan_to_num(rules.costs.impact_rate(usual, market.dollar_volume, equity)),
+        liquidity=np.where(market.dollar_volume > 0, market.dollar_volume / equity, np.inf),
+        groups=_GROUPS,
+    )
+
+
+def _beside(stuck: Floats, weights: Floats) -> Floats:
+    """(s,) stuck weights as they are, and the others in what they leave, on the grid."""
+    if not stuck.any():
+        return weights
+    units = round(1 / GRID)
+    left = 1.0 - np.abs(stuck).sum()
+    return np.where(stuck != 0, stuck, np.trunc(weights * left * units) / units)
+
+
+def _stuck(state: State | None, market: Market) -> Floats:
+    """(s,) weights in the mix of holdings that cannot be traded today: no bar, or a halt."""
+    if state is None:
+        return np.zeros(len(SYMBOLS))
+    tradable = {symbol for symbol, quote in market.quotes.items() if not quote.halted}
+    kept = [state.book.shares.get(symbol, 0) != 0 and symbol not in tradable for symbol in SYMBOLS]
+    return np.where(kept, state.mix.weights, 0.0)
+
+
+def _eligible(market: Market, estimate: CovarianceEstimate, rules: TradingRules) -> Bools:
+    """(s,) names with a signal and enough history, and through the roadmap's gates if they bind."""
+    known = np.isfinite(market.beliefs.alpha) & estimate.observed
+    return known & market.beliefs.passes if rules.filter == "roadmap" else known
