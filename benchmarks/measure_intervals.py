@@ -1,8 +1,9 @@
-"""Coverage, width and score of intervals on real daily bars, session by session, beside what is simpler.
+"""Coverage, width and score of intervals on real daily bars, every method in one table.
 
-python benchmarks/measure_intervals.py [--target 0.25] [--first 2015-01-02] [--last 2025-06-30]
+python benchmarks/measure_intervals.py [--target 0.25] [--first 2015-01-02] [--last 2025-06-30] [--only adaptive,pid]
 
-The quantiles are a random walk's; the calibrator is the one of the line, with its window and its state.
+The quantiles of the sequential methods are a random walk's, and each method is walked as the line walks it. Fits are
+ridge regressions on five returns in units of volatility. Intervals are compared over cells that all methods have.
 """
 
 from __future__ import annotations
@@ -10,163 +11,164 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
+import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from interval_material import Material, fitted, material, of_mapie, rolling
 
-from models.forecasters.random_walk import RandomWalk
-from models.intervals.adaptive import AdaptiveConformal
-from trading import calendar
-from trading.evaluation.interval_report import interval_report
-from trading.frames import HORIZONS, LEVELS
-from trading.interfaces import Floats, Forecast, Interval, Window
-from trading.stages.maturity import conformity_score
-from trading.stages.version_intervals import WINDOW_SESSIONS
-from trading.universe import SYMBOLS
+from models.intervals.choice import IntervalChoice
+from trading.evaluation.coverage import coverage_of, covered
+from trading.evaluation.coverage_tests import clustering_of, coverage_spread
+from trading.frames import HORIZONS
+from trading.interfaces import Floats
 
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "daily" / "panel_adjusted.parquet"
+warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+
+BEFORE = 900  # sessions before the first that is judged: volatility, scores, and the level's own walk
 ROLLING_SESSIONS = 252
-BEFORE = 600  # sessions before the first that is judged: volatility, scores, and the level's own walk
-UNKNOWN = np.nan
+Bounds = tuple[Floats, Floats]
+SEQUENTIAL: dict[str, dict[str, object]] = {
+    "adaptive": {},
+    "adaptive, no pooling": {"pooling": 0.0},
+    "adaptive, each end": {"asymmetric": True},
+    "adaptive, half-life 60": {"half_life_sessions": 60.0},
+    "adaptive, by regime": {"other_regime": 0.3},
+    "split (level stays)": {"method": "split"},
+    "aggregated": {"method": "aggregated"},
+    "pid": {"method": "pid"},
+    "pid, each end": {"method": "pid", "asymmetric": True},
+    "enbpi": {"method": "enbpi"},
+    "naive of positions": {"method": "naive"},
+    "cv+ of positions": {"method": "cv_plus"},
+}
 
 
-def closes(path: Path) -> pd.DataFrame:
-    """Closes of the ten names, (w, s), by session."""
-    rows = pd.read_parquet(path, columns=["symbol", "session", "close"])
-    rows["session"] = pd.to_datetime(rows["session"])
-    wide = rows.pivot_table(index="session", columns="symbol", values="close")
-    return wide.reindex(columns=list(SYMBOLS))
+def makers(given: Material) -> dict[str, Callable[[], Bounds]]:
+    """How each method's bounds (w, s, h) are made."""
+    target = given.walk.target
+    limits = {"target": target, "lowest": min(0.02, target / 5)}
+    found: dict[str, Callable[[], Bounds]] = {
+        name: lambda how=how: given.walk.issued(IntervalChoice(**limits | how).chosen)  # type: ignore[arg-type,misc]
+        for name, how in SEQUENTIAL.items()
+    }
+    found["raw quantiles"] = lambda: given.walk.raw
+    found[f"last {ROLLING_SESSIONS}"] = lambda: rolling(given, ROLLING_SESSIONS)
+    for method in ("naive", "cv", "cv_plus", "jackknife_plus"):
+        found[f"fit, {method}"] = lambda method=method: fitted(given, method)  # type: ignore[misc]
+    found["fit, MAPIE cv_plus"] = lambda: of_mapie(given)
+    return found
 
 
-def quantiles_of(returns: Floats, sessions: pd.DatetimeIndex) -> Floats:
-    """(w, s, h, q) of the random walk at each session, NaN before it has 63."""
-    model, out = RandomWalk(), np.full((*returns.shape, len(HORIZONS), len(LEVELS)), UNKNOWN)
-    for end in range(model.context_sessions, len(returns) + 1):
-        recent = returns[end - model.context_sessions : end]
-        mask = np.isfinite(recent).sum(axis=0) >= 21
-        labels = sessions[end - model.context_sessions : end].to_numpy()
-        window = Window(
-            calendar.as_of(sessions[end - 1]),
-            labels,
-            SYMBOLS,
-            ("log_return",),
-            recent[:, :, None],
-            mask,
-            "scale_free",
-        )
-        out[end - 1] = model.predict(window).quantiles
-    return out
+def judged(bounds: Bounds, given: Material, seen: Floats, place: int) -> dict[str, float]:
+    """Figures of one method at the place of a horizon, over the cells `seen` (w, s)."""
+    horizon, promised = HORIZONS[place], 1 - given.walk.target
+    low, high, came = (np.where(seen, x[:, :, place], np.nan) for x in (*bounds, given.ahead))
+    held, width = covered(low, high, came), high - low
+    score = width + 2 / (1 - promised) * (np.maximum(low - came, 0) + np.maximum(came - high, 0))
+    apart = held[::horizon]
+    spread = coverage_spread(held, promised, mean_block=max(20, 3 * horizon))
+    regimes = given.walk.regimes
+    assert regimes is not None  # noqa: S101 - material always knows them
+    parts = {"year": given.sessions.year.to_numpy(), "regime": regimes}
+    slices = {
+        f"{kind} {label}": held[labels == label]
+        for kind, labels in parts.items()
+        for label in np.unique(labels)
+    }
+    rates = {name: np.nanmean(part) for name, part in slices.items() if np.isfinite(part).sum() >= 200}
+    years, named = ([v for k, v in rates.items() if k.startswith(kind)] for kind in ("year", "regime"))
+    return {
+        "n": int(np.isfinite(held).sum()),
+        "coverage": 100 * np.nanmean(held),
+        "low": 100 * spread.low,
+        "high": 100 * spread.high,
+        "chi2_p": spread.chi_square_p,
+        "year_min": 100 * min(years),
+        "year_max": 100 * max(years),
+        "regime_min": 100 * min(named),
+        "regime_max": 100 * max(named),
+        "width": np.nanmean(width),
+        "score": np.nanmean(score),
+        "kupiec": coverage_of(apart, promised).p_value,
+        "christoffersen": clustering_of(apart, promised).independence_p,
+        "recovery": recovery(held, given.sessions, promised),
+    }
 
 
-def outcomes(returns: Floats) -> Floats:
-    """(w, s, h) return over the next h sessions, NaN where one of them is unknown."""
-    out = np.full((*returns.shape, len(HORIZONS)), UNKNOWN)
-    for place, horizon in enumerate(HORIZONS):
-        ahead = np.lib.stride_tricks.sliding_window_view(returns[1:], horizon, axis=0).sum(axis=2)
-        out[: len(ahead), :, place] = ahead
-    return out
+def recovery(held: Floats, sessions: pd.DatetimeIndex, promised: float) -> float:
+    """Sessions from 2020-02-19 until the coverage of twenty sessions of issue was within five points for good.
 
-
-def calibrated(quantiles: Floats, ahead: Floats, calibrator: AdaptiveConformal) -> tuple[Floats, Floats]:
-    """(w, s, h) bounds as the line would have issued them, each from what had matured by then."""
-    low, high = (quantiles[..., LEVELS.index(p)] for p in (calibrator.target / 2, 1 - calibrator.target / 2))
-    lower, upper = np.full(low.shape, UNKNOWN), np.full(low.shape, UNKNOWN)
-    scores = matured(conformity_score(low, high, ahead))
-    realized, level = matured(ahead), None
-    for t in range(max(HORIZONS), len(low)):
-        then = Interval(*(at_issue(bounds, t) for bounds in (lower, upper)), np.empty(0))
-        ready = calibrator.conformalize(scores[max(0, t + 1 - WINDOW_SESSIONS) : t + 1], level)
-        ready = ready.update(then, realized[t])
-        interval = ready.predict_interval(Forecast(SYMBOLS, HORIZONS, quantiles[t]))
-        lower[t], upper[t], level = interval.lower, interval.upper, ready.miscoverage_
-    return lower, upper
-
-
-def matured(values: Floats) -> Floats:
-    """(w, s, h) of each session of issue, moved to the session at which it was known."""
-    out = np.full(values.shape, UNKNOWN)
-    for place, horizon in enumerate(HORIZONS):
-        out[horizon:, :, place] = values[:-horizon, :, place]
-    return out
-
-
-def at_issue(bounds: Floats, session: int) -> Floats:
-    """(s, h) of what matures at `session`, when it was issued."""
-    return np.stack([bounds[session - horizon, :, place] for place, horizon in enumerate(HORIZONS)], axis=1)
-
-
-def rolling(ahead: Floats, target: float) -> tuple[Floats, Floats]:
-    """(w, s, h) quantiles of the last 252 outcomes that were known."""
-    known = matured(ahead)
-    shape = (len(known), -1)
-    past = pd.DataFrame(known.reshape(shape)).rolling(ROLLING_SESSIONS, min_periods=60)
-    low, high = past.quantile(target / 2), past.quantile(1 - target / 2)
-    return low.to_numpy().reshape(known.shape), high.to_numpy().reshape(known.shape)
-
-
-def rows_of(
-    name: str, bounds: tuple[Floats, Floats], ahead: Floats, sessions: pd.DatetimeIndex
-) -> pd.DataFrame:
-    """Long rows of issued intervals that matured, for `interval_report`."""
-    axes = [sessions, list(SYMBOLS), list(HORIZONS)]
-    index = pd.MultiIndex.from_product(axes, names=["session", "symbol", "horizon"])
-    columns = {"lower": bounds[0].ravel(), "upper": bounds[1].ravel(), "realized": ahead.ravel()}
-    frame = pd.DataFrame(columns, index=index).dropna().reset_index()
-    return frame.assign(model=name, year=frame["session"].dt.year.astype(str), regime="all")
-
-
-def recovery(rows: pd.DataFrame, promised: float) -> Iterator[str]:
-    """How deep the coverage of twenty sessions fell after 19 February 2020, and when it was back."""
-    for (model, horizon), part in rows.groupby(["model", "horizon"]):
-        held = ((part["lower"] <= part["realized"]) & (part["realized"] <= part["upper"])).groupby(
-            part["session"]
-        )
-        over = held.mean().rolling(20).mean().loc["2020-02-19":"2020-09-30"]  # type: ignore[misc]
-        if len(over):
-            back = over[(over.index > over.idxmin()) & (over > promised - 0.05)].index
-            then = f"{back[0]:%Y-%m-%d}" if len(back) else "not by 2020-09-30"
-            yield f"{model}, {horizon}: lowest {over.min():.2f} ({over.idxmin():%Y-%m-%d}), within 5 points again {then}"
+    For good: for twenty sessions in a row. Zero if it never left, NaN if it was not back by 2020-12-31.
+    """
+    over = (
+        pd.Series(np.nanmean(held, axis=1), index=sessions).rolling(20).mean().loc["2020-02-19":"2020-12-31"]
+    )  # type: ignore[misc]
+    fallen = (over < promised - 0.05).to_numpy()
+    if not len(fallen) or not fallen[:60].any():
+        return 0.0
+    out = int(np.flatnonzero(fallen)[0])
+    good = np.flatnonzero(~np.lib.stride_tricks.sliding_window_view(fallen, 20)[out:].any(axis=1))
+    return float(out + good[0]) if len(good) else np.nan
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--target", type=float, default=0.25, help="miscoverage: 0.25 or 0.1")
     parser.add_argument("--first", default="2015-01-02")
     parser.add_argument("--last", default="2025-06-30")
-    given = parser.parse_args()
-    wide = closes(SHARED)
-    begin = wide.index.searchsorted(pd.Timestamp(given.first)) - BEFORE
-    wide = wide.iloc[begin:].loc[: given.last]
-    sessions = pd.DatetimeIndex(wide.index).as_unit("us")
-    returns = np.log(wide).diff().to_numpy()
-    quantiles, ahead = quantiles_of(returns, sessions), outcomes(returns)
-    low, high = LEVELS.index(given.target / 2), LEVELS.index(1 - given.target / 2)
-    started = time.process_time()
-    ours = calibrated(quantiles, ahead, AdaptiveConformal(target=given.target))
-    seconds = time.process_time() - started
-    kinds = {
-        "calibrated": ours,
-        "raw": (quantiles[..., low], quantiles[..., high]),
-        "rolling 252": rolling(ahead, given.target),
-    }
-    rows = pd.concat([rows_of(name, bounds, ahead, sessions) for name, bounds in kinds.items()])
-    rows = rows[rows["session"] >= pd.Timestamp(given.first)]
-    table = interval_report(rows, 1 - given.target)
-    everything = table[(table["symbol"] == "all") & table["slice_kind"].isin(["all", "year"])]
-    years = everything[everything["slice_kind"] == "year"].groupby(["model", "horizon"])["coverage"]
-    shown = everything[everything["slice_kind"] == "all"].set_index(["model", "horizon"])
-    shown = shown[["n", "coverage", "mean_width", "interval_score", "kupiec_p", "christoffersen_p"]]
-    shown = shown.assign(lowest_year=years.min(), highest_year=years.max())
-    sys.stdout.write(f"{shown.round(4).to_string()}\n")
-    sys.stdout.writelines(f"{line}\n" for line in recovery(rows, 1 - given.target))
-    each = seconds / len(sessions) / len(SYMBOLS) / len(HORIZONS)
+    parser.add_argument("--only", default="", help="methods, parted by semicolons; all without")
+    asked = parser.parse_args()
+    given = material(asked.first, asked.last, BEFORE, asked.target)
+    wanted = asked.only.split(";") if asked.only else None
+    made, seconds = {}, {}
+    for name, make in makers(given).items():
+        if wanted is None or name in wanted:
+            started = time.process_time()
+            made[name] = make()
+            seconds[name] = time.process_time() - started
+    table = pd.DataFrame(_rows(made, given, asked.first)).set_index(["horizon", "method"])
+    sys.stdout.write(f"{table.round(4).to_string()}\n")
+    cells = given.ahead.size
+    sys.stdout.writelines(f"{name}: {1e6 * spent / cells:.1f} us a cell\n" for name, spent in seconds.items())
+    _tell_slices(made, given, asked.first)
+
+
+def _rows(made: dict[str, Bounds], given: Material, first: str) -> list[dict[str, object]]:
+    return [
+        {"horizon": horizon, "method": name}
+        | judged(bounds, given, _seen(made, given, first)[:, :, place], place)
+        for place, horizon in enumerate(HORIZONS)
+        for name, bounds in made.items()
+    ]
+
+
+def _seen(made: dict[str, Bounds], given: Material, first: str) -> Floats:
+    """(w, s, h) cells from `first` on that every method has an interval for, and that matured."""
+    known = np.isfinite(given.ahead) & np.asarray(given.sessions >= pd.Timestamp(first))[:, None, None]
+    for bounds in made.values():
+        known &= np.isfinite(bounds[0])
+    return known
+
+
+def _tell_slices(made: dict[str, Bounds], given: Material, first: str) -> None:
+    """Coverage of the default by year and by regime."""
+    name = next(iter(made))
+    seen = _seen(made, given, first)
+    held = np.where(seen, covered(*made[name], given.ahead), np.nan)
+    frame = pd.DataFrame(
+        {h: np.nanmean(held[:, :, place], axis=1) for place, h in enumerate(HORIZONS)}, index=given.sessions
+    ).loc[first:]  # type: ignore[misc]
+    regimes = pd.Series(given.walk.regimes, index=given.sessions).loc[first:]  # type: ignore[misc]
     sys.stdout.write(
-        f"one calibration step: {1e6 * each:.1f} microseconds of processor for a symbol and horizon\n"
+        f"\n{name} by year and by regime\n{(100 * frame.groupby(frame.index.year).mean()).round(1).T}\n"
+    )
+    sys.stdout.write(
+        f"{(100 * frame.groupby(regimes).mean()).round(1).T}\nsessions: {regimes.value_counts().to_dict()}\n"
     )
 
 
