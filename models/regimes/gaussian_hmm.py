@@ -7,6 +7,7 @@ hmmlearn fits (expectation-maximisation, maximum a posteriori); the filter is ou
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,12 @@ class GaussianRegimes(RegimeEstimator):
 
     def update(self, belief: Floats, features: Floats) -> Floats:
         """(k,) probabilities after one more session of raw features (c,), given those before it."""
-        return FilterStep.of(self.parameters)(belief, features)
+        return self.step(belief, features)
+
+    @cached_property
+    def step(self) -> FilterStep:
+        """The update with what the parameters fix made once."""
+        return FilterStep.of(self.parameters)
 
     def _random_start(self, values: Floats, center: Floats, scale: Floats, start: int) -> RegimeFit:
         """Means at four sessions of the window, unit covariances, states that last twenty sessions."""

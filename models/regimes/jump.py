@@ -38,7 +38,7 @@ class JumpRegimes(RegimeEstimator):
     penalty : of one change of state, in squared standard deviations of the features
     """
 
-    penalty: float = 15.0
+    penalty: float = 5.0
 
     def __post_init__(self) -> None:
         check_bounds(self, penalty=NOT_NEGATIVE)
