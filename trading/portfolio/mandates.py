@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trading.bounds import ABOVE_ZERO, COUNT, FRACTION, NOT_NEGATIVE, check_bounds
 from trading.errors import InfeasibleError
-from trading.interfaces import Floats, Mix
+from trading.interfaces import Bools, Floats, Mix
 from trading.portfolio.covariance import SESSIONS_PER_YEAR
 from trading.portfolio.problem import FREE, Beliefs, Limits, Objective, Question, RiskModel
 from trading.universe import SYMBOLS
@@ -154,9 +154,10 @@ class ConvexOptimizer:
 
     def _beliefs(self, wanted: Wanted) -> Beliefs:
         nothing, doubt = np.zeros(len(wanted.alpha)), self.doubt * np.nan_to_num(wanted.half_width)
+        unknown = _unknown(wanted.covariance)
         return Beliefs(
-            mean=wanted.alpha,
-            risk=RiskModel.of(_filled(wanted.covariance)),
+            mean=np.where(unknown, np.nan, wanted.alpha),  # masked, and named in the certificate
+            risk=RiskModel.of(_filled(wanted.covariance, unknown)),
             box=doubt if self.uncertainty == "box" else nothing,
             ellipsoid=doubt if self.uncertainty == "ellipsoid" else nothing,
             linear_cost=wanted.linear_cost / self.cost_sessions,
@@ -192,14 +193,15 @@ def linked_pairs(correlation: Floats, threshold: float) -> NDArray[np.int64]:
     return np.argwhere(above)
 
 
-def _filled(covariance: Floats) -> Floats:
-    """A covariance with the names that it does not know left NaN in their own row only.
+def _unknown(covariance: Floats) -> Bools:
+    """(s,) names of which the covariance says nothing; one NaN spoils the pair, and most of a row the name."""
+    finite = np.isfinite(covariance)
+    spoiled = finite.sum(axis=0) * 2 <= len(covariance)
+    return np.asarray(~np.diagonal(finite) | spoiled)
 
-    One NaN in a matrix would spread to every name through its root; a row of NaN is a name of its own.
-    """
-    unknown = ~np.isfinite(np.diagonal(covariance)) | (
-        np.isfinite(covariance).sum(axis=0) * 2 <= len(covariance)
-    )
+
+def _filled(covariance: Floats, unknown: Bools) -> Floats:
+    """A covariance without NaN: an unknown name is alone and as risky as the riskiest, for the root's sake."""
     clean = np.where(np.outer(~unknown, ~unknown), np.nan_to_num(covariance), 0.0)
     clean[unknown, unknown] = max(float(np.diagonal(clean).max(initial=0.0)), 1e-12)
     return clean

@@ -7,7 +7,7 @@ import pytest
 
 from trading.portfolio.alpha import expected_returns, implied_returns
 from trading.portfolio.covariance import ShrunkCovariance
-from trading.portfolio.optimizer import MaximumSharpe
+from trading.portfolio.mandates import ConvexOptimizer, Wanted
 from trading.portfolio.sizing import KellySizer
 from trading.universe import SYMBOLS, groups
 
@@ -54,7 +54,9 @@ def test_nobody_eligible_means_no_return() -> None:
 def test_no_skill_within_wide_caps_is_equal_weight(seed: int) -> None:
     alpha = expected_returns(covariance(seed), np.zeros(10), 5, EVERYONE)
 
-    mix = MaximumSharpe().solve(alpha, covariance(seed), np.full(10, 0.2), np.zeros(10), GROUPS)
+    mix = ConvexOptimizer(linked_from=1.0).solve(
+        Wanted.plain(alpha, covariance(seed), np.full(10, 0.2), np.zeros(10), GROUPS)
+    )
 
     # The objective is flat at its optimum: a gap of 1e-10 leaves weights within the square root of it.
     assert mix.weights == pytest.approx([0.1] * 10, abs=2e-5)
@@ -67,7 +69,7 @@ def test_no_skill_within_kelly_caps_is_about_equal_weight(seed: int) -> None:
     correlation = matrix / np.outer(spread, spread)
 
     caps = KellySizer().caps(np.full(10, 0.5), alpha, spread, correlation)
-    mix = MaximumSharpe().solve(alpha, matrix, caps, np.zeros(10), GROUPS)
+    mix = ConvexOptimizer(linked_from=1.0).solve(Wanted.plain(alpha, matrix, caps, np.zeros(10), GROUPS))
 
     # A cap is beta to equal weight x 0.5 x 0.5 to 1: names of one volatility have room for 0.1, but
     # a sample of 63 sessions makes some look wilder, and those are held to less.
@@ -79,13 +81,15 @@ def test_skill_in_one_name_raises_its_weight_most() -> None:
     forecast[3] = 0.002
 
     plain, tilted = (
-        MaximumSharpe()
+        ConvexOptimizer(linked_from=1.0)
         .solve(
-            expected_returns(covariance(), f, 5, EVERYONE),
-            covariance(),
-            np.full(10, 0.2),
-            np.zeros(10),
-            GROUPS,
+            Wanted.plain(
+                expected_returns(covariance(), f, 5, EVERYONE),
+                covariance(),
+                np.full(10, 0.2),
+                np.zeros(10),
+                GROUPS,
+            )
         )
         .weights
         for f in (np.zeros(10), forecast)
