@@ -54,7 +54,15 @@ def facts(frame: pd.DataFrame, *, simulated: bool) -> Facts:
         shown["symbols"] = dg.MetadataValue.text(", ".join(sorted(frame["symbol"].unique())))
     if simulated:
         shown["market"] = dg.MetadataValue.text("SIMULATED")
-    return shown
+    return shown | _fallbacks(frame)
+
+
+def _fallbacks(frame: pd.DataFrame) -> Facts:
+    """How many forecasts were made otherwise than they were asked for, and how."""
+    if "fallback" not in frame or not (marked := frame["fallback"] != "").any():
+        return {}
+    counted = frame.loc[marked, "fallback"].value_counts().sort_index()
+    return {"fallbacks": dg.MetadataValue.json({str(how): int(rows) for how, rows in counted.items()})}
 
 
 def facts_by_session(frame: pd.DataFrame, face: Face, *, simulated: bool) -> Iterator[tuple[str, Facts]]:
@@ -64,9 +72,12 @@ def facts_by_session(frame: pd.DataFrame, face: Face, *, simulated: bool) -> Ite
     hundreds of times.
     """
     rows = frame["session"].value_counts(sort=False).sort_index()
+    marked = set(frame.loc[frame["fallback"] != "", "session"]) if "fallback" in frame else set()
     newest = rows.index[-1] if len(rows) else None
     for session, count in rows.items():
         shown: Facts = {"dagster/partition_row_count": dg.MetadataValue.int(int(count))}
+        if session in marked:
+            shown |= _fallbacks(frame[frame["session"] == session])
         if face.plot is not None and session == newest and len(rows) >= PLOT_FROM_SESSIONS:
             shown["plot"] = picture_of(face.plot, frame, face.group, simulated=simulated)
         yield f"{session:%Y-%m-%d}", shown

@@ -40,7 +40,11 @@ def from_arrow(table: str, rows: pa.Table) -> pd.DataFrame:
 
 def completed(table: str, rows: pa.Table) -> pa.Table:
     """Rows with the columns that their table has got since they were written, when all bars were daily and observed."""
-    opened: dict[str, Callable[[pa.Table], Any]] = {"ts": _opens, "filled": lambda _: pa.scalar(value=False)}
+    opened: dict[str, Callable[[pa.Table], Any]] = {
+        "ts": _opens,
+        "filled": lambda _: pa.scalar(value=False),
+        "fallback": lambda _: pa.scalar(""),
+    }
     for field in frames.arrow_schema(table):
         if field.name not in opened:
             continue

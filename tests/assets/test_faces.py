@@ -98,6 +98,19 @@ def test_a_run_over_a_simulated_market_says_so() -> None:
     assert facts(two_rows_a_session(1), simulated=True)["market"] == dg.MetadataValue.text("SIMULATED")
 
 
+def test_forecasts_that_were_not_made_as_they_were_asked_for_are_counted(
+    finished: dict[str, pd.DataFrame],
+) -> None:
+    rows = finished["forecasts"].reset_index(drop=True)
+    marked = rows.assign(fallback=np.where(rows.index < 3, "cpu: out of memory", ""))
+    first = f"{rows['session'].iloc[0]:%Y-%m-%d}"
+
+    assert facts(marked, simulated=True)["fallbacks"].value == {"cpu: out of memory": 3}
+    assert "fallbacks" not in facts(rows, simulated=True)
+    by_session = dict(facts_by_session(marked, FACES["forecasts"], simulated=True))
+    assert [day for day, shown in by_session.items() if "fallbacks" in shown] == [first]
+
+
 def test_a_run_that_made_no_row_shows_none() -> None:
     shown = facts(frames.empty("fills"), simulated=False)
     assert shown["rows_of_run"] == dg.MetadataValue.int(0)

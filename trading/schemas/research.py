@@ -13,7 +13,8 @@ from trading.schemas.table import REGIMES, TIMEFRAMES, Frame, Session, Stamp, ta
 class VersionForecasts(Frame):
     """One row set per live model version: quantiles of the cumulative log return over `horizon` bars.
 
-    `ts` is the start of the bar at whose end the forecast was made.
+    `ts` is the start of the bar at whose end the forecast was made, `fallback` how it was made if not as it was
+    asked for: with a smaller batch, on the CPU, or by a version that learned from other bars.
     """
 
     ts: Series[Stamp]
@@ -30,6 +31,7 @@ class VersionForecasts(Frame):
     q875: Series[float]
     q950: Series[float]
     contaminated: Series[bool]
+    fallback: Series[str]
 
 
 @table(

@@ -131,10 +131,24 @@ def _rows(
     known = np.isfinite(cube).all(axis=2).ravel()
     _check(version, forecast, cube, moment)
     keys = grid(horizon=forecast.horizons, symbol=forecast.symbols)
-    texts = same(len(known), timeframe=window.timeframe, ts=ts, model=version.model, version=version.version)
+    texts = same(
+        len(known),
+        timeframe=window.timeframe,
+        ts=ts,
+        model=version.model,
+        version=version.version,
+        fallback=_fallback(version, forecast, window),
+    )
     values = dict(zip(QUANTILES, cube.reshape(-1, len(QUANTILES)).T, strict=True))
     contaminated = np.full(len(known), version.is_contaminated(moment.session))
     return selected({**keys, **texts, **values, "contaminated": contaminated}, known)
+
+
+def _fallback(version: ModelVersion, forecast: Forecast, window: Window) -> str:
+    """How a forecast was made that was not made as it was asked for; empty of any other."""
+    carried = version.trained_through is not None and version.timeframe != window.timeframe
+    learned = f"learned from {version.timeframe} bars" if carried else ""
+    return "; ".join(part for part in (learned, forecast.fallback) if part)
 
 
 def _check(version: ModelVersion, forecast: Forecast, cube: np.ndarray, moment: Moment) -> None:

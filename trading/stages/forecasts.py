@@ -111,7 +111,7 @@ def _selection(
     lower, upper = bounds.reshape(-1, 2).T
     columns = (
         grid(symbol=SYMBOLS, horizon=HORIZONS)
-        | same(len(cells), model=model, version=version)
+        | same(len(cells), model=model, version=version, fallback=_fallback_of(rows, version))
         | daily_keys(len(cells), moment.session)
         | dict(zip(QUANTILES, cells.T, strict=False))
         | {"contaminated": cells[:, -1] == 1, "lower": lower, "upper": upper}
@@ -119,9 +119,15 @@ def _selection(
     return selected(columns, ~np.isnan(cells[:, 0]))
 
 
+def _fallback_of(rows: Rows, version: str) -> str:
+    """How a session's daily forecast of one version was made: in one batch, so all symbols' alike."""
+    return str(rows["fallback"][rows["version"] == version][0])
+
+
 def _without_bounds(rows: Rows, version: str) -> dict[str, NDArray[Any]]:
     """Rows of one speaker as they are: its intervals are calibrated on daily forecasts alone."""
     mine = rows["version"] == version
-    names = ("symbol", "horizon", "timeframe", "ts", "model", "version", *QUANTILES, "contaminated")
+    texts = ("timeframe", "ts", "model", "version", "fallback")
+    names = ("symbol", "horizon", *texts, *QUANTILES, "contaminated")
     columns = {name: rows[name][mine] for name in names}
     return columns | dict.fromkeys(("lower", "upper"), np.full(int(mine.sum()), np.nan))

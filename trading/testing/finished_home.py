@@ -120,7 +120,7 @@ def _quantiles(rows: pd.DataFrame, scale: Floats) -> pd.DataFrame:
 def _forecasts(draws: Draws) -> dict[str, pd.DataFrame]:
     rows = _laid_out(draws.sessions, model=MODELS, horizon=HORIZONS, symbol=SYMBOLS)
     said = _quantiles(rows, rows["model"].map(_SCALES).to_numpy(dtype=float))
-    said = said.assign(version=said["model"] + "-v1", contaminated=False)
+    said = said.assign(version=said["model"] + "-v1", contaminated=False, fallback="")
     said = said.assign(lower=said["q125"], upper=said["q875"])
     losses, intervals = _matured(draws, said)
     each = {

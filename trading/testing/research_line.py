@@ -74,7 +74,7 @@ def _forecast(session: pd.Timestamp, model: str, version: str) -> dict[str, np.n
     spread = VOLATILITY * _BELIEFS[model] * np.sqrt(keys["horizon"])
     median = generator(f"{model}/{version}", session).normal(0, 0.1, count) * spread
     quantiles = {name: median + spread * ndtri(level) for name, level in zip(QUANTILES, LEVELS, strict=True)}
-    texts = same(count, model=model, version=version) | daily_keys(count, session)
+    texts = same(count, model=model, version=version, fallback="") | daily_keys(count, session)
     return keys | quantiles | texts | {"contaminated": np.zeros(count, dtype=bool)}
 
 

@@ -61,7 +61,7 @@ def bytes_of(rows: Rows) -> bytes:
 
 
 def row(value: float, moment: Moment) -> dict[str, np.ndarray]:
-    text = {name: np.array(["1D"], dtype=object) for name in ("symbol", "model", "version")}
+    text = {name: np.array(["1D"], dtype=object) for name in ("symbol", "model", "version", "fallback")}
     quantiles = {name: np.array([value]) for name in frames.QUANTILES}
     return (
         text

@@ -14,10 +14,10 @@ from trading.errors import ModelError
 from trading.frames import HORIZONS, QUANTILES
 from trading.interfaces import Forecast, ModelVersion
 from trading.line import _stamp
-from trading.stages.forecast import forecast_stage
+from trading.stages.forecast import _fallback, forecast_stage
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import Moment
-from trading.stages.training import Trained, View
+from trading.stages.training import Trained, View, window_at
 from trading.testing.feature_history import feature_history
 from trading.universe import SYMBOLS
 
@@ -122,3 +122,31 @@ def test_a_trained_book_drives_the_stage() -> None:
 
     assert len(set(frame["version"])) == 1
     assert len(frame) == len(HORIZONS) * 9
+
+
+@dataclass(frozen=True)
+class OutOfMemory(RandomWalk):
+    """Speaks, but not where it was asked to."""
+
+    def predict(self, window, *, horizons=HORIZONS) -> Forecast:  # noqa: ANN001
+        return replace(super().predict(window, horizons=horizons), fallback="cpu: out of memory")
+
+
+def test_a_forecast_says_how_it_was_made_if_not_as_it_was_asked_for() -> None:
+    assert set(made(book(Trained(version("a"), OutOfMemory(), {})))["fallback"]) == {"cpu: out of memory"}
+    assert set(made(book(Trained(version("a"), RandomWalk(), {})))["fallback"]) == {""}
+
+
+def test_a_version_that_learned_from_other_bars_is_marked_and_a_zero_shot_one_is_not() -> None:
+    learned = replace(version("a"), trained_through=DAY, facts={"timeframe": "1W"})
+    zero_shot = replace(learned, trained_through=None)
+
+    def marks(speaking: ModelVersion) -> set[str]:
+        window = window_at(
+            FEATURES.window(calendar.shift(DAY, -63), DAY, calendar.as_of(DAY)), DAY, 63, View()
+        )
+        said = RandomWalk().predict(window)
+        return {_fallback(speaking, said, window), _fallback(speaking, replace(said, fallback="cpu"), window)}
+
+    assert marks(learned) == {"learned from 1W bars", "learned from 1W bars; cpu"}
+    assert marks(zero_shot) == {"", "cpu"}
