@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 from models.regimes.alignment import order_by_likeness, order_by_rule, permuted, restated
-from models.regimes.filtering import Onward, forward, log_densities, over_all_paths
+from models.regimes.filtering import FilterStep, Onward, forward, log_densities, over_all_paths
 from trading.errors import ModelError, NotFittedError
 from trading.interfaces import Floats, RegimeFit
 
@@ -80,10 +81,12 @@ class RegimeEstimator(ABC):
 
     def update(self, belief: Floats, features: Floats) -> Floats:
         """(k,) probabilities after one more session of raw features (c,), given those before it."""
-        fit = self.parameters
-        values = standardised(features[np.newaxis], fit.center, fit.scale)
-        densities = log_densities(values, fit.mean, fit.covariance)
-        return forward(self.onward(belief, fit.transition), fit.transition, densities, self.onward)[0]
+        return self._step(belief, features)
+
+    @cached_property
+    def _step(self) -> FilterStep:
+        """The update, with what the parameters fix made once."""
+        return FilterStep.of(self.parameters, self.onward)
 
     @property
     def parameters(self) -> RegimeFit:

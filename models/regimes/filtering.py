@@ -16,16 +16,17 @@ from trading.interfaces import Bools, Floats, RegimeFit
 
 _LOG_TWO_PI = float(np.log(2 * np.pi))
 Onward = Callable[[Floats, Floats], Floats]
+_greatest, _sum = np.maximum.reduce, np.add.reduce  # half the time of the methods, in the step of one session
 
 
 def over_all_paths(belief: Floats, transition: Floats) -> Floats:
     """(k,) probability of each state one session later."""
-    return belief @ transition
+    return belief.dot(transition)
 
 
 def over_best_path(belief: Floats, transition: Floats) -> Floats:
     """(k,) probability, up to a factor, of the likeliest path into each state one session later."""
-    return (belief[:, np.newaxis] * transition).max(axis=0)
+    return _greatest(belief[:, np.newaxis] * transition)
 
 
 def log_densities(features: Floats, mean: Floats, covariance: Floats) -> Floats:
@@ -99,20 +100,21 @@ class FilterStep:
 
     Attributes
     ----------
-    fit : parameters; used : (d,) places of the features that the fit knows
+    fit : parameters; used : places of the d features that the fit knows; onward : see `forward`
     whitening : (k * d, d) and offset : (k * d,) turn raw features into independent unit normals of each state
     square_sums : (k, k * d) and log_volume : (k,) turn their squares into log densities
     """
 
     fit: RegimeFit
-    used: NDArray[np.intp]
+    used: NDArray[np.intp] | slice
+    onward: Onward
     whitening: Floats
     offset: Floats
     square_sums: Floats
     log_volume: Floats
 
     @classmethod
-    def of(cls, fit: RegimeFit) -> Self:
+    def of(cls, fit: RegimeFit, onward: Onward = over_all_paths) -> Self:
         """The step for some parameters."""
         used = np.flatnonzero(~np.isnan(fit.scale))
         states, count = len(fit.mean), len(used)
@@ -121,7 +123,8 @@ class FilterStep:
         center = fit.mean[:, used] + fit.center[used] / fit.scale[used]
         return cls(
             fit,
-            used,
+            used if count < len(fit.scale) else slice(None),
+            onward,
             (inverse / fit.scale[used]).reshape(states * count, count),
             (inverse @ center[:, :, np.newaxis]).reshape(states * count),
             np.repeat(-0.5 * np.eye(states), count, axis=1),
@@ -132,15 +135,18 @@ class FilterStep:
         """(k,) probabilities after raw `features` (c,), given those of the session before."""
         white = self.whitening.dot(features[self.used])
         white -= self.offset
-        log_density = self.square_sums.dot(white * white)
+        white *= white
+        log_density = self.square_sums.dot(white)
         log_density -= self.log_volume
-        joint = belief.dot(self.fit.transition)
-        joint *= np.exp(log_density - log_density.max())
-        total = joint.sum()
+        log_density -= _greatest(log_density)
+        joint = self.onward(belief, self.fit.transition)
+        joint *= np.exp(log_density, out=log_density)
+        total = _sum(joint)
         return joint / total if total > 0 else self._careful(belief, features)
 
     def _careful(self, belief: Floats, features: Floats) -> Floats:
         """The same where a feature is unknown or every product has underflowed."""
         values = (features - self.fit.center) / self.fit.scale
         density = log_densities(values[np.newaxis], self.fit.mean, self.fit.covariance)
-        return forward(belief @ self.fit.transition, self.fit.transition, density)[0]
+        predicted = self.onward(belief, self.fit.transition)
+        return forward(predicted, self.fit.transition, density, self.onward)[0]

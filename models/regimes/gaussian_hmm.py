@@ -7,14 +7,13 @@ hmmlearn fits (expectation-maximisation, maximum a posteriori); the filter is ou
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from models.regimes.estimator import RegimeEstimator
-from models.regimes.filtering import FilterStep, stationary
+from models.regimes.filtering import stationary
 from trading import digest
 from trading.frames import REGIMES
 from trading.interfaces import Floats, RegimeFit
@@ -41,15 +40,6 @@ class GaussianRegimes(RegimeEstimator):
     covariance_sessions: float = 5.0
     persistence: float = 20.0
     spread: float = 0.5
-
-    def update(self, belief: Floats, features: Floats) -> Floats:
-        """(k,) probabilities after one more session of raw features (c,), given those before it."""
-        return self.step(belief, features)
-
-    @cached_property
-    def step(self) -> FilterStep:
-        """The update with what the parameters fix made once."""
-        return FilterStep.of(self.parameters)
 
     def _random_start(self, values: Floats, center: Floats, scale: Floats, start: int) -> RegimeFit:
         """Means at four sessions of the window, unit covariances, states that last twenty sessions."""

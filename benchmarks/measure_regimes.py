@@ -1,0 +1,400 @@
+"""Market regimes: recovery, stability, false alarms, past falls by name and delay, strategies by regime.
+
+python benchmarks/measure_regimes.py PART [--model hmm] [--markets 1000] [--seed 0]
+
+PART is recovery (SIMULATED), stability, alarms (SIMULATED, minutes), falls, strategies or speed; falls, strategies and
+the real half of stability need the daily files of ../shared/data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from models.regimes.choice import RegimeChoice
+from models.regimes.estimator import RegimeEstimator
+from trading import calendar
+from trading.evaluation.regime_report import complete_stays, delay_until, fall_within, transition_table
+from trading.evaluation.regime_walk import RegimeWalk, named_walk, walk_regimes
+from trading.evaluation.resampling import paired_figures
+from trading.evaluation.uncertainty import mean_estimate
+from trading.frames import REGIMES
+from trading.interfaces import Bools, Floats
+from trading.stages.regimes import RegimeRules
+from trading.testing.market import MarketOptions, SimulatedMarket
+from trading.testing.regime_markets import chain_market, fair_market
+from trading.universe import SYMBOLS
+
+DAILY = Path(__file__).parents[2] / "shared" / "data" / "daily"
+RULES = RegimeRules()
+WARNING = [REGIMES.index("Bear"), REGIMES.index("Volatile")]
+FALLS = {  # where to look for the peak and the trough
+    "2008": ("2007-06-01", "2009-06-30"),
+    "2011": ("2011-01-03", "2012-01-31"),
+    "2018 Q4": ("2018-08-01", "2019-02-28"),
+    "2020": ("2020-01-02", "2020-06-30"),
+    "2022": ("2021-10-01", "2023-01-31"),
+}
+SESSIONS_A_YEAR, COST, TOP, REBALANCE = 252, 0.0005, 5, 5
+
+
+def main() -> None:
+    """Print one part."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--model", choices=("hmm", "jump"), default="hmm")
+    parser.add_argument("--markets", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    PARTS[given.part](given, RegimeChoice(model=given.model).chosen)
+
+
+def say(text: str) -> None:
+    """One line."""
+    sys.stdout.write(f"{text}\n")
+
+
+def state_of(close: Floats, volume: Floats, vix: Floats) -> Floats:
+    """(w, 5) of the columns of `market_state` from adjusted closes and volumes (w, s); NaN until all are known."""
+    returns = pd.DataFrame(np.log(close)).diff()
+    traded = pd.DataFrame(np.log(np.where(volume > 0, volume, np.nan)))
+    quarter = traded.rolling(63)
+    columns = [
+        returns.mean(axis=1),
+        np.log(returns.rolling(21).std().mean(axis=1) * np.sqrt(SESSIONS_A_YEAR)),
+        ((traded - quarter.mean()) / quarter.std()).mean(axis=1),
+        pd.DataFrame(np.log(close)).diff(21).mean(axis=1),
+        pd.Series(np.log(vix)),
+    ]
+    return np.column_stack(columns)
+
+
+def real_market() -> tuple[Floats, pd.DataFrame]:
+    """State (w, 5) and adjusted closes of the ten names, from the first session at which all is known."""
+    rows = pd.read_parquet(DAILY / "panel_adjusted.parquet", columns=["symbol", "session", "close", "volume"])
+    rows = rows.assign(session=pd.to_datetime(rows["session"]))
+    wide = rows.pivot_table(index="session", columns="symbol")[["close", "volume"]]
+    close, volume = (wide[name].reindex(columns=list(SYMBOLS)) for name in ("close", "volume"))
+    vix = pd.read_parquet(DAILY / "vix.parquet", columns=["session", "close"])
+    level = (
+        vix.assign(session=pd.to_datetime(vix["session"])).set_index("session")["close"].reindex(close.index)
+    )
+    state = state_of(close.to_numpy(), volume.to_numpy(), level.to_numpy())
+    first = int(np.isfinite(state).all(axis=1).argmax())
+    return state[first:], close.iloc[first:]
+
+
+def sessions_of(closes: pd.DataFrame) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(closes.index).as_unit("us")
+
+
+def real_walk(model: RegimeEstimator) -> tuple[RegimeWalk, pd.DataFrame]:
+    """The walk over the real market, and the closes of its sessions."""
+    state, closes = real_market()
+    walk = walk_regimes(model, RULES, state, sessions_of(closes))
+    return walk, closes.iloc[-len(walk.sessions) :]
+
+
+def some_sessions(count: int) -> pd.DatetimeIndex:
+    first = calendar.session_of("2015-01-02")
+    return calendar.sessions_between(first, calendar.shift(first, count - 1))
+
+
+# recovery ---------------------------------------------------------------------------------------------
+
+
+def recovery(given: argparse.Namespace, model: RegimeEstimator) -> None:
+    """Share of sessions named as they were drawn, walking forward."""
+    chains = [chain_market(given.seed + k, 1000) for k in range(20)]
+    found = [_hits(walk_regimes(model, RULES, state, some_sessions(1000)), truth) for state, truth in chains]
+    say(f"SIMULATED chain with the five features, 20 x 749 sessions: {_spread([f[0] for f in found])}; "
+        f"lowest of a regime {min(f[1] for f in found):.2f}; stays {np.mean([f[2] for f in found]):.1f} sessions")  # fmt: skip
+    kinds: tuple[tuple[Literal["none", "planted"], float], ...] = (("none", 0.0), ("planted", 1.0))
+    for edge, drift in kinds:
+        options = [MarketOptions(seed=given.seed + k, edge=edge, regime_drift=drift) for k in range(5)]
+        found = [_of_market(model, option) for option in options]
+        say(f"SIMULATED market, regime_drift {drift}: four names {_spread([f[0] for f in found])}, "
+            f"calm or wild {_spread([f[1] for f in found])}; stays {np.mean([f[2] for f in found]):.1f} sessions")  # fmt: skip
+
+
+def _hits(walk: RegimeWalk, truth: np.ndarray) -> tuple[float, float, float]:
+    truth = truth[-len(walk.labels) :]
+    by_regime = [np.mean(walk.labels[truth == k] == k) for k in range(len(REGIMES)) if (truth == k).any()]
+    return (
+        float(np.mean(walk.labels == truth)),
+        float(min(by_regime)),
+        float(complete_stays(walk.labels).mean()),
+    )
+
+
+def _of_market(model: RegimeEstimator, options: MarketOptions) -> tuple[float, float, float]:
+    paths = SimulatedMarket(options).paths
+    names, split = len(SYMBOLS), np.cumprod(paths.ratio, axis=0)
+    close, volume = paths.close[:, :names] * split[:, :names], paths.volume[:, :names] / split[:, :names]
+    state = state_of(close, volume, paths.vix[:, 3])
+    known = np.isfinite(state).all(axis=1)
+    first = int(known.argmax())
+    state, sessions = state[first:][-2000:], paths.sessions[first:][-2000:]
+    walk = walk_regimes(model, RULES, state, sessions)
+    truth = paths.regimes[-len(walk.labels) :]
+    calm = np.isin(walk.labels, WARNING) == np.isin(truth, WARNING)
+    return float(np.mean(walk.labels == truth)), float(calm.mean()), float(complete_stays(walk.labels).mean())
+
+
+def _spread(values: list[float]) -> str:
+    return f"{np.mean(values):.3f} (of single markets {min(values):.3f} to {max(values):.3f})"
+
+
+# stability ---------------------------------------------------------------------------------------------
+
+
+def stability(given: argparse.Namespace, model: RegimeEstimator) -> None:
+    """How far 500 refits, each one session on, agree about the sessions that they share."""
+    markets = {"SIMULATED chain": chain_market(given.seed, 751)[0]}
+    if DAILY.exists():
+        state, closes = real_market()
+        end = int(closes.index.searchsorted(pd.Timestamp("2022-12-30")))
+        markets["real, to 2022-12-30"] = state[end - 751 : end]
+    for name, state in markets.items():
+        warm, cold = _agreements(model, state, warm=True), _agreements(model, state[:300], warm=False)
+        say(f"{name}: {len(warm)} warm refits agree on {np.mean(warm):.4f} of shared sessions, one in twenty on less "
+            f"than {np.quantile(warm, 0.05):.3f}, worst {min(warm):.3f}; {len(cold)} cold fits named by rule: "
+            f"{np.mean(cold):.3f}, worst {min(cold):.3f}")  # fmt: skip
+
+
+def _agreements(model: RegimeEstimator, state: Floats, *, warm: bool) -> list[float]:
+    """Share of shared sessions that two neighbouring fits give the same likeliest regime."""
+    size, out = RULES.window_sessions, []
+    fitted = model.fit(state[:size])
+    before = fitted.filter(state[:size]).argmax(axis=1)
+    for start in range(1, len(state) - size + 1):
+        window = state[start : start + size]
+        fitted = model.fit(window, fitted.fit_ if warm else None)
+        now = fitted.filter(window).argmax(axis=1)
+        out.append(float(np.mean(now[:-1] == before[1:])))
+        before = now
+    return out
+
+
+# alarms ------------------------------------------------------------------------------------------------
+
+
+def alarms(given: argparse.Namespace, model: RegimeEstimator) -> None:
+    """Changes in fair markets that have no regimes, and delays where volatility doubles at a known session."""
+    quick = replace(model, starts=3)  # of ten: the fit of one market matters little among a thousand
+    rows = [_alarm(quick, given.seed + k) for k in range(given.markets)]
+    table = pd.DataFrame(rows, columns=["changes", "warned", "fair", "fair_new", "broken"])
+    count = len(table)
+    say(f"SIMULATED fair markets: {count}, {_AFTER} sessions each after a fit on {RULES.window_sessions}")
+    say(f"changes of regime in a year without any: mean {table['changes'].mean() * 252 / _AFTER:.2f}; markets without one: "
+        f"{np.mean(table['changes'] == 0):.3f}; share of sessions named Bear or Volatile: {table['warned'].mean():.3f}")  # fmt: skip
+    quiet = table[table["fair_new"] >= 0]
+    say(f"calm (not Bear or Volatile) at the session before the onset: {len(quiet)}")
+    for within in (5, 10, 20, 60):
+        false, true = (float(np.mean(quiet[name] < within)) for name in ("fair", "broken"))
+        say(
+            f"named Bear or Volatile within {within} sessions: {true:.3f} where volatility doubled, {false:.3f} where not"
+        )
+    late = quiet["broken"].to_numpy()
+    say(
+        f"delay where volatility doubled: median {np.median(late):.0f}, nine in ten within {np.quantile(late, 0.9):.0f} sessions"
+    )
+
+
+_ONSET, _AFTER = 60, 252
+_NEVER = 10_000
+
+
+def _alarm(model: RegimeEstimator, seed: int) -> tuple[int, float, int, int, int]:
+    """Changes and warned share of a fair market; sessions to the first warning from the onset, without and with a break."""
+    size = RULES.window_sessions
+    total, onset = size + _AFTER, size + _ONSET
+    fair, broken = fair_market(seed, total), fair_market(seed, total, onset=onset)
+    sessions = some_sessions(total)
+    fitted = model.fit(fair[:size])
+    walks = [named_walk(RULES, _beliefs(fitted, state), sessions[size - 1 :]) for state in (fair, broken)]
+    warned = [np.isin(walk.labels, WARNING) for walk in walks]
+    calm = 0 if not warned[0][_ONSET] else -1  # place _ONSET is the session before the onset
+    delays = [delay_until(flags, _ONSET + 1, len(flags)) for flags in warned]
+    fair_delay, broken_delay = (_NEVER if delay is None else delay for delay in delays)
+    return int(walks[0].changed.sum()), float(warned[0].mean()), fair_delay, calm, broken_delay
+
+
+def _beliefs(fitted: RegimeEstimator, state: Floats) -> Floats:
+    """(n, k) of one fit that stays in force: a refit inside the year would learn the break."""
+    size = RULES.window_sessions
+    beliefs = [fitted.filter(state[size - RULES.filter_sessions : size])[-1]]
+    for row in state[size:]:
+        beliefs.append(fitted.update(beliefs[-1], row))
+    return np.stack(beliefs)
+
+
+# falls -------------------------------------------------------------------------------------------------
+
+
+def falls(_given: argparse.Namespace, model: RegimeEstimator) -> None:
+    """The known falls of the ten names held equally, by name and delay."""
+    walk, closes = real_walk(model)
+    index = np.cumprod(1 + closes.pct_change(fill_method=None).mean(axis=1).fillna(0.0).to_numpy())
+    warned = np.isin(walk.labels, WARNING)
+    say(f"{walk.sessions[0]:%Y-%m-%d} to {walk.sessions[-1]:%Y-%m-%d}, {len(walk.sessions)} sessions, "
+        f"mean stay {complete_stays(walk.labels).mean():.1f}, median {np.median(complete_stays(walk.labels)):.0f}, "
+        f"named Bear or Volatile {warned.mean():.2f} of them")  # fmt: skip
+    for name, (first, last) in FALLS.items():
+        begin, end = (int(walk.sessions.searchsorted(pd.Timestamp(day))) for day in (first, last))
+        peak, trough = fall_within(index, begin, end)
+        say(f"{name}: {_fall_line(walk, index, peak, trough)}")
+    table = transition_table(walk.names)
+    say(table.round(4).to_string(index=False))
+
+
+def _fall_line(walk: RegimeWalk, index: Floats, peak: int, trough: int) -> str:
+    warned = np.isin(walk.labels, WARNING)
+    delay = delay_until(warned, peak, trough + 1)
+    shares = np.bincount(walk.labels[peak : trough + 1], minlength=len(REGIMES)) / (trough + 1 - peak)
+    said = ", ".join(f"{regime} {share:.0%}" for regime, share in zip(REGIMES, shares, strict=True))
+    head = f"{walk.sessions[peak]:%Y-%m-%d} to {walk.sessions[trough]:%Y-%m-%d}, {index[trough] / index[peak] - 1:.1%}; "
+    if delay is None:
+        return f"{head}never named Bear or Volatile; {said}"
+    first = peak + delay
+    before = "already so at the peak" if warned[peak] else f"{delay} sessions after the peak"
+    return f"{head}{walk.names[first]} {before} at {index[first] / index[peak] - 1:.1%}; {said}"
+
+
+# strategies --------------------------------------------------------------------------------------------
+
+
+def strategies(_given: argparse.Namespace, model: RegimeEstimator) -> None:
+    """Equal weight, momentum and mean reversion in each regime, after costs, and equal weight scaled by the regimes."""
+    walk, closes = real_walk(model)
+    simple = closes.pct_change(fill_method=None).to_numpy()
+    past = np.log(closes)
+    targets = {
+        "equal weight": _equal(closes.notna().to_numpy()),
+        "momentum": _best(past.diff(252).to_numpy()),
+        "reversion": _best(-past.diff(5).to_numpy()),
+    }
+    made = {name: held(target, simple) for name, target in targets.items()}
+    chosen = {"Bull": "momentum", "Range": "reversion"}
+    switched = np.stack(
+        [targets[chosen.get(str(name), "equal weight")][t] for t, name in enumerate(walk.names)]
+    )
+    made["by regime"] = held(switched, simple)
+    say(f"{walk.sessions[0]:%Y-%m-%d} to {walk.sessions[-1]:%Y-%m-%d}; a year, after {COST:.2%} of turnover")
+    for name, returns in made.items():
+        for place, regime in [(-1, "all"), *enumerate(REGIMES)]:
+            chosen_sessions = returns[:-1] if place < 0 else returns[:-1][walk.labels[:-1] == place]
+            say(_performance(name, regime, chosen_sessions))
+    _paired(made, walk)
+
+
+def _equal(listed: Bools) -> Floats:
+    """(n, s) the same of each name that is listed."""
+    return listed / np.maximum(listed.sum(axis=1, keepdims=True), 1)
+
+
+def _best(score: Floats) -> Floats:
+    """(n, s) the same of the five highest scores of each session; names without a score are left out."""
+    ranks = pd.DataFrame(score).rank(axis=1, ascending=False, method="first").to_numpy()
+    return _equal(ranks <= TOP)
+
+
+def held(target: Floats, simple: Floats) -> Floats:
+    """(n,) return of the session after each, of a book rebalanced to `target` (n, s) every fifth session, after costs.
+
+    A session's target is traded at its close; between rebalances the weights drift.
+    """
+    weights, out = np.zeros(target.shape[1]), np.full(len(target), np.nan)
+    ahead = np.nan_to_num(simple[1:])
+    for t in range(len(target) - 1):
+        traded = target[t] - weights if t % REBALANCE == 0 else np.zeros_like(weights)
+        weights = weights + traded
+        gain = float(weights @ ahead[t])
+        out[t] = gain - COST * np.abs(traded).sum()
+        weights = weights * (1 + ahead[t]) / (1 + gain)
+    return out
+
+
+def _performance(name: str, regime: str, returns: Floats) -> str:
+    mean = mean_estimate(returns).scaled(SESSIONS_A_YEAR)
+    spread = returns.std(ddof=1) * np.sqrt(SESSIONS_A_YEAR)
+    return (
+        f"{name:13s} {regime:9s} n {len(returns):5d}  mean {mean.value:7.1%} [{mean.low:7.1%}, {mean.high:7.1%}]  "
+        f"volatility {spread:6.1%}  Sharpe {mean.value / spread:5.2f}"
+    )
+
+
+def _paired(made: Mapping[str, Floats], walk: RegimeWalk) -> None:
+    """Equal weight scaled by the smoothed multiplier, and the switched book, beside equal weight."""
+    plain = made["equal weight"][:-1]
+    moved = np.abs(np.diff(walk.multipliers, prepend=walk.multipliers[0]))[:-1]
+    scaled = walk.multipliers[:-1] * plain - COST * moved
+    constant = walk.multipliers.mean() * plain
+    for name, returns, other in (
+        ("scaled by regime", scaled, constant),
+        ("by regime", made["by regime"][:-1], plain),
+    ):
+        for figure, (own, its, gap) in paired_figures(returns, other).items():
+            say(f"{name}, {figure}: {own.value:.3f}, beside {its.value:.3f}; difference {gap.value:+.3f} "
+                f"[{gap.low:+.3f}, {gap.high:+.3f}]")  # fmt: skip
+
+
+# speed -------------------------------------------------------------------------------------------------
+
+
+def speed(given: argparse.Namespace, model: RegimeEstimator) -> None:
+    """One filter step beside hmmlearn's smoother, a refit and the filter of the look-back, in one run."""
+    from hmmlearn.hmm import GaussianHMM
+
+    state = chain_market(given.seed, 504)[0]
+    fitted = model.fit(state[:252])
+    fit, belief, row = fitted.parameters, fitted.filter(state[126:252])[-1], state[252]
+    values = (state[126:252] - fit.center) / fit.scale
+    peer = GaussianHMM(len(REGIMES), covariance_type="full", init_params="")
+    peer.startprob_, peer.transmat_, peer.means_, peer.covars_ = (
+        fit.start,
+        fit.transition,
+        fit.mean,
+        fit.covariance,
+    )
+    peer.n_features = values.shape[1]
+    say(f"{given.model}: one step {_micros(lambda: fitted.update(belief, row)):.1f} us; "
+        f"filter of 126 sessions {_micros(lambda: fitted.filter(state[126:252])):.0f} us; "
+        f"hmmlearn predict_proba of them {_micros(lambda: peer.predict_proba(values)):.0f} us, of one "
+        f"{_micros(lambda: peer.predict_proba(values[-1:])):.0f} us")  # fmt: skip
+    say(f"refit {_micros(lambda: model.fit(state[63:315], fit), 20) / 1000:.1f} ms, first fit "
+        f"{_micros(lambda: model.fit(state[:252]), 3) / 1000:.0f} ms")  # fmt: skip
+
+
+def _micros(call: Callable[[], object], times: int = 2000) -> float:
+    """Best of five means of a call, in microseconds of processor."""
+    best = np.inf
+    for _ in range(5):
+        started = time.process_time()
+        for _ in range(times // 5 + 1):
+            call()
+        best = min(best, (time.process_time() - started) / (times // 5 + 1))
+    return 1e6 * best
+
+
+PARTS: Mapping[str, Callable[[argparse.Namespace, RegimeEstimator], None]] = {
+    "recovery": recovery,
+    "stability": stability,
+    "alarms": alarms,
+    "falls": falls,
+    "strategies": strategies,
+    "speed": speed,
+}
+
+if __name__ == "__main__":
+    main()
