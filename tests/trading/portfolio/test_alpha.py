@@ -97,3 +97,17 @@ def test_skill_in_one_name_raises_its_weight_most() -> None:
 
     assert tilted[3] > plain[3] + 0.01
     assert (tilted - plain).argmax() == 3
+
+
+def test_with_a_tilt_the_weights_in_proportion_to_it_are_what_is_optimal() -> None:
+    tilt = np.linspace(0, 2, 10)
+    matrix = covariance()
+    implied = implied_returns(matrix, EVERYONE, tilt=tilt)
+    # the best mix of mean-variance is proportional to the inverse covariance times the returns
+    assert np.linalg.solve(matrix, implied) / 4 == pytest.approx(tilt / tilt.sum())
+
+
+def test_a_tilt_of_ones_is_equal_weight_to_the_last_digit_and_one_of_nothing_too() -> None:
+    plain = implied_returns(covariance(), EVERYONE)
+    for tilt in (np.ones(10), np.zeros(10)):
+        assert implied_returns(covariance(), EVERYONE, tilt=tilt).tolist() == plain.tolist()
