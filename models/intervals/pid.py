@@ -35,7 +35,7 @@ class PidConformal(SequentialConformal):
     furthest : the tracked part stays within so many widths
     """
 
-    learning_rate: float = 0.02
+    learning_rate: float = 0.1
     integral_gain: float = 0.1
     saturation: float = 0.3
     memory_sessions: float = 100.0
