@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from models.ensembles.softmax import SoftmaxWeighting
+from models.ensembles.choice import EnsembleChoice
 from models.forecasters.catalogue import default_models, expanded, model_specs
 from models.intervals.choice import IntervalChoice
 from models.regimes.choice import RegimeChoice
@@ -25,6 +25,7 @@ from trading.bounds import COUNT, NOT_NEGATIVE, check_bounds
 from trading.digest import digest
 from trading.errors import UsageError
 from trading.frames import TIMEFRAMES
+from trading.monitoring.degradation import DegradationRules
 from trading.plan import BURN_IN_SESSIONS
 from trading.signals.rules import SignalRules
 from trading.signals.selection import SelectionRules
@@ -105,7 +106,8 @@ class Settings:
     timesfm_data_through: str = ""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
     intervals: IntervalChoice = field(default_factory=IntervalChoice)
-    ensemble: SoftmaxWeighting = field(default_factory=SoftmaxWeighting)
+    ensemble: EnsembleChoice = field(default_factory=EnsembleChoice)
+    degradation: DegradationRules = field(default_factory=DegradationRules)
     regimes: RegimeChoice = field(default_factory=RegimeChoice)
     regime_rules: RegimeRules = field(default_factory=RegimeRules)
     selection: SelectionRules = field(default_factory=SelectionRules)

@@ -120,12 +120,54 @@ class IntervalCalibrator(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Matured:
+    """Forecasts of k models that met their outcome, n cells that every speaking model forecast.
+
+    Attributes
+    ----------
+    quantiles : (n, k, q) per square root of the horizon, NaN for a model that did not speak
+    realized : (n,) log return per square root of the horizon
+    """
+
+    quantiles: Floats
+    realized: Floats
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a session tells of k models.
+
+    Attributes
+    ----------
+    session : at which the forecasts matured
+    losses : (k,) mean pinball loss per square root of the horizon, of the same cells for all; NaN where none matured
+    matured : the cells of the last so many sessions, this one included; asking costs a read
+    opens_month : whether the session is the first of its month, when slow fits are made anew
+    """
+
+    session: pd.Timestamp
+    losses: Floats
+    matured: Callable[[int], Matured]
+    opens_month: bool = False
+
+
 class EnsembleWeighting(Protocol):
-    """Weights of models from their losses. State: `average_loss_` (k,), `observations_` (k,)."""
+    """Weights of models from their losses. State: `average_loss_`, `score_` and `observations_`, each (k,)."""
+
+    @property
+    def window_sessions(self) -> int:
+        """How many sessions of matured quantiles are asked for at most; 0 where losses are enough."""
+        ...
 
     @property
     def average_loss_(self) -> Floats:
-        """(k,) averaged loss, NaN for a model not seen yet."""
+        """(k,) averaged relative loss, NaN for a model not seen yet."""
+        ...
+
+    @property
+    def score_(self) -> Floats:
+        """(k,) what the method itself carries on, such as a logarithm of the weight; NaN not yet."""
         ...
 
     @property
@@ -133,12 +175,12 @@ class EnsembleWeighting(Protocol):
         """(k,) sessions in the average."""
         ...
 
-    def resume(self, average_loss: Floats, observations: NDArray[np.int64]) -> Self:
-        """A copy with the state of the previous session; NaN loss for a model not seen before."""
+    def resume(self, average_loss: Floats, score: Floats, observations: NDArray[np.int64]) -> Self:
+        """A copy with the state of the previous session; NaN for a model not seen before."""
         ...
 
-    def update(self, losses: Floats) -> Self:
-        """A copy after one session's mean loss of each model (k,), NaN where none matured."""
+    def update(self, evidence: Evidence) -> Self:
+        """A copy after one session."""
         ...
 
     @property

@@ -105,21 +105,34 @@ class Forecasts(VersionForecasts):
 
 @table("ensemble_weights", key=("session", "timeframe", "model"))
 class EnsembleWeights(Frame):
-    """Weight of each model on the simplex, from its exponentially averaged loss.
+    """Weight of each model on the simplex, from its exponentially averaged loss, and whether it degraded.
 
-    `average_loss` is relative to the session's mean over the models: 1 is the average model.
+    `average_loss` is relative to the session's mean over the models: 1 is the average model; `score` is what
+    the weighting itself carries on. `loss_score` compares the session's loss one session ahead with the random
+    walk's, `evidence` is the logarithm of the wealth of a bet that it is worse, `alike_sessions` the length of
+    ADWIN's window; on `probation` a model weighs less.
     """
 
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
     model: Series[str]
     average_loss: Series[float] = pandera.Field(nullable=True, ge=0)
+    score: Series[float] = pandera.Field(nullable=True)
     weight: Series[float] = pandera.Field(ge=0, le=1)
     observations: Series[np.int64] = pandera.Field(ge=0)
+    loss_score: Series[float] = pandera.Field(nullable=True, ge=-1, le=1)
+    evidence: Series[float]
+    alike_sessions: Series[np.int64] = pandera.Field(ge=0)
+    alarm: Series[str] = pandera.Field(isin=("", "worse_than_baseline", "drift"))
+    probation: Series[np.int64] = pandera.Field(ge=0)
 
 
 @table("ensemble_forecast", key=("session", "timeframe", "horizon", "symbol"))
 class EnsembleForecast(Frame):
-    """The weighted quantile average (Vincentization) of the champions' forecasts."""
+    """The champions' forecasts as one: averaged quantile by quantile, or pooled as a mixture.
+
+    `within_variance` is the models' own variance on average, `between_variance` that of their means: together
+    the variance of the mixture. `between_models` is the spread of the medians.
+    """
 
     symbol: Series[str]
     timeframe: Series[str] = pandera.Field(isin=TIMEFRAMES)
@@ -132,6 +145,8 @@ class EnsembleForecast(Frame):
     q875: Series[float]
     q950: Series[float]
     between_models: Series[float] = pandera.Field(ge=0)
+    within_variance: Series[float] = pandera.Field(ge=0)
+    between_variance: Series[float] = pandera.Field(ge=0)
     models: Series[np.int64] = pandera.Field(gt=0)
     contaminated: Series[bool]
 

@@ -2,79 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from trading.frames import HORIZONS
+from trading import calendar
 from trading.history import Rows
-from trading.interfaces import EnsembleWeighting, Floats
+from trading.interfaces import EnsembleWeighting, Evidence, Floats
+from trading.monitoring.degradation import DegradationRules, Watch
 from trading.stages.champions import champions_in
+from trading.stages.ensemble_evidence import baseline_loss, matured_cells, session_losses
 from trading.stages.layout import DAILY, labelled, same
+from trading.stages.maturity import LONGEST
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
-from trading.universe import SYMBOLS
 
-_PINBALL, _CONTAMINATED = range(2)
+_STATE = ("average_loss", "score", "observations", "evidence", "alike_sessions", "probation")
 
 
-def ensemble_weights_stage(models: Sequence[str], weighting: EnsembleWeighting) -> Stage:
-    """The stage that weighs `models` by the losses of those who were champions at t - 1."""
+def ensemble_weights_stage(
+    models: Sequence[str], weighting: EnsembleWeighting, rules: DegradationRules | None = None
+) -> Stage:
+    """The stage that weighs `models` by the losses of those who were champions at t - 1.
 
-    def make(_moment: Moment, inputs: Inputs) -> Outputs:
-        losses = _session_losses(inputs["version_losses"], champions_in(inputs["champions"]), models)
-        state = inputs["ensemble_weights"].block(
-            ("average_loss", "observations"), timeframe=(DAILY,), model=models
+    A model that has degraded weighs less while it is on probation; what the weighting carries on is untouched.
+    A weighting that looks at quantiles reads as many sessions of forecasts as it asks for.
+    """
+    watching, window = rules or DegradationRules(), weighting.window_sessions
+
+    def make(moment: Moment, inputs: Inputs) -> Outputs:
+        losses = session_losses(
+            inputs["version_losses"].at(moment.session), champions_in(inputs["champions"]), models
         )
-        observations = np.nan_to_num(state[0, :, 1]).astype(np.int64)
-        now = weighting.resume(state[0, :, 0], observations).update(losses)
+        state = _state(inputs["ensemble_weights"], models)
+        evidence = Evidence(
+            session=moment.session,
+            losses=losses[:, 0],
+            matured=lambda n: matured_cells(inputs["forecasts"], inputs["version_losses"], models, n),
+            opens_month=calendar.shift(moment.session, -1).month != moment.session.month,
+        )
+        now = weighting.resume(state[:, 0], state[:, 1], state[:, 2].astype(np.int64)).update(evidence)
+        score = watching.score(losses[:, 1], baseline_loss(losses[:, 1], models))
+        seen = _watch(watching, inputs["ensemble_weights"], state, models).update(score)
         columns = {
             "model": labelled(models),
             "average_loss": now.average_loss_,
-            "weight": now.weights_,
+            "score": now.score_,
+            "weight": watching.weighed(now.weights_, seen.probation),
             "observations": now.observations_,
+            "loss_score": score,
+            "evidence": seen.evidence,
+            "alike_sessions": seen.alike,
+            "alarm": np.array(seen.alarm, dtype=object),
+            "probation": seen.probation,
         }
         return {"ensemble_weights": columns | same(len(models), timeframe=DAILY)}
 
+    quantiles = (
+        [Read("forecasts", lookback=window + LONGEST - 2, offset=1, timeframe=DAILY)] if window else []
+    )
     return Stage(
         name="ensemble_weights",
-        reads=(Read("version_losses", timeframe=DAILY), Read("champions", offset=1)),
+        reads=(
+            Read("version_losses", lookback=max(window - 1, 0), timeframe=DAILY),
+            Read("champions", offset=1),
+            *quantiles,
+        ),
         makes=("ensemble_weights",),
         make=make,
-        keeps=(Read("ensemble_weights", offset=1),),
+        keeps=(Read("ensemble_weights", lookback=watching.window_sessions - 1, offset=1),),
     )
 
 
-def _session_losses(rows: Rows, champions: Mapping[str, str], models: Sequence[str]) -> Floats:
-    """(k,) mean pinball loss of each model over the forecasts that matured for all that had any.
-
-    Contaminated forecasts are left out. Losses over h sessions are divided by sqrt(h), so that
-    every horizon counts.
-    """
-    if not len(rows) or not champions:
-        return np.full(len(models), np.nan)
-    cells = _champion_cells(rows, champions, models)
-    losses = np.where(cells[..., _CONTAMINATED] == 0, cells[..., _PINBALL], np.nan)  # (k, h, s)
-    known = ~np.isnan(losses)
-    present = known.any(axis=(1, 2))
-    shared = known[present].all(axis=0)
-    if not present.any() or not shared.any():
-        return np.full(len(models), np.nan)
-    per_session = losses / np.sqrt(np.array(HORIZONS))[:, np.newaxis]
-    return np.where(present, np.where(shared, per_session, 0.0).sum(axis=(1, 2)) / shared.sum(), np.nan)
+def _state(rows: Rows, models: Sequence[str]) -> Floats:
+    """(k, 6) of the session before, the columns `_STATE`; counts and evidence 0 for a model not seen yet."""
+    state = rows.at(rows.last).block(_STATE, timeframe=(DAILY,), model=models)[0]
+    state[:, 2:] = np.nan_to_num(state[:, 2:])
+    return np.asarray(state)
 
 
-def _champion_cells(rows: Rows, champions: Mapping[str, str], models: Sequence[str]) -> Floats:
-    """(k, h, s, 2) loss and contamination of each model's champion, NaN for a model without one."""
-    versions = list(dict.fromkeys(champions.values()))
-    block = rows.block(
-        ("pinball", "contaminated"),
-        timeframe=(DAILY,),
-        model=models,
-        version=versions,
-        horizon=HORIZONS,
-        symbol=SYMBOLS,
-    )[0]
-    crowned = [versions.index(champions[model]) if model in champions else -1 for model in models]
-    cells = block[np.arange(len(models)), crowned]
-    cells[np.array(crowned) < 0] = np.nan
-    return cells
+def _watch(rules: DegradationRules, rows: Rows, state: Floats, models: Sequence[str]) -> Watch:
+    """What was known of degradation at the session before."""
+    scores = rows.cube("loss_score", timeframe=(DAILY,), session=rows.sessions, model=models)[0]
+    return Watch(rules, scores, state[:, 3], state[:, 4].astype(np.int64), state[:, 5].astype(np.int64))

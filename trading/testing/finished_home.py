@@ -175,7 +175,11 @@ def _matured(draws: Draws, said: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
 def _ensemble(draws: Draws) -> dict[str, pd.DataFrame]:
     rows = _laid_out(draws.sessions, horizon=HORIZONS, symbol=SYMBOLS)
     said = _quantiles(rows, np.ones(len(rows))).assign(
-        between_models=0.002, models=len(MODELS), contaminated=False
+        between_models=0.002,
+        within_variance=4e-4,
+        between_variance=4e-6,
+        models=len(MODELS),
+        contaminated=False,
     )
     bounds = said.assign(lower=said["q125"], upper=said["q875"])
     due = _outcomes(draws, bounds)
@@ -192,7 +196,8 @@ def _ensemble(draws: Draws) -> dict[str, pd.DataFrame]:
     return {
         "ensemble_forecast": said,
         "ensemble_intervals": issued.merge(met, on=key, how="left").assign(miscoverage=0.25, status="calibrated"),
-        "ensemble_weights": weights.assign(weight=share, average_loss=1.0, observations=100),
+        "ensemble_weights": weights.assign(weight=share, average_loss=1.0, score=0.0, observations=100, loss_score=0.0, evidence=0.0,
+                                           alike_sessions=100, alarm="", probation=0),
         "ensemble_skill": skill,
     }  # fmt: skip
 
@@ -203,7 +208,9 @@ def _regimes(draws: Draws) -> dict[str, pd.DataFrame]:
     rows = pd.DataFrame(chances, columns=[f"p_{name.lower()}" for name in REGIMES])
     best = np.array(REGIMES, dtype=object)[chances.argmax(axis=1)]
     dwell = np.arange(count) % 7 + 1
-    named = rows.assign(session=draws.sessions, regime=best, dwell=dwell, changed=(dwell == 1) & (np.arange(count) > 0))
+    named = rows.assign(
+        session=draws.sessions, regime=best, dwell=dwell, changed=(dwell == 1) & (np.arange(count) > 0)
+    )
     return {"regimes": named.assign(multiplier=0.8, status="filtered")}
 
 

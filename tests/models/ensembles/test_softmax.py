@@ -4,19 +4,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.ensembles.softmax import GRID, SoftmaxWeighting
+from models.ensembles.softmax import SoftmaxWeighting
+from models.ensembles.tracked import GRID
 from trading.errors import NotFittedError
 from trading.interfaces import Floats
+from trading.testing.matured_forecasts import of_losses
 
 NAN = np.nan
 
 
 def fresh(models: int, **settings: float) -> SoftmaxWeighting:
-    return SoftmaxWeighting(**settings).resume(np.full(models, NAN), np.zeros(models, np.int64))
+    return SoftmaxWeighting(**settings).resume(*np.full((2, models), NAN), np.zeros(models, np.int64))
 
 
 def resumed(*average: float) -> SoftmaxWeighting:
-    return SoftmaxWeighting().resume(np.array(average), np.ones(len(average), np.int64))
+    return SoftmaxWeighting().resume(np.array(average), np.zeros(len(average)), np.ones(len(average), np.int64))
 
 
 def test_without_any_loss_all_models_weigh_the_same() -> None:
@@ -25,7 +27,7 @@ def test_without_any_loss_all_models_weigh_the_same() -> None:
 
 def test_one_session_worked_by_hand() -> None:
     # losses 2 and 6 are 0.5 and 1.5 of their mean; with a half-life of one session each moves half-way from 1
-    after = fresh(2, half_life_sessions=1.0).update(np.array([2.0, 6.0]))
+    after = fresh(2, half_life_sessions=1.0).update(of_losses(2.0, 6.0))
     assert after.average_loss_.tolist() == [0.75, 1.25]
     assert after.observations_.tolist() == [1, 1]
 
@@ -38,26 +40,28 @@ def test_a_model_worse_by_one_temperature_weighs_an_e_th_before_the_floor() -> N
 
 def test_the_scale_of_losses_does_not_matter() -> None:
     losses = np.array([0.01, 0.012, 0.02])
-    once, scaled = fresh(3).update(losses), fresh(3).update(losses * 1024)
+    once, scaled = fresh(3).update(of_losses(*losses)), fresh(3).update(of_losses(*losses * 1024))
     np.testing.assert_array_equal(once.weights_, scaled.weights_)
 
 
 def test_half_of_an_old_average_is_left_after_a_half_life() -> None:
-    walker = SoftmaxWeighting(half_life_sessions=30).resume(np.array([1.4, 0.6]), np.ones(2, np.int64))
+    walker = SoftmaxWeighting(half_life_sessions=30).resume(
+        np.array([1.4, 0.6]), np.zeros(2), np.ones(2, np.int64)
+    )
     for _ in range(30):
-        walker = walker.update(np.array([1.0, 1.0]))
+        walker = walker.update(of_losses(1.0, 1.0))
     np.testing.assert_allclose(walker.average_loss_, [1.2, 0.8], rtol=1e-12)
 
 
 def test_a_model_without_a_loss_keeps_its_average() -> None:
-    after = resumed(0.9, 1.1).update(np.array([NAN, 2.0]))
+    after = resumed(0.9, 1.1).update(of_losses(NAN, 2.0))
     assert after.average_loss_[0] == 0.9
     assert after.observations_.tolist() == [1, 2]
 
 
 def test_a_session_without_losses_changes_nothing() -> None:
     before = resumed(0.9, 1.1)
-    assert before.update(np.full(2, NAN)) is before
+    assert before.update(of_losses(NAN, NAN)).average_loss_ is before.average_loss_
 
 
 def test_a_model_never_seen_weighs_like_the_average_model() -> None:
