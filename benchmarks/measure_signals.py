@@ -135,7 +135,7 @@ def calibration(tables: Tables, picture: Path | None) -> Iterator[str]:
         matured, ahead = outcomes(tables, horizon, given.index)
         plain: pd.Series | None = None
         for method in ("none", "platt", "beta", "isotonic"):
-            rules = CalibrationRules(method)  # type: ignore[arg-type]
+            rules = CalibrationRules(method)
             cases = cases_of(recalibrated(given, matured, rules, horizon), ahead)
             squared = ((cases["probability"] - cases["happened"]) ** 2).groupby(cases["session"]).mean()
             plain = squared if plain is None else plain

@@ -239,3 +239,17 @@ def test_unknown_numbers_are_none_not_nan(chain: Step) -> None:
     assert not [
         v for step in walk(chain) for v in step.values.values() if isinstance(v, float) and np.isnan(v)
     ]
+
+
+def test_where_a_selection_tilts_the_signals_it_is_among_their_causes(chain: Step) -> None:
+    tilted = Stage("signals", (Read("selection"),), ("signals",), nothing, starts="inception")
+    selecting = Stage("selection", (Read("features"),), ("selection",), nothing, starts="inception")
+    plan = Plan.of([*PLAN.stages, selecting, tilted], burn_in_sessions=20)
+
+    explained = explain_fill(STORE, plan, TABLES["fills"].iloc[11]["fill_id"])
+
+    signal, asked = one(explained, "signals"), one(explained, "selection")
+    assert asked in signal.because
+    assert asked.session == signal.session
+    assert asked.values["held_weight"] == 0.1
+    assert "selection" not in tables_of(chain)

@@ -186,7 +186,16 @@ class _Chain:
         row = rows.iloc[0]
         horizon, word = int(row["horizon"]), {1: "up", -1: "down", 0: "undecided"}[int(row["direction"])]
         title = f"signal {word}, probability {row['probability']:.1%}, over {horizon} sessions"
-        return Step("signals", _day(session), title, _only(rows), self.ensemble(session, horizon))
+        causes = (*self.ensemble(session, horizon), *self.selection(session))
+        return Step("signals", _day(session), title, _only(rows), causes)
+
+    def selection(self, session: pd.Timestamp) -> tuple[Step, ...]:
+        """What the regime asked for, where the settings let it tilt the signals."""
+        makers = [stage for stage in self.plan.stages if stage.name == "signals"]
+        if not any(read.table == "selection" for stage in makers for read in stage.reads):
+            return ()
+        title = "what the regime asked for, which is held without a forecast"
+        return (self.simple("selection", session, title, symbol=self.symbol),)
 
     def ensemble(self, session: pd.Timestamp, horizon: int) -> tuple[Step, ...]:
         case = {"symbol": self.symbol, "horizon": horizon}
