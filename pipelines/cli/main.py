@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from pipelines.cli.commands import data, home, learning, line, look
+from pipelines.cli.commands import data, home, learning, line, look, trading
 from pipelines.cli.options import DONE, FAILED, INTERRUPTED, WRONG_USE, flag
 from trading.errors import FablineError, UsageError
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     invoke_without_command=True,
 )
-for theme in (line, look, data, learning, home):  # in the order of the help
+for theme in (line, look, trading, data, learning, home):  # in the order of the help
     theme.register(app)
 
 

@@ -31,7 +31,20 @@ def violations(weights: Floats, limits: Limits) -> dict[str, float]:
     }
     if len(limits.links):
         found["correlation"] = _largest(size[limits.links].sum(axis=1)) - limits.pair_cap
-    return found
+    return {kind: missed for kind, missed in found.items() if _limit_of(limits, kind) < FREE}
+
+
+def _limit_of(limits: Limits, kind: str) -> float:
+    """The size of a limit on the whole book, which is no limit from `FREE` on; 0 for limits on names and nets."""
+    sizes = {
+        "group": limits.group_cap,
+        "turnover": limits.turnover,
+        "gross": limits.gross,
+        "beta": limits.beta_cap,
+        "correlation": limits.pair_cap,
+        "liquidity": float(limits.tradable.min(initial=FREE)),
+    }
+    return sizes.get(kind, 0.0)
 
 
 def _largest(values: Floats) -> float:

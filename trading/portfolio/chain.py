@@ -107,7 +107,7 @@ def _tried(question: Question, goal: Goal, fallback: str) -> Mix | str:
     beliefs, bounded = _scaled(question.beliefs, goal)
     shape = shape_of(goal.objective, beliefs, limits)
     budgets = _budgets(limits, goal)
-    values = belief_values(beliefs) | limit_values(limits, shape.pairs)
+    values = belief_values(beliefs) | limit_values(limits, shape)
     answer = solve(shape, values | {"volatility": bounded, "budgets": budgets}, goal.iterations)
     if not answer.solved or not np.isfinite(weights_of(answer)).all():
         return answer.status

@@ -25,7 +25,7 @@ def least_slack(limits: Limits, kinds: tuple[str, ...] = SLACK_KINDS) -> float:
     """
     shape = shape_of("least_slack", _NO_BELIEFS, limits)
     elastic = {f"elastic_{kind}": float(kind in kinds) for kind in SLACK_KINDS}
-    answer = solve(shape, limit_values(limits, shape.pairs) | elastic, _ITERATIONS)
+    answer = solve(shape, limit_values(limits, shape) | elastic, _ITERATIONS)
     return float(answer.values["slack"][0]) if answer.solved else np.inf
 
 

@@ -21,7 +21,7 @@ from trading.interfaces import Floats
 from trading.portfolio.compiled import Answer, CompiledProblem
 from trading.portfolio.problem import FREE, Beliefs, Limits, Objective
 
-HOMOGENEOUS = ("maximum_sharpe", "risk_budget")
+_WITH_MEAN = ("maximum_sharpe", "mean_variance", "volatility_target")
 FIXED_PAIRS = (
     50  # up to so many names all pairs are in the program, and the graph may change without compiling
 )
@@ -32,7 +32,8 @@ _LOCK = threading.Lock()
 class Shape:
     """What decides the structure of a program, and so when one must be compiled.
 
-    `box`, `ellipsoid` and `impact` say which terms there are; `pairs` which pairs have a cap.
+    `groups` is a power of two, as many as there are and rows of zeros; `ellipsoid` and `impact` say which
+    terms there are; `pairs` which pairs have a cap.
     """
 
     objective: Objective | Literal["least_slack"]
@@ -41,7 +42,6 @@ class Shape:
     groups: int
     pairs: tuple[tuple[int, int], ...] = ()
     shorts: bool = False
-    box: bool = False
     ellipsoid: bool = False
     impact: bool = False
 
@@ -50,16 +50,16 @@ def shape_of(objective: Objective | Literal["least_slack"], beliefs: Beliefs, li
     """The structure that a question needs; a slack program has no beliefs in it."""
     names = len(limits.upper)
     plain = objective == "least_slack"
+    has_mean = objective in _WITH_MEAN
     return Shape(
         objective=objective,
         names=names,
         factors=0 if plain else len(beliefs.risk.loadings),
-        groups=len(limits.members),
+        groups=1 << (len(limits.members) - 1).bit_length(),
         pairs=_pairs(limits, names),
         shorts=limits.shorts,
-        box=not plain and bool(beliefs.box.any()),
-        ellipsoid=not plain and bool(beliefs.ellipsoid.any()),
-        impact=not plain and bool(beliefs.impact_cost.any()),
+        ellipsoid=has_mean and bool(beliefs.ellipsoid.any()),
+        impact=has_mean and bool(beliefs.impact_cost.any()),
     )
 
 
@@ -159,8 +159,7 @@ def _mix_program(shape: Shape) -> CompiledProblem:
     else:
         budgets = cp.Parameter(shape.names, name="budgets", nonneg=True)
         goal, form = variance / 2 - budgets @ cp.log(book.y), [book.k >= 0]
-    uses_mean = shape.objective not in {"minimum_variance", "risk_budget"}
-    problem = cp.Problem(cp.Minimize(goal), [*limits, *form, *(extra if uses_mean else [])])
+    problem = cp.Problem(cp.Minimize(goal), [*limits, *form, *extra])
     return CompiledProblem(problem, {"y": book.y, "k": book.k})
 
 
@@ -170,8 +169,7 @@ def _net_mean(shape: Shape, book: Book) -> tuple[Any, list[Any]]:
     net = cp.Parameter(names, name="mean") @ book.y
     net -= cp.Parameter(names, name="linear_cost", nonneg=True) @ book.trade
     extra: list[Any] = []
-    if shape.box:
-        net -= cp.Parameter(names, name="box", nonneg=True) @ book.size
+    net -= cp.Parameter(names, name="box", nonneg=True) @ book.size
     if shape.ellipsoid:
         net -= cp.norm(cp.multiply(cp.Parameter(names, name="ellipsoid", nonneg=True), book.y))
     if shape.impact:  # |d|**1.5 in the homogeneous form is |trade|**1.5 / k**0.5, a power cone
@@ -181,13 +179,13 @@ def _net_mean(shape: Shape, book: Book) -> tuple[Any, list[Any]]:
     return net, extra
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def program(shape: Shape) -> CompiledProblem:
-    """The compiled program of a structure; the last 64 are kept."""
+    """The compiled program of a structure; the last 256 are kept."""
     return _slack_program(shape) if shape.objective == "least_slack" else _mix_program(shape)
 
 
-def limit_values(limits: Limits, pairs: tuple[tuple[int, int], ...]) -> dict[str, Any]:
+def limit_values(limits: Limits, shape: Shape) -> dict[str, Any]:
     """Parameter values of limits."""
     values: dict[str, Any] = {
         name: getattr(limits, name)
@@ -195,7 +193,6 @@ def limit_values(limits: Limits, pairs: tuple[tuple[int, int], ...]) -> dict[str
             "lower",
             "upper",
             "previous",
-            "members",
             "group_cap",
             "turnover",
             "gross",
@@ -204,9 +201,16 @@ def limit_values(limits: Limits, pairs: tuple[tuple[int, int], ...]) -> dict[str
             "beta_cap",
         )
     }
+    members = np.zeros((shape.groups, shape.names))
+    members[: len(limits.members)] = limits.members
     linked = {(int(i), int(j)) for i, j in limits.links}
-    caps = np.array([limits.pair_cap if pair in linked else FREE for pair in pairs])
-    return values | {"liquidity": limits.tradable, "beta": limits.betas, "pair_caps": caps}
+    caps = np.array([limits.pair_cap if pair in linked else FREE for pair in shape.pairs])
+    return values | {
+        "liquidity": limits.tradable,
+        "beta": limits.betas,
+        "pair_caps": caps,
+        "members": members,
+    }
 
 
 def belief_values(beliefs: Beliefs) -> dict[str, Any]:

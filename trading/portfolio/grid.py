@@ -10,6 +10,7 @@ from trading.interfaces import Floats
 from trading.portfolio.problem import FREE, GRID, Limits
 
 _UNITS = 1_000_000
+_MOST_ROUNDS = 4  # steps a name; a sum that is further off was no solution
 _FLOAT_ERROR = 1e-3  # of a step: a solver's last digits are no reason to lose a step
 
 
@@ -31,14 +32,11 @@ def _moved(units: Floats, exact: Floats, missing: int, limits: Limits) -> Floats
     """Units with `missing` more, one step a name and round, as long as any name may take one."""
     step, units = (1 if missing > 0 else -1), units.copy()
     order = np.argsort(-step * (exact - units), kind="stable")
-    while missing:
-        before = missing
+    for _ in range(_MOST_ROUNDS if abs(missing) <= _MOST_ROUNDS * len(units) else 0):
         for place in order:
             if missing and _may_move(units, place, step, limits):
                 units[place] += step
                 missing -= step
-        if missing == before:
-            break
     return units
 
 

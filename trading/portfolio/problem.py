@@ -225,7 +225,7 @@ def _masked(limits: Limits, known: Bools) -> Limits:
         limits,
         lower=np.clip(_zeroed(limits.lower, known), -FREE, 0.0),
         upper=np.clip(_zeroed(limits.upper, known), 0.0, FREE),
-        previous=np.clip(np.nan_to_num(limits.previous), -FREE, FREE),
+        previous=np.where(np.isfinite(limits.previous), np.clip(limits.previous, -FREE, FREE), 0.0),
         liquidity=np.clip(np.nan_to_num(limits.tradable), 0.0, FREE),
         beta=_zeroed(limits.betas, known),
         group_cap=_finite(limits.group_cap),

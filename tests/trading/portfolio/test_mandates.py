@@ -97,7 +97,9 @@ def test_ten_names_match_a_general_solver(seed: int) -> None:
     mix = solved(rule, alpha, covariance, caps, previous, groups)
     oracle = _slsqp(alpha, covariance, rule.turnover)
 
-    assert sharpe(mix.weights, alpha, covariance) == pytest.approx(oracle, rel=1e-4)  # turnover is kept 2e-6 a name below its limit, for rounding
+    assert sharpe(mix.weights, alpha, covariance) == pytest.approx(
+        oracle, rel=1e-4
+    )  # turnover is kept 2e-6 a name below its limit, for rounding
 
 
 def _slsqp(alpha: Floats, covariance: Floats, turnover: float) -> float:
