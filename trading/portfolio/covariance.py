@@ -63,12 +63,7 @@ class ShrunkCovariance:
         MissingBarsError
             If no symbol has enough returns.
         """
-        observed = np.isfinite(log_returns).sum(axis=0) >= self.minimum_returns
-        if not observed.any():
-            raise MissingBarsError(
-                f"no symbol has {self.minimum_returns} returns in a window of {len(log_returns)} sessions; "
-                "load earlier bars, or start later"
-            )
+        observed = observed_in(log_returns, self.minimum_returns)
         sample = _weighted(log_returns, self._weights(len(log_returns)))
         return CovarianceEstimate(_positive(self._shrunk(sample, observed)), observed)
 
@@ -84,6 +79,47 @@ class ShrunkCovariance:
         correlation = np.where(pairs, (1 - self.shrinkage) * correlation + self.shrinkage * average, average)
         np.fill_diagonal(correlation, 1.0)
         return correlation * np.outer(deviation, deviation)
+
+
+def observed_in(log_returns: Floats, minimum: int) -> Bools:
+    """(s,) True where a window (w, s) holds enough returns.
+
+    Raises
+    ------
+    MissingBarsError
+        If no symbol has enough.
+    """
+    observed = np.isfinite(log_returns).sum(axis=0) >= minimum
+    if not observed.any():
+        raise MissingBarsError(
+            f"no symbol has {minimum} returns in a window of {len(log_returns)} sessions; "
+            "load earlier bars, or start later"
+        )
+    return np.asarray(observed)
+
+
+def standardized(log_returns: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Returns (w, s) of weighted mean 0 and variance 1, missing ones as 0, and their deviations (s,)."""
+    known = np.isfinite(log_returns)
+    mass = np.maximum((known * weights[:, None]).sum(axis=0), _FLOOR)
+    mean = (np.where(known, log_returns, 0.0) * weights[:, None]).sum(axis=0) / mass
+    centred = np.where(known, log_returns - mean, 0.0)
+    deviation = np.sqrt(np.maximum((np.square(centred) * weights[:, None]).sum(axis=0) / mass, _FLOOR))
+    filling = np.sqrt(weights.sum() / mass)  # so that a name with holes has variance 1, too
+    return centred / deviation * filling, deviation
+
+
+def estimate_of(correlation: Floats, deviation: Floats, observed: Bools) -> CovarianceEstimate:
+    """The estimate of correlations (s, s) and deviations (s,).
+
+    A name that was not observed stands in as the riskiest, correlated with each as names are on average.
+    """
+    pairs = np.outer(observed, observed) & ~np.eye(len(observed), dtype=bool)
+    average = float(correlation[pairs].mean()) if pairs.any() else 0.0
+    filled = np.where(pairs, correlation, average)
+    np.fill_diagonal(filled, 1.0)
+    risk = np.where(observed, deviation, deviation[observed].max())
+    return CovarianceEstimate(_positive(filled * np.outer(risk, risk)), observed)
 
 
 def _weighted(values: Floats, weights: Floats) -> Floats:

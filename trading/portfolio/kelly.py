@@ -25,8 +25,8 @@ def kelly_fractions(outcomes: Floats) -> Floats:
 
     Examples
     --------
-    >>> kelly_fractions(np.array([[1.0, 1.0, 1.0, -1.0, -1.0]])).round(3)  # three in five at even odds
-    array([0.202])
+    >>> kelly_fractions(np.array([[0.5, 0.5, 0.5, -0.5, -0.5]])).round(3)  # a fifth of wealth at stake
+    array([0.4])
     """
     x = np.maximum(outcomes, _WORST)
     ruin = 1.0 / np.maximum(-x.min(axis=-1), 1.0 / LARGEST_BET)

@@ -10,7 +10,7 @@ from trading.execution.costs import CostModel
 from trading.execution.orders import OrderRules
 from trading.interfaces import Optimizer, Sizer
 from trading.portfolio.alpha import QUARTER_KELLY_RISK_AVERSION
-from trading.portfolio.covariance import ShrunkCovariance
+from trading.portfolio.covariance_rules import CovarianceRules
 from trading.portfolio.mandates import ConvexOptimizer
 from trading.portfolio.sizing import KellySizer
 from trading.risk.limits import RiskLimits
@@ -34,7 +34,7 @@ class TradingRules:
     filter: Literal["continuous", "roadmap"] = "continuous"
     risk_aversion: float = QUARTER_KELLY_RISK_AVERSION
     sizer: Sizer = field(default_factory=KellySizer)
-    covariance: ShrunkCovariance = field(default_factory=ShrunkCovariance)
+    covariance: CovarianceRules = field(default_factory=CovarianceRules)
     optimizer: Optimizer = field(default_factory=ConvexOptimizer)
     limits: RiskLimits = field(default_factory=RiskLimits)
     costs: CostModel = field(default_factory=CostModel)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,9 @@ def risk_of(rng: np.random.Generator, names: int) -> RiskModel:
 def question_of(number: int, sizes: tuple[int, ...] = SIZES) -> tuple[Question, Goal]:
     rng = np.random.default_rng(number)
     names = int(rng.choice(sizes))
-    sometimes = lambda chance, value, other: value if rng.random() < chance else other  # noqa: E731
+
+    def sometimes(chance: float, value: Any, other: Any) -> Any:
+        return value if rng.random() < chance else other
 
     def vector(chance: float, largest: float) -> Floats:
         return spoiled(rng, rng.uniform(0, largest, names)) if rng.random() < chance else np.zeros(names)
@@ -139,8 +142,8 @@ def test_two_hundred_hard_questions_are_answered_within_every_limit_and_in_time(
 
 @pytest.mark.nightly  # 10,000 questions take minutes; two hundred are asked daily
 def test_ten_thousand_hard_questions_are_answered_within_every_limit_and_in_time() -> None:
-    worst, longest, ways = asked_and_judged(range(1_000, 10_700))
-    more, large, others = asked_and_judged(range(10_700, 11_000), (*LARGE, *range(1, 500, 37)))
+    _, longest, ways = asked_and_judged(range(1_000, 10_700))
+    _, large, more = asked_and_judged(range(10_700, 11_000), (*LARGE, *range(1, 500, 37)))
 
-    print(f"worst violation {max(worst, more):.1e}, longest {max(longest, large):.2f} s", ways + others)
     assert max(longest, large) < LONGEST_SECONDS
+    assert (ways + more)["as asked"] > 1_000
