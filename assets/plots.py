@@ -89,6 +89,20 @@ def target_weights(frame: pd.DataFrame) -> Figure:
     return figure
 
 
+def frontier(frame: pd.DataFrame) -> Figure:
+    """Expected return against volatility, both of a year: the frontier, the mix in force and equal weight."""
+    figure, axes = _canvas()
+    points = frame.drop_duplicates("point").sort_values("volatility")
+    styles = {"frontier": "-o", "mix": "D", "equal_weight": "s"}
+    for kind, style in styles.items():
+        mine = points[points["kind"] == kind]
+        axes.plot(mine["volatility"], mine["expected_return"], style, markersize=4, label=kind.replace("_", " "))
+    axes.set_xlabel("volatility of a year")
+    axes.set_ylabel("believed return of a year")
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
 def data_quality(frame: pd.DataFrame) -> Figure:
     """Completeness, wait for a bar, and agreement with what it was compared with, over the sessions."""
     from matplotlib.figure import Figure
@@ -141,18 +155,25 @@ def comparison(frame: pd.DataFrame) -> Figure:
 
 
 def coverage_table(frame: pd.DataFrame) -> Figure:
-    """Coverage of each model and horizon over all names, with its lowest and highest year."""
+    """Coverage of each model and horizon, from its lowest to its highest year, regime and symbol."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 2.6), layout="constrained")
-    axes = figure.subplots()
-    together = frame[(frame["symbol"] == "all").to_numpy()]
-    whole = together[(together["slice_kind"] == "all").to_numpy()].set_index(["model", "horizon"])
-    years = together[(together["slice_kind"] == "year").to_numpy()].groupby(["model", "horizon"])["coverage"]
-    value = whole["coverage"]
-    rows = whole.assign(value=value, low=years.min().clip(upper=value), high=years.max().clip(lower=value))
-    _with_intervals(axes, rows.reset_index(), "share that held", rule=float(frame["nominal"].iloc[0]))
-    axes.legend(frameon=False, fontsize=7)
+    figure = Figure(figsize=(10, 2.8), layout="constrained")
+    together = frame["symbol"] == "all"
+    slices = {
+        "years": frame[(together & (frame["slice_kind"] == "year")).to_numpy()],
+        "regimes": frame[(together & (frame["slice_kind"] == "regime")).to_numpy()],
+        "symbols": frame[(~together & (frame["slice_kind"] == "all")).to_numpy()],
+    }
+    whole = frame[(together & (frame["slice_kind"] == "all")).to_numpy()].set_index(["model", "horizon"])
+    panels = figure.subplots(1, len(slices), sharey=True)
+    for axes, (name, rows) in zip(panels, slices.items(), strict=True):
+        value, spread = whole["coverage"], rows.groupby(["model", "horizon"])["coverage"]
+        low, high = (edge.reindex(value.index).fillna(value) for edge in (spread.min(), spread.max()))
+        shown = whole.assign(value=value, low=low.clip(upper=value), high=high.clip(lower=value))
+        _with_intervals(axes, shown.reset_index(), "", rule=float(frame["nominal"].iloc[0]))
+        axes.set_title(f"share that held, range of {name}", fontsize=8)
+    panels[0].legend(frameon=False, fontsize=7)
     return figure
 
 

@@ -64,8 +64,10 @@ def test_it_replaces_itself_whole(store: MemoryStore, table: pd.DataFrame) -> No
 
 
 def test_its_picture_shows_each_model_beside_the_promise(table: pd.DataFrame) -> None:
-    (axes,) = plots.coverage_table(table).axes
+    panels = plots.coverage_table(table).axes
 
     models = sorted(table["model"].unique())
-    assert [label.get_text() for label in axes.get_xticklabels()] == models
-    assert any(np.allclose(line.get_ydata(), 0.75) for line in axes.get_lines())
+    assert [panel.get_title().split()[-1] for panel in panels] == ["years", "regimes", "symbols"]
+    for axes in panels:
+        assert [label.get_text() for label in axes.get_xticklabels()] == models
+        assert any(np.allclose(line.get_ydata(), 0.75) for line in axes.get_lines())

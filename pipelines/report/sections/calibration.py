@@ -12,6 +12,7 @@ from pipelines.report.markup import Html, el, missing, note, table
 from pipelines.report.material import Material
 from pipelines.report.matured import ENSEMBLE, matured
 from trading.evaluation.coverage import coverage_table
+from trading.evaluation.coverage_tests import coverage_spread
 from trading.evaluation.relative_loss import BASELINE, relative_losses
 from trading.evaluation.uncertainty import mean_estimate
 from trading.frames import HORIZONS
@@ -43,16 +44,17 @@ def coverage(material: Material, due: pd.DataFrame) -> list[Html]:
     ]  # fmt: skip
     rows = [
         [str(r.horizon), r.model, figures.percent(r.rate), figures.span(low, high, 1, as_percent=True),
-         f"{r.observations:,}", figures.chance(r.p_value)]
+         f"{r.observations:,}", figures.chance(r.p_value), figures.chance(_chi_square(known, r.horizon, r.model))]
         for r, (low, high) in zip(found.itertuples(), spread, strict=True)
     ]  # fmt: skip
     title = material.facts.titled("Share of 75 % intervals that held")
     return [
         dot_plot(title, dots, target=PROMISED, label=lambda value, digits: figures.percent(value, max(0, digits - 2))),
         _rolling(material, known),
-        table(["Sessions ahead", "Model", "Held", "95 % interval", "Intervals", "Kupiec p"], rows, words=(0, 1)),
+        table(["Sessions ahead", "Model", "Held", "95 % interval", "Intervals", "Kupiec p", "χ² p, bootstrap"], rows, words=(0, 1)),
         note("Whiskers count a session's symbols as one observation and know that neighbouring horizons overlap. "
-             "Kupiec's p-value takes all intervals as independent, which they are not: it comes out too small."),
+             "Kupiec's p-value takes all intervals as independent, which they are not: it comes out too small. "
+             "That of χ² draws blocks of sessions with all their symbols; it needs fifty sessions."),
     ]  # fmt: skip
 
 
@@ -60,6 +62,13 @@ def _clustered(known: pd.DataFrame, horizon: int, model: str) -> tuple[float, fl
     mine = known[((known["horizon"] == horizon) & (known["model"] == model)).to_numpy()]
     estimate = mean_estimate(mine.groupby("session")["covered"].mean().to_numpy(), overlap=horizon)
     return max(estimate.low, 0.0), min(estimate.high, 1.0)
+
+
+def _chi_square(known: pd.DataFrame, horizon: int, model: str) -> float:
+    """Block-bootstrap p-value of the distance between what held and what was promised."""
+    mine = known[((known["horizon"] == horizon) & (known["model"] == model)).to_numpy()]
+    flags = mine.pivot_table(index="session", columns="symbol", values="covered").to_numpy(dtype=float)
+    return coverage_spread(flags, PROMISED, mean_block=max(5.0, float(horizon))).chi_square_p
 
 
 def _rolling(material: Material, known: pd.DataFrame) -> Html:
