@@ -16,7 +16,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 
 from trading.errors import SchemaError
-from trading.schemas import book, evidence, market, quality, reference, research
+from trading.schemas import book, evidence, live, market, quality, reference, research
 from trading.schemas.ordering import places
 from trading.schemas.quick import keeps
 from trading.schemas.table import (
@@ -47,6 +47,7 @@ __all__ = [
     "columns",
     "empty",
     "evidence",
+    "live",
     "market",
     "names",
     "quality",

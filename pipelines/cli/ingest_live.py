@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,16 +17,18 @@ from pipelines.cli import rendering
 from pipelines.cli.dates import session_range
 from pipelines.cli.run import check_source, overrides_of
 from pipelines.ingest.live import live
+from pipelines.ingest.live_forecasts import LiveForecasts
 from pipelines.ingest.tally import as_frame
 from pipelines.settings import Settings
 from pipelines.what_if import refuse_news
-from pipelines.wiring import Workshop, source_of
+from pipelines.wiring import Workshop, source_of, specs_of
 from resources import clock as wall
 from resources.sources.alpaca import AlpacaSource
 from resources.sources.alpaca_keys import REMEDY
 from resources.sources.borrowed import BorrowedIndices
 from trading import calendar
 from trading.errors import UsageError
+from trading.stages.layout import FIVE_MINUTES
 from trading.testing.market import MarketOptions
 from trading.universe import SYMBOLS, instrument
 
@@ -46,6 +49,8 @@ class LiveRequest:
 def ingest_live(path: Path, request: LiveRequest, *, source: str | None, format_: str) -> None:
     """Store live bars until the stream ends or SIGINT or SIGTERM comes; then print the counts.
 
+    A home that makes five-minute forecasts makes them at the end of each bar as well.
+
     Raises
     ------
     UsageError
@@ -59,9 +64,14 @@ def ingest_live(path: Path, request: LiveRequest, *, source: str | None, format_
     refuse_news(home)
     opened = Workshop.of(home, wanted).open()
     heading = "market: SIMULATED" if stream.simulated else ""
-    Console(stderr=True).print(f"listening to {stream.name} {heading}; Ctrl-C stops", highlight=False)
+    console = Console(stderr=True)
+    console.print(f"listening to {stream.name} {heading}; Ctrl-C stops", highlight=False)
+    forecasts = None
+    if FIVE_MINUTES in wanted.timeframes:
+        tell = functools.partial(console.print, highlight=False)
+        forecasts = LiveForecasts(opened, specs_of(wanted), symbols, tell)
     with closing(opened.store):
-        tallies = live(opened, stream, symbols=symbols)
+        tallies = live(opened, stream, symbols=symbols, forecasts=forecasts)
         settings.set_values(path, overrides)
     rendering.write(as_frame(tallies), format_, None, heading=heading)
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines.ingest.live_tables import LiveTables
+from pipelines.ingest.live_forecasts import LiveForecasts
+from pipelines.ingest.live_tables import LiveTables, Values
 from pipelines.ingest.tally import Tally
 from resources.open_home import OpenHome
 from trading import calendar
@@ -65,8 +66,11 @@ def live(
     *,
     symbols: Sequence[str] = SYMBOLS,
     options: LiveOptions | None = None,
+    forecasts: LiveForecasts | None = None,
 ) -> list[Tally]:
     """Store live bars of `symbols` until the stream ends, or SIGINT or SIGTERM comes; returns the counts.
+
+    With `forecasts`, every five-minute bar that is complete is forecast as well.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def live(
     """
     with home.held(COMMAND, "", wait=True):
         pass  # its source and its settings fit; from now on it is held for one write at a time
-    return asyncio.run(LiveIngester(home, source, symbols, options).run())
+    return asyncio.run(LiveIngester(home, source, symbols, options, forecasts=forecasts).run())
 
 
 class LiveIngester:
@@ -89,11 +93,19 @@ class LiveIngester:
     source : the stream
     symbols : whose bars
     options : how it takes its time
+    forecasts : what speaks at the end of each bar; None stores only
     """
 
     def __init__(
-        self, home: OpenHome, source: LiveBars, symbols: Sequence[str], options: LiveOptions | None = None
+        self,
+        home: OpenHome,
+        source: LiveBars,
+        symbols: Sequence[str],
+        options: LiveOptions | None = None,
+        *,
+        forecasts: LiveForecasts | None = None,
     ) -> None:
+        self._forecasts = forecasts
         self._home, self._source, self._symbols = home, source, tuple(symbols)
         self._options = options or LiveOptions()
         self._built = FiveMinuteBars()
@@ -129,11 +141,26 @@ class LiveIngester:
             ready = self._built.take(now, quiet=inbox.empty())
             if ready or faulty:
                 await self._put(ready, faulty)
+            await self._forecast(now if inbox.empty() else None)
             self._forget(now)
             await self._settle(SETTLED_AFTER)
         await self._settle(pd.Timedelta(0))
         if not reading.cancelled():
             reading.result()
+
+    async def _forecast(self, now: pd.Timestamp | None) -> None:
+        """Let the models speak at the end of the bars that are complete; what cannot be kept now is said again."""
+        latest = self._tables.latest()
+        if self._forecasts is None or latest is None or not self._forecasts.is_due(*latest, now):
+            return
+        with suppress(SourceUnavailableError):
+            await asyncio.to_thread(self._speak, *latest, now)
+
+    def _speak(self, session: pd.Timestamp, values: Values, now: pd.Timestamp | None) -> None:
+        assert self._forecasts is not None
+        with ExitStack() as held:
+            self._enter(held)
+            self._forecasts.take(session, values, now)
 
     def _forget(self, now: pd.Timestamp) -> None:
         """Once in a while, let go of bars to which nothing was added for a day."""

@@ -65,6 +65,11 @@ class LiveTables:
             mine = [frame[(frame["session"] == session).to_numpy()] for frame in (rows, bad)]
             self._put_session(session, *mine)
 
+    def latest(self) -> tuple[pd.Timestamp, Values] | None:
+        """The newest session with regular bars of this stream, and all its stored values by symbol and start."""
+        sessions = [session for (table, session), held in self._stored.items() if table == "bars" and held]
+        return (max(sessions), self._stored["bars", max(sessions)]) if sessions else None
+
     def unsettled(self, now: pd.Timestamp, delay: pd.Timedelta) -> list[pd.Timestamp]:
         """Sessions with bars of this stream that closed `delay` ago, and were not judged as a whole since."""
         touched = {session for _, session in self._stored if calendar.is_session(session)}

@@ -55,7 +55,7 @@ def forecast_stage(
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
         parts = [
-            _rows(version, by.predict(window), moment, window, ts)
+            forecast_rows(version, by.predict(window), moment.session, window.timeframe, ts)
             for ts, window in windows.at(moment, inputs)
             for version, by in moment.models.live(model, moment.session, window.timeframe)
         ]
@@ -117,41 +117,41 @@ def _by_bar(
         return
     stream = stream_of(by, windows.before)
     for start, window in windows.bars:
-        if stream is not None:
-            yield _rows(version, stream.step(window), moment, window, pd.Timestamp(start))
-        elif window.mask.any():
-            yield _rows(version, by.predict(window), moment, window, pd.Timestamp(start))
+        if stream is None and not window.mask.any():
+            continue
+        said = by.predict(window) if stream is None else stream.step(window)
+        yield forecast_rows(version, said, moment.session, FIVE_MINUTES, pd.Timestamp(start))
 
 
-def _rows(
-    version: ModelVersion, forecast: Forecast, moment: Moment, window: Window, ts: pd.Timestamp
+def forecast_rows(
+    version: ModelVersion, forecast: Forecast, session: pd.Timestamp, timeframe: str, ts: pd.Timestamp
 ) -> dict[str, Column]:
     """Columns of one version's forecasts at one bar, without the symbols that were masked."""
     cube = forecast.quantiles.transpose(1, 0, 2)  # (h, s, q)
     known = np.isfinite(cube).all(axis=2).ravel()
-    _check(version, forecast, cube, moment)
+    _check(version, forecast, cube, session)
     keys = grid(horizon=forecast.horizons, symbol=forecast.symbols)
     texts = same(
         len(known),
-        timeframe=window.timeframe,
+        timeframe=timeframe,
         ts=ts,
         model=version.model,
         version=version.version,
-        fallback=_fallback(version, forecast, window),
+        fallback=_fallback(version, forecast, timeframe),
     )
     values = dict(zip(QUANTILES, cube.reshape(-1, len(QUANTILES)).T, strict=True))
-    contaminated = np.full(len(known), version.is_contaminated(moment.session))
+    contaminated = np.full(len(known), version.is_contaminated(session))
     return selected({**keys, **texts, **values, "contaminated": contaminated}, known)
 
 
-def _fallback(version: ModelVersion, forecast: Forecast, window: Window) -> str:
+def _fallback(version: ModelVersion, forecast: Forecast, timeframe: str) -> str:
     """How a forecast was made that was not made as it was asked for; empty of any other."""
-    carried = version.trained_through is not None and version.timeframe != window.timeframe
+    carried = version.trained_through is not None and version.timeframe != timeframe
     learned = f"learned from {version.timeframe} bars" if carried else ""
     return "; ".join(part for part in (learned, forecast.fallback) if part)
 
 
-def _check(version: ModelVersion, forecast: Forecast, cube: np.ndarray, moment: Moment) -> None:
+def _check(version: ModelVersion, forecast: Forecast, cube: np.ndarray, session: pd.Timestamp) -> None:
     """Refuse what the tables downstream must be able to rely on."""
     if forecast.horizons != HORIZONS:
         raise ModelError(f"model {version.model!r} forecast {forecast.horizons} bars ahead, not {HORIZONS}")
@@ -160,5 +160,5 @@ def _check(version: ModelVersion, forecast: Forecast, cube: np.ndarray, moment: 
         symbol = forecast.symbols[int(np.argmax(crossed))]
         raise ModelError(
             f"model {version.model!r}, version {version.version}, gave crossing quantiles for {symbol} at "
-            f"{moment.session:%Y-%m-%d}; sort them in the model"
+            f"{session:%Y-%m-%d}; sort them in the model"
         )

@@ -17,7 +17,7 @@ from trading.line import _stamp
 from trading.stages.forecast import _fallback, forecast_stage
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import Moment
-from trading.stages.training import Trained, View, window_at
+from trading.stages.training import Trained, View
 from trading.testing.feature_history import feature_history
 from trading.universe import SYMBOLS
 
@@ -141,12 +141,10 @@ def test_a_version_that_learned_from_other_bars_is_marked_and_a_zero_shot_one_is
     learned = replace(version("a"), trained_through=DAY, facts={"timeframe": "1W"})
     zero_shot = replace(learned, trained_through=None)
 
+    said = Forecast(SYMBOLS, HORIZONS, np.zeros((len(SYMBOLS), len(HORIZONS), 7)))
+
     def marks(speaking: ModelVersion) -> set[str]:
-        window = window_at(
-            FEATURES.window(calendar.shift(DAY, -63), DAY, calendar.as_of(DAY)), DAY, 63, View()
-        )
-        said = RandomWalk().predict(window)
-        return {_fallback(speaking, said, window), _fallback(speaking, replace(said, fallback="cpu"), window)}
+        return {_fallback(speaking, one, "1D") for one in (said, replace(said, fallback="cpu"))}
 
     assert marks(learned) == {"learned from 1W bars", "learned from 1W bars; cpu"}
     assert marks(zero_shot) == {"", "cpu"}
