@@ -116,7 +116,7 @@ def _regimes(sessions: pd.DatetimeIndex, state: Floats) -> Iterator[str]:
             continue
         if fit is None or rules.is_refit(session):
             fit = model.fit(state[t + 1 - rules.window_sessions : t + 1], fit).fit_
-        assert fit is not None  # noqa: S101 - a fit was made just now
+        assert fit is not None
         chance = model.resume(fit).filter(state[t + 1 - rules.filter_sessions : t + 1])[-1]
         named = rules.named(chance, named)
         yield named[0]

@@ -70,7 +70,7 @@ def judged(bounds: Bounds, given: Material, seen: Floats, place: int) -> dict[st
     apart = held[::horizon]
     spread = coverage_spread(held, promised, mean_block=max(20, 3 * horizon))
     regimes = given.walk.regimes
-    assert regimes is not None  # noqa: S101 - material always knows them
+    assert regimes is not None
     parts = {"year": given.sessions.year.to_numpy(), "regime": regimes}
     slices = {
         f"{kind} {label}": held[labels == label]
