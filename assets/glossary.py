@@ -239,7 +239,6 @@ _EVIDENCE = {
     "value": "The figure; of model_confidence_set its p-value, of contaminated a share.",
     "n": "Cases that it rests on; sessions for rank_ic, diebold_mariano and model_confidence_set.",
     "latency_ms": "Milliseconds from the complete bar until the version had spoken.",
-    "latency_ms": "Milliseconds from the complete bar until the version had spoken.",
     "nominal": "Coverage that was promised.",
     "slice_kind": "all, year or regime, of the session of issue.",
     "coverage": "Share of the intervals that held.",

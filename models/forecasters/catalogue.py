@@ -38,9 +38,9 @@ SYNTHETIC_CHECKPOINTS = (
 )  # shipped; they have seen SIMULATED data only
 # What a holder made over a gap is no feature: it repeats the return wherever there was no gap.
 TABULAR_CHANNELS = tuple(name for name in daily.COLUMNS if name != "held_return")
-# Four years of weeks where there is enough to fit in them, two where two numbers are learned; eight weeks of
-# five-minute bars.
-TABULAR_BARS = {WEEKLY: 208, FIVE_MINUTES: 3120}
+# Two years of weeks and eight weeks of five-minute bars where two numbers are learned. A regression of many inputs
+# says more of weeks with what days taught it than with what four years of weeks do (docs/results/timeframes.md).
+TABULAR_BARS = {FIVE_MINUTES: 3120}
 LINE_BARS = {WEEKLY: 104, FIVE_MINUTES: 3120}
 # Weights of which nobody says what they have seen may have seen everything.
 UNKNOWN_DATA = pd.Timestamp("2040-12-31").as_unit("us")
