@@ -15,7 +15,9 @@ from assets.checks import market_checks
 from assets.comparison import comparison_asset
 from assets.coverage import coverage_asset
 from assets.factory import IO_MANAGER, stage_assets
+from assets.frontier import frontier_asset
 from assets.market import market_assets
+from assets.regime_transitions import regime_transitions_asset
 from assets.scoreboard import scoreboard_asset
 from assets.staleness import staleness_check
 from assets.training import training_asset
@@ -83,7 +85,9 @@ def _assets(workshop: Workshop, partitions: dg.PartitionsDefinition[str]) -> lis
         *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
         comparison_asset(),
         coverage_asset(),
+        regime_transitions_asset(),
         scoreboard_asset(),
+        frontier_asset(workshop.settings.trading),
     ]
     assets = with_freshness(made)
     if workshop.settings.source.name != SimulatedSource.name:  # asked without opening it: it may be away

@@ -20,7 +20,7 @@ GROUPS = {
     "portfolio", "execution", "performance", "training", "evidence",
 }  # fmt: skip
 
-WITHOUT_SESSIONS = {"model_versions", "comparison", "coverage", "scoreboard"}
+WITHOUT_SESSIONS = {"model_versions", "comparison", "coverage", "regime_transitions", "scoreboard", "frontier"}
 
 
 @pytest.fixture(scope="module")

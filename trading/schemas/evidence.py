@@ -6,7 +6,7 @@ import numpy as np
 import pandera.pandas as pandera
 from pandera.typing import Series
 
-from trading.schemas.table import Frame, table
+from trading.schemas.table import REGIMES, Frame, table
 
 
 @table("comparison", key=("session", "horizon", "slice", "metric", "model"), sparse=True)
@@ -65,3 +65,35 @@ class Scoreboard(Frame):
     n: Series[np.int64] = pandera.Field(ge=0)
     naive: Series[float] = pandera.Field(nullable=True)
     verdict: Series[str] = pandera.Field(isin=("met", "not met", "undecided", "not measured"))
+
+
+@table("regime_transitions", key=("session", "from_regime", "to_regime"), sparse=True)
+class RegimeTransitions(Frame):
+    """How often each regime followed each as they were named, with posterior mean and credible interval.
+
+    Replaced whole: `session` is the last that has a regime.
+    """
+
+    from_regime: Series[str] = pandera.Field(isin=REGIMES)
+    to_regime: Series[str] = pandera.Field(isin=REGIMES)
+    n: Series[np.int64] = pandera.Field(ge=0)
+    probability: Series[float] = pandera.Field(ge=0, le=1)
+    low: Series[float] = pandera.Field(ge=0, le=1)
+    high: Series[float] = pandera.Field(ge=0, le=1)
+
+
+@table("frontier", key=("session", "point", "symbol"), sparse=True)
+class Frontier(Frame):
+    """The efficient frontier at the last session, from least variance to most return, and two mixes beside it.
+
+    `kind` is `frontier`, the `mix` in force, or `equal_weight`. Means and volatilities are of a year, before
+    the overlay. Replaced whole: `session` is the last traded one.
+    """
+
+    kind: Series[str] = pandera.Field(isin=("frontier", "mix", "equal_weight"))
+    point: Series[np.int64] = pandera.Field(ge=0)
+    symbol: Series[str]
+    weight: Series[float] = pandera.Field(ge=-1, le=1)
+    expected_return: Series[float]
+    volatility: Series[float] = pandera.Field(ge=0)
+    binding: Series[str]

@@ -1,0 +1,111 @@
+"""The efficient frontier of the last traded session, made anew each time, with its picture."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from assets import evidence, plots
+from assets.face import TRADING, Face
+from assets.failures import translated
+from assets.tables import picture_of
+from resources.open_home import OpenHome
+from trading import calendar, frames
+from trading.interfaces import Floats, Store
+from trading.portfolio.alpha import expected_returns
+from trading.portfolio.covariance import SESSIONS_PER_YEAR
+from trading.portfolio.mandates import ConvexOptimizer, Wanted
+from trading.stages.layout import DAILY
+from trading.stages.trading_rules import TradingRules
+from trading.stages.trading_session import RETURNS_LOOKBACK_SESSIONS
+from trading.universe import SYMBOLS, groups
+
+TABLE = "frontier"
+DEPENDS_ON = ("features", "signals", "target_portfolio")
+FACE = Face(
+    group="portfolio",
+    description="For each volatility the most return that the limits allow, on what was believed after the last "
+    "session, beside the mix in force and equal weight. Nothing depends on it.",
+    owner=TRADING,
+    kinds=("python", "cvxpy", "deltalake"),
+    plot=plots.frontier,
+)
+
+
+def frontier_asset(rules: TradingRules) -> dg.AssetsDefinition:
+    """`frontier`: unpartitioned, because it speaks of the last session alone."""
+
+    @dg.asset(**evidence.declared(TABLE, FACE, DEPENDS_ON))
+    def frontier(
+        context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
+    ) -> dg.MaterializeResult[None]:
+        with translated():
+            made = drawn(home.store, rules)
+            commit = {"run_id": context.run.run_id, "settings": home.settings_digest}
+            evidence.replace_whole(home.store, TABLE, made, commit)
+        simulated = home.source.simulated
+        shown: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(len(made))}
+        if simulated:
+            shown["market"] = dg.MetadataValue.text("SIMULATED")
+        if len(made):
+            shown["plot"] = picture_of(plots.frontier, made, TABLE, simulated=simulated)
+        return dg.MaterializeResult(metadata=shown)
+
+    return frontier
+
+
+def drawn(store: Store, rules: TradingRules) -> pd.DataFrame:
+    """Rows of `frontier` for the last session with a target; none before the first."""
+    targets = store.read("target_portfolio")
+    targets = targets[targets["strategy"] == rules.strategy]
+    if targets.empty or not isinstance(rules.optimizer, ConvexOptimizer):
+        return frames.empty(TABLE)
+    session = targets["session"].max()
+    target = targets[targets["session"] == session].set_index("symbol").reindex(SYMBOLS)
+    wanted = _wanted(store, session, target, rules)
+    rows = pd.DataFrame(_rows(rules.optimizer, wanted, target["mix_weight"].to_numpy()))
+    return evidence.dated(TABLE, rows, session) if len(rows) else frames.empty(TABLE)
+
+
+def _wanted(store: Store, session: pd.Timestamp, target: pd.DataFrame, rules: TradingRules) -> Wanted:
+    first = calendar.shift(session, -RETURNS_LOOKBACK_SESSIONS)
+    features = store.read("features", first, session, timeframe=DAILY)
+    returns = features.pivot_table(index="session", columns="symbol", values="log_return").reindex(
+        columns=list(SYMBOLS)
+    )
+    estimate = rules.covariance.estimate(returns.to_numpy())
+    signals = store.read("signals", session, session, timeframe=DAILY)
+    mine = signals[signals["strategy"] == rules.strategy].set_index("symbol").reindex(SYMBOLS)
+    eligible = np.isfinite(mine["alpha"].to_numpy()) & estimate.observed
+    horizon = int(mine["horizon"].max()) if eligible.any() else 1
+    alpha = expected_returns(
+        estimate.covariance,
+        mine["alpha"].to_numpy(),
+        horizon,
+        eligible,
+        rules.risk_aversion,
+        tilt=np.nan_to_num(mine["tilt"].to_numpy()),
+    )
+    caps, nothing = np.nan_to_num(target["cap"].to_numpy()), np.zeros(len(SYMBOLS))
+    labels = [groups()[symbol] for symbol in SYMBOLS]
+    return Wanted.plain(alpha, estimate.covariance, caps, nothing, labels)
+
+
+def _rows(optimizer: ConvexOptimizer, wanted: Wanted, mix: Floats) -> Iterator[dict[str, object]]:
+    from trading.portfolio.frontier import efficient_frontier
+
+    points = efficient_frontier(optimizer.question(wanted))
+    held = (wanted.caps > 0) / max(int((wanted.caps > 0).sum()), 1)
+    shown = [("frontier", point.mix.weights, ", ".join(point.mix.binding)) for point in points]
+    for place, (kind, weights, binding) in enumerate([*shown, ("mix", mix, ""), ("equal_weight", held, "")]):
+        volatility = float(np.sqrt(weights @ wanted.covariance @ weights * SESSIONS_PER_YEAR))
+        facts = {
+            "kind": kind,
+            "point": place,
+            "expected_return": float(wanted.alpha @ weights) * SESSIONS_PER_YEAR,
+            "volatility": volatility,
+            "binding": binding,
+        }
+        for symbol, weight in zip(SYMBOLS, weights, strict=True):
+            yield {"symbol": symbol, "weight": float(weight), **facts}
