@@ -16,7 +16,7 @@ from resources import expectations
 from resources.open_home import OpenHome
 from trading import calendar
 from trading.errors import HomeError
-from trading.monitoring import table_rules
+from trading.monitoring import regime_alert, table_rules
 from trading.monitoring.table_rules import BookLimits, CoverageBand, Finding
 from trading.stages.layout import DAILY
 from trading.universe import SYMBOLS
@@ -86,6 +86,10 @@ def market_checks(
                   _blank_columns, _WARN),
             Check("ensemble_intervals", "coverage", f"Over {band.sessions} sessions the intervals hold as often as "
                   "they promise, within a binomial band.", lambda home, span: _coverage(home, span, band), _WARN),
+            Check("regimes", "change", "The newest session has the regime of the one before: if not, a new portfolio is "
+                  "due.", _regime_change, _WARN),
+            Check("ensemble_weights", "degradation", "No model became worse than the random walk beyond luck, or worse "
+                  "than it was itself (e-process and ADWIN).", _degradation, _WARN),
             Check("target_portfolio", "limits", "No weight exceeds the book, a position or a group limit.",
                   lambda home, span: _limits(home, span, limits)),
             Check("positions", "ledger", "The ledger projects to the positions, to the cent and the share.", _books),
@@ -219,6 +223,22 @@ def _coverage(home: OpenHome, span: Span, band: CoverageBand) -> tuple[Finding, 
     back = min(band.sessions + _EXTRA_SESSIONS, calendar.position(span.last))
     first = calendar.shift(span.last, -back)
     return table_rules.coverage_drift(home.store.read("ensemble_intervals", first, span.last), band), {}
+
+
+def _regime_change(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
+    return regime_alert.regime_change(home.store.read("regimes", span.first, span.last, timeframe=DAILY)), {}
+
+
+def _degradation(home: OpenHome, span: Span) -> tuple[Finding, Metadata]:
+    """The alarms of the span; people are told of those of its last session, for older ones are no news."""
+    finding = table_rules.degraded_models(home.store.read("ensemble_weights", span.first, span.last))
+    news = finding.failures[(finding.failures["session"] == span.last).to_numpy()]
+    for row in news.itertuples():
+        home.notifier.notify(
+            "model_degradation_suspected",
+            model=str(row.model), alarm=str(row.alarm), session=f"{span.last:%Y-%m-%d}", weight=f"{row.weight:.3f}",
+        )  # fmt: skip
+    return finding, {}
 
 
 def _limits(home: OpenHome, span: Span, limits: BookLimits) -> tuple[Finding, Metadata]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,14 +16,16 @@ from resources.clock import now
 from resources.store import HomeStore
 from trading import frames
 from trading.errors import UsageError
-from trading.evaluation import comparison, interval_report, scoreboard
+from trading.evaluation import comparison, interval_report, regime_report, scoreboard
 from trading.universe import instrument
 
 EVIDENCE = {
     "comparison": comparison.COLUMNS,
     "coverage": interval_report.COLUMNS,
+    "regime_transitions": regime_report.COLUMNS,
     "scoreboard": scoreboard.COLUMNS,
 }
+ALIASES = {"weights": "ensemble_weights"}  # how people call a table
 _DECLARED = {*frames.names("recorded"), *frames.names("computed")}
 
 
@@ -58,7 +60,8 @@ def show_tables(home: Path, format_: str, output: Path | None, *, narrowed: bool
 
 
 def show_table(home: Path, view: View, format_: str, output: Path | None) -> None:
-    """Write the rows of a view."""
+    """Write the rows of a view; a table may be called by its alias."""
+    view = replace(view, table=ALIASES.get(view.table, view.table))
     with closing(open_store(home)) as store:
         rows = rows_of(store, view, now())
         note = note_on(store, rows) if view.bars.adjusted and view.as_of is not None else ""

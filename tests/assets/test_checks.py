@@ -30,7 +30,7 @@ CHECKS = {
 }
 
 
-BESIDE = ("corporate_actions", "ensemble_intervals", "target_portfolio", "positions")
+BESIDE = ("corporate_actions", "ensemble_weights", "ensemble_intervals", "target_portfolio", "positions")
 
 
 def good_bars() -> pd.DataFrame:
@@ -292,6 +292,28 @@ def test_a_cent_that_the_ledger_does_not_know_is_an_error(tmp_path: Path) -> Non
     said = evaluation(opened(tmp_path, store), "positions", "ledger")
     assert (said.passed, said.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert bad_sessions(said) == ["2024-07-05"]
+
+
+def test_a_model_that_degraded_is_a_warning_and_today_s_alarm_is_told(tmp_path: Path) -> None:
+    weights = example("ensemble_weights", FIRST, LAST).assign(alarm="")
+    weights.loc[weights.index[-1], "alarm"] = "drift"
+    home = opened(tmp_path, ensemble_weights=weights)
+    told: list[dict[str, str]] = []
+    home = dataclasses.replace(home, notifier=Listener(told))
+    said = evaluation(home, "ensemble_weights", "degradation")
+    assert (said.passed, said.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert [(facts["alarm"], facts["session"]) for facts in told] == [("drift", "2024-07-05")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Listener:
+    """A notifier that keeps what it was told."""
+
+    told: list[dict[str, str]]
+
+    def notify(self, event: str, /, **facts: str) -> None:
+        """Keep the facts."""
+        self.told.append({"event": event, **facts})
 
 
 def test_limits_and_band_can_be_those_of_other_settings(tmp_path: Path) -> None:

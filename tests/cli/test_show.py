@@ -76,6 +76,10 @@ def test_a_declared_table_that_was_never_made_has_no_rows(
     assert shown(capsysbinary, home, "regimes") == []
 
 
+def test_weights_are_those_of_the_ensemble(home: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert shown(capsysbinary, home, "weights") == shown(capsysbinary, home, "ensemble_weights") != []
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

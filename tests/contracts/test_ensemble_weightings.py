@@ -19,7 +19,8 @@ SESSIONS = calendar.sessions_between(calendar.session_of("2024-01-02"), SESSION)
 
 def fresh(method: str, models: int) -> TrackedWeighting:
     made = EnsembleChoice().chosen if method == "softmax" else METHODS[method]()
-    return made.resume(*np.full((2, models), np.nan), np.zeros(models, np.int64))
+    nothing = np.full(models, np.nan)
+    return made.resume(nothing, nothing, np.zeros(models, np.int64))
 
 
 def walked(method: str, scales: tuple[float, ...], sessions: pd.DatetimeIndex = SESSIONS) -> TrackedWeighting:

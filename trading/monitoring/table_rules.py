@@ -225,6 +225,25 @@ def _coverage(part: pd.DataFrame, horizon: int, band: CoverageBand) -> dict[str,
     return {"sessions": len(daily), "rate": float(daily.mean()), "low": low, "high": high}
 
 
+def degraded_models(weights: pd.DataFrame) -> Finding:
+    """No model degraded in these sessions: neither worse than the random walk beyond luck, nor worse than it was.
+
+    Parameters
+    ----------
+    weights : rows of `ensemble_weights`
+    """
+    alarms = weights.loc[(weights["alarm"] != "").to_numpy(), ["session", "model", "alarm", "weight"]]
+    named = ", ".join(
+        f"{row.model} ({row.alarm}, {row.session:%Y-%m-%d})" for row in alarms.tail(3).itertuples()
+    )
+    return Finding(
+        passed=alarms.empty,
+        summary=f"{len(alarms)} alarms, the last {named}" if len(alarms) else "no model has degraded",
+        facts={"alarms": len(alarms), "models": int(alarms["model"].nunique())},
+        failures=alarms.sort_values("session", ascending=False, kind="stable").reset_index(drop=True),
+    )
+
+
 @dataclass(frozen=True)
 class BookLimits:
     """Limits that every target portfolio keeps, with room for the last digit of a sum.

@@ -13,12 +13,16 @@ from trading.testing.matured_forecasts import of_losses
 NAN = np.nan
 
 
-def fresh(models: int, **settings: float) -> SoftmaxWeighting:
-    return SoftmaxWeighting(**settings).resume(*np.full((2, models), NAN), np.zeros(models, np.int64))
+def fresh(models: int, half_life_sessions: float = 30.0) -> SoftmaxWeighting:
+    return SoftmaxWeighting(half_life_sessions).resume(
+        np.full(models, NAN), np.full(models, NAN), np.zeros(models, np.int64)
+    )
 
 
 def resumed(*average: float) -> SoftmaxWeighting:
-    return SoftmaxWeighting().resume(np.array(average), np.zeros(len(average)), np.ones(len(average), np.int64))
+    return SoftmaxWeighting().resume(
+        np.array(average), np.zeros(len(average)), np.ones(len(average), np.int64)
+    )
 
 
 def test_without_any_loss_all_models_weigh_the_same() -> None:
