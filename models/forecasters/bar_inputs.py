@@ -19,6 +19,14 @@ CHANNELS = 3
 FAST, SLOW = 0.94, 0.99  # decays of the variance: RiskMetrics' for a day, and half a year
 FURTHEST = 8.0  # in volatilities: a crash must not drive the state of a scan
 TINY = 1e-12
+SIGNS = (
+    -1.0,
+    1.0,
+    1.0,
+    -1.0,
+    1.0,
+    1.0,
+)  # in a mirror image: of these inputs, then of those of `bar_channels`
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ def variances_of(returns: Floats) -> Variances:
 
 def mirrored(inputs: Floats) -> Floats:
     """The inputs of the same bars with every return's sign turned."""
-    return inputs * np.array([-1.0, 1.0, 1.0])
+    return inputs * np.array(SIGNS[: inputs.shape[-1]])
 
 
 def _inputs(returns: Floats, before: Floats, after: Floats) -> Floats:

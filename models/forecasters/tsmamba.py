@@ -18,11 +18,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from models.forecasters.bar_inputs import bar_inputs, mirrored
+from models.forecasters.bar_channels import BESIDE, bar_channels, channels_of, require
+from models.forecasters.bar_inputs import SIGNS, bar_inputs, mirrored
 from models.forecasters.inference import infer
 from models.forecasters.tabular import places_of
 from models.forecasters.volatility import ewma_volatility
@@ -75,6 +76,9 @@ class TSMamba:
     batch : rows of a batch; threads : of torch, in training too
     symmetric : average the forecasts of the returns and of their mirror image, so that the model itself
         prefers neither direction
+    reads : `returns`, or `ohlcv`: `fit` then teaches the network to read opening gap, range and volume too, whose
+        columns (`models.forecasters.bar_channels.CHANNELS`) its windows must hold; before that it reads returns.
+        With `symmetric`, volume and range say how wide and how much of a return goes on, never by themselves where to
     checkpointing : train with less memory and a third more time
     device : `cpu` or `cuda`
     payload_ : weights and configuration from a registry or a fit, in place of the checkpoint
@@ -88,6 +92,7 @@ class TSMamba:
     threads: int = 1
     symmetric: bool = True
     refinement: Refinement = field(default_factory=Refinement)
+    reads: Literal["returns", "ohlcv"] = "returns"
     seed: int = 0
     checkpointing: bool = field(default=False, metadata={"digest": False})  # gradients are the same
     device: str = "cpu"
@@ -99,20 +104,23 @@ class TSMamba:
         Raises
         ------
         ModelError
-            If the window holds fewer than 200 samples, or no later ones to be judged by.
+            If the window holds fewer than 200 samples, or no later ones to be judged by, or lacks a channel.
         """
         from models.training.loop import Schedule, train
         from models.training.samples import cut, point_in_time_split
 
+        if self.reads == "ohlcv":
+            require(window.channels)
         samples = cut(window, model=self.name, length=self.context_sessions)
-        chosen, network = self.refinement, _build(self.to_bytes(), checkpointing=self.checkpointing)
+        chosen, network = self.refinement, self._beginning()
         for name, parameter in network.named_parameters():
             first_stage_only = name.startswith(("next_patch", "previous_patch"))
             parameter.requires_grad_(not first_stage_only)
-            parameter.rate_share = 1.0 if name.startswith("head") else chosen.backbone_share
+            new = name.startswith(("head", "channels"))
+            parameter.rate_share = 1.0 if new else chosen.backbone_share
         train(
             network.to(self.device),
-            self._loss(network, samples),
+            self._loss(network, samples, window.channels),
             point_in_time_split(samples.origin),
             Schedule(chosen.epochs, chosen.patience, chosen.batch, chosen.steps, chosen.learning_rate),
             name=self.name,
@@ -134,13 +142,28 @@ class TSMamba:
         """
         places = places_of(horizons, self.name)
         returns = window.channel(RETURN)[-self.context_sessions :]
-        before = np.full((self.context_sessions - len(returns), returns.shape[1]), np.nan)
-        inputs = bar_inputs(np.concatenate([before, returns]).T)  # (s, l, 3)
+        inputs = self.inputs(window)
         said = infer(
             self.speak, (_single(inputs),), batch=self.batch, device=self.device, threads=self.threads
         )
         forecast = spoken(window, said.values, horizons, places, unit_of(returns))
         return replace(forecast, fallback=said.fallback)
+
+    def inputs(self, window: Window) -> Floats:
+        """(s, l, c) what the network reads of the window's last bars, unknown ones before them.
+
+        Raises
+        ------
+        ModelError
+            If the window lacks a channel that the network has learned to read.
+        """
+        returns = window.channel(RETURN)[-self.context_sessions :]
+        lacking = self.context_sessions - len(returns)
+        read = bar_inputs(np.pad(returns, ((lacking, 0), (0, 0)), constant_values=np.nan).T)
+        if not self.network.shape.beside:
+            return read
+        beside = bar_channels(window)[:, -self.context_sessions :]
+        return np.concatenate([read, np.pad(beside, ((0, 0), (lacking, 0), (0, 0)))], axis=-1)
 
     def speak(self, device: str, tensors: tuple[Any, ...]) -> Any:
         """Quantiles (b, h, q) in units of volatility, of inputs (b, l, 3) on a device."""
@@ -168,6 +191,19 @@ class TSMamba:
         _ = loaded.network
         return loaded
 
+    def _beginning(self) -> TSMambaNetwork:
+        """The network to train; with channels that say nothing yet where it has never read any."""
+        network = _build(self.to_bytes(), checkpointing=self.checkpointing)
+        if self.reads == "returns" or network.shape.beside:
+            return network
+        from models.forecasters.tsmamba_network import TSMambaNetwork
+        from models.training.loop import seeded
+
+        with seeded(f"{self.name}/channels", self.seed, self.threads):
+            widened = TSMambaNetwork(replace(network.shape, beside=BESIDE), checkpointing=self.checkpointing)
+        widened.load_state_dict(widened.state_dict() | network.state_dict())
+        return widened
+
     @functools.cached_property
     def network(self) -> TSMambaNetwork:
         """The network with its weights, built when it is first needed."""
@@ -181,7 +217,7 @@ class TSMamba:
         with seeded(f"{self.name}/weights", self.seed, self.threads):
             return pack_network(TSMambaNetwork({"small": SMALL, "full": FULL}[self.profile]))
 
-    def _loss(self, network: TSMambaNetwork, samples: Samples) -> Loss:
+    def _loss(self, network: TSMambaNetwork, samples: Samples, channels: Sequence[str]) -> Loss:
         """Pinball loss; in training of several origins a sample, half of them mirrored."""
         import torch
 
@@ -189,10 +225,15 @@ class TSMamba:
 
         aims = np.concatenate([samples.scaled_targets(), np.full((1, len(HORIZONS)), np.nan)])  # row -1: none
         patch, device = network.shape.patch, self.device
+        places = require(channels) if network.shape.beside else []
 
         def loss(rows: Rows) -> torch.Tensor:
             origins = self.refinement.origins if network.training else 1
-            inputs = bar_inputs(samples.contexts(rows)[:, :, samples.returns])
+            contexts = samples.contexts(rows)  # (b, l, c)
+            inputs = bar_inputs(contexts[:, :, samples.returns])
+            if places:
+                beside = channels_of(*(contexts[:, :, place].T for place in places))
+                inputs = np.concatenate([inputs, beside], axis=-1)
             lags = [patch * back for back in reversed(range(origins))]
             targets = _single(aims[samples.rows_before(rows, lags)])  # (b, j, h)
             if network.training:
@@ -221,7 +262,7 @@ def spoken(
 
 def mirrored_tensor(inputs: Any) -> Any:
     """`mirrored`, of a tensor."""
-    return inputs * inputs.new_tensor([-1.0, 1.0, 1.0])
+    return inputs * inputs.new_tensor(SIGNS[: inputs.shape[-1]])
 
 
 def pack_network(network: TSMambaNetwork) -> bytes:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.forecasters.bar_inputs import CHANNELS
+from models.layers.channel_attention import ChannelAttention
 from models.layers.mamba_block import MambaShape
 from models.layers.mamba_encoder import MambaEncoder
 from models.layers.quantiles import monotone_quantiles, neutral_bias
@@ -38,6 +39,7 @@ class NetworkShape:
     backward : newest patches that the backward encoder and the head read
     taps : of the temporal convolution, odd
     dropout : before the head, in training
+    beside : channels beside the returns (`bar_channels`), read through compressed attention
     """
 
     d_model: int = 64
@@ -49,6 +51,7 @@ class NetworkShape:
     backward: int = 8
     taps: int = 3
     dropout: float = 0.1
+    beside: int = 0
 
     @property
     def block(self) -> MambaShape:
@@ -83,6 +86,7 @@ class TSMambaNetwork(nn.Module):
         with torch.no_grad():  # at first a random walk
             self.head.weight.zero_()
             self.head.bias.copy_(neutral_bias().repeat(len(HORIZONS)))
+        self.channels = ChannelAttention(shape.beside, shape.patch, m) if shape.beside else None
 
     def forward(self, inputs: Tensor, origins: int = 1) -> Tensor:
         """Quantiles ahead of the last `origins` patches: (b, l, c) to (b, j, h, q), ascending in q."""
@@ -94,7 +98,11 @@ class TSMambaNetwork(nn.Module):
         rows, bars, _ = inputs.shape
         count = bars // self.shape.patch
         whole = inputs[:, bars - count * self.shape.patch :]
-        return cast("Tensor", self.embedding(whole.reshape(rows, count, -1)))
+        tokens = cast("Tensor", self.embedding(whole[..., :CHANNELS].reshape(rows, count, -1)))
+        if self.channels is None:
+            return tokens
+        beside = whole[..., CHANNELS:].reshape(rows, count, self.shape.patch, -1)
+        return cast("Tensor", self.channels(tokens, beside))
 
     def decode(self, ahead: Tensor, tokens: Tensor, origins: int = 1) -> Tensor:
         """Quantiles (b, j, h, q) from what the forward encoder said of the patches, and the patches (b, k, m)."""
@@ -108,7 +116,7 @@ class TSMambaNetwork(nn.Module):
     def neighbours(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The first stage: of every patch the next one and the one before, (b, k, p c), and the patches themselves."""
         tokens = self.embed(inputs)
-        patches = inputs[:, -tokens.shape[1] * self.shape.patch :].reshape(*tokens.shape[:2], -1)
+        patches = inputs[:, -tokens.shape[1] * self.shape.patch :, :CHANNELS].reshape(*tokens.shape[:2], -1)
         back = self.backward_encoder(tokens.flip(1)).flip(1)
         return self.next_patch(self.forward_encoder(tokens)), self.previous_patch(back), patches
 

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.forecasters.bar_inputs import Variances, bar_inputs, mirrored, next_inputs, variances_of
+from models.forecasters.bar_channels import BESIDE, bar_channels
+from models.forecasters.bar_inputs import Variances, mirrored, next_inputs, variances_of
 from models.forecasters.inference import fixed_threads
 from models.forecasters.tabular import places_of
 from models.forecasters.tsmamba import RETURN, VOLATILITY_BARS, spoken, unit_of
@@ -139,14 +140,24 @@ class TSMambaStream:
             If they do not fill two patches.
         """
         returns = window.channel(RETURN)[-model.context_sessions :]
-        inputs = bar_inputs(returns.T)
+        inputs = model.inputs(window)[:, -len(returns) :]
         with fixed_threads(model.threads):
             patches = PatchStream.begun(model.network, _rows(inputs, symmetric=model.symmetric))
         return cls(model, window, returns[-VOLATILITY_BARS:], variances_of(returns.T), patches)
 
-    def after(self, returns: Floats, horizons: Sequence[int] = HORIZONS) -> tuple[Forecast, Self]:
-        """The forecast after a bar with these log returns (s,), NaN where a symbol has none; and the stream."""
+    def after(
+        self, returns: Floats, horizons: Sequence[int] = HORIZONS, beside: Floats | None = None
+    ) -> tuple[Forecast, Self]:
+        """The forecast after a bar with these log returns (s,), NaN where a symbol has none; and the stream.
+
+        Parameters
+        ----------
+        beside : (s, 3) the bar's `bar_channels`, for a network that reads them; not given, they are unknown
+        """
         inputs, variances = next_inputs(returns, self.variances)
+        if self.model.network.shape.beside:
+            known = np.zeros((len(returns), BESIDE)) if beside is None else beside
+            inputs = np.concatenate([inputs, known], axis=-1)
         with fixed_threads(self.model.threads):
             said, patches = self.patches.after(_rows(inputs, symmetric=self.model.symmetric))
         quantiles = said.numpy()
@@ -168,7 +179,9 @@ class SessionStream:
 
     def step(self, window: Window) -> Forecast:
         """The forecast after the newest bar of `window`."""
-        forecast, self._stream = self._stream.after(window.channel(RETURN)[-1])
+        reads = self._stream.model.network.shape.beside
+        beside = bar_channels(window, 2)[:, -1] if reads else None
+        forecast, self._stream = self._stream.after(window.channel(RETURN)[-1], beside=beside)
         return replace(forecast, quantiles=np.where(window.mask[:, None, None], forecast.quantiles, np.nan))
 
 

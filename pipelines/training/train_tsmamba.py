@@ -24,6 +24,7 @@ from models.forecasters.tsmamba import WEIGHTS, pack_network
 from models.forecasters.volatility import ewma_volatility
 from pipelines.training.synthetic_paths import Floats, SyntheticMarket
 from pipelines.training.synthetic_patterns import SyntheticPatterns
+from trading.digest import digest
 from trading.frames import HORIZONS
 
 if TYPE_CHECKING:
@@ -105,18 +106,23 @@ def _targets(returns: Floats, end: int) -> Floats:
 
 @dataclass
 class Report:
-    """Tells of each epoch; keeps no state."""
+    """Tells of each epoch, and keeps the state after it in a file, so that a killed course goes on."""
 
     stage: str
     tell: Callable[[str], None]
     started: float
+    kept: Path | None = None
 
     def resume(self) -> bytes | None:
-        """None: a course of minutes begins anew."""
-        return None
+        """What a killed course of the same settings left."""
+        return self.kept.read_bytes() if self.kept is not None and self.kept.exists() else None
 
-    def epoch(self, number: int, of: int, metrics: Mapping[str, float], state: Callable[[], bytes]) -> None:  # noqa: ARG002 - kept nowhere
-        """One line."""
+    def epoch(self, number: int, of: int, metrics: Mapping[str, float], state: Callable[[], bytes]) -> None:
+        """The state, then one line."""
+        if self.kept is not None:
+            part = self.kept.with_suffix(".part")
+            part.write_bytes(state())
+            part.replace(self.kept)
         losses = " ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         self.tell(
             f"{self.stage} {number}/{of} {losses} {time.process_time() - self.started:.0f} s of processor"
@@ -158,8 +164,10 @@ def second_stage(network: TSMambaNetwork, series: Series) -> Loss:
     return loss
 
 
-def train_course(course: Course, tell: Callable[[str], None], threads: int = 1) -> TSMambaNetwork:
-    """The network after both stages."""
+def train_course(
+    course: Course, tell: Callable[[str], None], threads: int = 1, journal: Path | None = None
+) -> tuple[TSMambaNetwork, dict[str, float]]:
+    """The network after both stages, and the best validation loss of each; `journal` is a folder in which a killed course finds how far it was."""
     from models.forecasters.tsmamba_network import SMALL, TSMambaNetwork
     from models.training.loop import Schedule, seeded
 
@@ -172,27 +180,35 @@ def train_course(course: Course, tell: Callable[[str], None], threads: int = 1) 
     series = Series(series.returns[order], series.targets[order])
     tell(f"made {course.series:,} SIMULATED series, {time.process_time() - started:.0f} s of processor")
     plan = Schedule(course.first_epochs, 99, course.batch, course.steps, course.learning_rate)
-    _run(
+    patches = _run(
         network,
         first_stage(network, series),
         plan,
         course,
-        report=Report("patches", tell, started),
+        report=Report("patches", tell, started, _kept(journal, course, threads, "patches")),
         threads=threads,
     )
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not name.startswith(("next_patch", "previous_patch")))
         parameter.rate_share = 1.0 if name.startswith("head") else course.backbone_share
     plan = replace(plan, epochs=course.epochs)
-    _run(
+    quantiles = _run(
         network,
         second_stage(network, series),
         plan,
         course,
-        report=Report("quantiles", tell, started),
+        report=Report("quantiles", tell, started, _kept(journal, course, threads, "quantiles")),
         threads=threads,
     )
-    return network
+    return network, {"patches": patches.best_loss, "quantiles": quantiles.best_loss}
+
+
+def _kept(journal: Path | None, course: Course, threads: int, stage: str) -> Path | None:
+    """The file of a stage, named by all that decides its numbers."""
+    if journal is None:
+        return None
+    journal.mkdir(parents=True, exist_ok=True)
+    return journal / f"{digest(course, threads)}-{stage}.state"
 
 
 def _run(
@@ -247,19 +263,24 @@ def save(network: TSMambaNetwork, folder: Path, facts: Mapping[str, object]) -> 
     (folder / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
-def main(
+def main(  # noqa: PLR0917 - options of a command
     output: Path = Path("models/checkpoints/tsmamba_small"),
     seed: int = Course.seed,
     threads: Annotated[int, typer.Option(help="fixed: other counts give other last digits")] = 1,
+    first_epochs: int = Course.first_epochs,
     epochs: int = Course.epochs,
     series: int = Course.series,
+    journal: Annotated[
+        Path | None, typer.Option(help="folder from which a killed course goes on; may be removed afterwards")
+    ] = None,
 ) -> None:
     """Train on SIMULATED series and write the checkpoint."""
-    course = Course(seed=seed, epochs=epochs, series=series)
-    network = train_course(course, typer.echo, threads)
-    save(network, output, {"course": asdict(course)})  # measuring may fail; training took minutes
+    course = Course(seed=seed, first_epochs=first_epochs, epochs=epochs, series=series)
+    network, validation = train_course(course, typer.echo, threads, journal)
+    learned = {"course": asdict(course), "validation": validation}
+    save(network, output, learned)  # measuring may fail; training took minutes
     facts = {
-        "course": asdict(course),
+        **learned,
         "patterns": asdict(SyntheticPatterns()),
         "test_plain": measured(network, seed + 2_000_000, 0.0),
         "test_patterned": measured(network, seed + 3_000_000, 1.0),

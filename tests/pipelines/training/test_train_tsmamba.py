@@ -1,5 +1,7 @@
 """The two stages that made the shipped TSMamba, in miniature; and series with a pattern in them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -15,14 +17,30 @@ MINIATURE = Course(series=48, first_epochs=1, epochs=1, steps=2, batch=8, origin
 def test_the_same_course_gives_the_same_bytes() -> None:
     told: list[str] = []
 
-    first, second = (train_course(MINIATURE, told.append) for _ in range(2))
+    first, second = (train_course(MINIATURE, told.append)[0] for _ in range(2))
 
     assert pack_network(first) == pack_network(second)
     assert sum("patches 1/1" in line for line in told) == sum("quantiles 1/1" in line for line in told) == 2
 
 
+def test_a_killed_course_goes_on_to_the_same_bytes_and_the_same_validation_loss(tmp_path: Path) -> None:
+    def killed(line: str) -> None:
+        if line.startswith("patches"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_course(MINIATURE, killed, journal=tmp_path)
+    told: list[str] = []
+    resumed, losses = train_course(MINIATURE, told.append, journal=tmp_path)
+    usual, its_losses = train_course(MINIATURE, lambda _: None)
+
+    assert not any(line.startswith("patches") for line in told)  # that stage was done
+    assert pack_network(resumed) == pack_network(usual)
+    assert losses == its_losses
+
+
 def test_the_second_stage_leaves_the_first_one_s_heads_alone() -> None:
-    taught = dict(train_course(MINIATURE, lambda _: None).named_parameters())
+    taught = dict(train_course(MINIATURE, lambda _: None)[0].named_parameters())
 
     still = {name for name, of in taught.items() if not of.requires_grad}
     assert still == {
