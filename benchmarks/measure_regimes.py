@@ -115,13 +115,13 @@ def some_sessions(count: int) -> pd.DatetimeIndex:
 
 def recovery(given: argparse.Namespace, model: RegimeEstimator) -> None:
     """Share of sessions named as they were drawn, walking forward."""
-    chains = [chain_market(given.seed + k, 1000) for k in range(20)]
+    chains = [chain_market(given.seed + k, 1000) for k in range(10)]
     found = [_hits(walk_regimes(model, RULES, state, some_sessions(1000)), truth) for state, truth in chains]
-    say(f"SIMULATED chain with the five features, 20 x 749 sessions: {_spread([f[0] for f in found])}; "
+    say(f"SIMULATED chain with the five features, 10 x 749 sessions: {_spread([f[0] for f in found])}; "
         f"lowest of a regime {min(f[1] for f in found):.2f}; stays {np.mean([f[2] for f in found]):.1f} sessions")  # fmt: skip
     kinds: tuple[tuple[Literal["none", "planted"], float], ...] = (("none", 0.0), ("planted", 1.0))
     for edge, drift in kinds:
-        options = [MarketOptions(seed=given.seed + k, edge=edge, regime_drift=drift) for k in range(5)]
+        options = [MarketOptions(seed=given.seed + k, edge=edge, regime_drift=drift) for k in range(3)]
         found = [_of_market(model, option) for option in options]
         say(f"SIMULATED market, regime_drift {drift}: four names {_spread([f[0] for f in found])}, "
             f"calm or wild {_spread([f[1] for f in found])}; stays {np.mean([f[2] for f in found]):.1f} sessions")  # fmt: skip

@@ -30,6 +30,8 @@ class RegimeEstimator(ABC):
     min_sessions : sessions with all used features known, below which there is no fit
     trend, volatility : columns of the features that the naming rule looks at
     rule_weight : how much the rule counts beside likeness to the fit before when states are aligned
+    memory_sessions : weight, in sessions, of a state's mean in the fit before; a regime that the window lacks
+        is so not forgotten, and its name not given to a part of another
     seed : of the random starts
 
     Attributes
@@ -44,6 +46,7 @@ class RegimeEstimator(ABC):
     trend: int = 3
     volatility: int = 1
     rule_weight: float = 2.0
+    memory_sessions: float = 20.0
     seed: int = 0
     fit_: RegimeFit | None = field(default=None, compare=False, repr=False)
 
@@ -61,7 +64,7 @@ class RegimeEstimator(ABC):
             fitted = self._cold(complete, center, scale)
             return self.resume(permuted(fitted, order_by_rule(fitted.mean, self.trend, self.volatility)))
         before = restated(previous, center, scale)
-        fitted, _ = self._climb(complete, before)
+        fitted, _ = self._climb(complete, before, before.mean)
         order = order_by_likeness(before, fitted, self.trend, self.volatility, self.rule_weight)
         return self.resume(permuted(fitted, order))
 
@@ -111,8 +114,13 @@ class RegimeEstimator(ABC):
         """Where the climb number `start` of a first fit begins."""
 
     @abstractmethod
-    def _climb(self, values: Floats, start: RegimeFit) -> tuple[RegimeFit, float]:
-        """Parameters fitted to (w, c) standardised values from `start`, and how good they are."""
+    def _climb(
+        self, values: Floats, start: RegimeFit, remembered: Floats | None = None
+    ) -> tuple[RegimeFit, float]:
+        """Parameters fitted to (w, c) standardised values from `start`, and how good they are.
+
+        `remembered` (k, c) are the means of the fit before, which count as `memory_sessions` in each state.
+        """
 
     def _cold(self, values: Floats, center: Floats, scale: Floats) -> RegimeFit:
         starts = (self._random_start(values, center, scale, start) for start in range(self.starts))

@@ -50,9 +50,11 @@ class GaussianRegimes(RegimeEstimator):
         transition = 0.95 * np.eye(_STATES) + 0.05 * uniform
         return RegimeFit(uniform, transition, mean, covariance.copy(), center, scale)
 
-    def _climb(self, values: Floats, start: RegimeFit) -> tuple[RegimeFit, float]:
+    def _climb(
+        self, values: Floats, start: RegimeFit, remembered: Floats | None = None
+    ) -> tuple[RegimeFit, float]:
         """Expectation-maximisation from `start`: the parameters and their log-likelihood."""
-        model = self._hmm(values.shape[1])
+        model = self._hmm(values.shape[1], remembered)
         model.startprob_, model.transmat_ = start.start, start.transition
         model.means_, model.covars_ = start.mean, start.covariance
         monitor = _QuietMonitor(self.iterations, self.tolerance)
@@ -70,7 +72,7 @@ class GaussianRegimes(RegimeEstimator):
         )
         return fitted, monitor.last
 
-    def _hmm(self, features: int) -> GaussianHMM:
+    def _hmm(self, features: int, remembered: Floats | None) -> GaussianHMM:
         from hmmlearn.hmm import GaussianHMM
 
         # hmmlearn divides by max(covars_weight - c, 0) + n, and takes Dirichlet parameters (1 = no prior).
@@ -79,8 +81,8 @@ class GaussianRegimes(RegimeEstimator):
             covariance_type="full",
             covars_prior=self.covariance_sessions * np.eye(features),
             covars_weight=features + self.covariance_sessions,
-            means_prior=0.0,
-            means_weight=1.0,
+            means_prior=0.0 if remembered is None else remembered,
+            means_weight=1.0 if remembered is None else self.memory_sessions,
             transmat_prior=1.0 + self.spread + self.persistence * np.eye(_STATES),
             n_iter=self.iterations,
             init_params="",

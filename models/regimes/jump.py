@@ -59,20 +59,21 @@ class JumpRegimes(RegimeEstimator):
             chosen.append(int(random.choice(len(values), p=chances)))
         return self._said(values[chosen], center, scale)
 
-    def _climb(self, values: Floats, start: RegimeFit) -> tuple[RegimeFit, float]:
+    def _climb(
+        self, values: Floats, start: RegimeFit, remembered: Floats | None = None
+    ) -> tuple[RegimeFit, float]:
         """Coordinate descent: the cheapest path for the means, the means for the path, until nothing moves.
 
         A state that no session is in keeps its mean.
         """
+        memory = 0.0 if remembered is None else self.memory_sessions
         mean, path, cost = start.mean, np.full(len(values), -1), np.inf
         for _ in range(self.iterations):
             new, cost = cheapest_path(_losses(values, mean), self.penalty)
             if np.array_equal(new, path):
                 break
             path = new
-            mean = np.stack(
-                [values[path == state].mean(axis=0) if (path == state).any() else mean[state] for state in range(_STATES)]
-            )  # fmt: skip
+            mean = _means(values, path, mean if remembered is None else remembered, memory)
         return self._said(mean, start.center, start.scale), -cost
 
     def _said(self, mean: Floats, center: Floats, scale: Floats) -> RegimeFit:
@@ -97,6 +98,14 @@ def cheapest_path(losses: Floats, penalty: float) -> tuple[NDArray[np.intp], flo
     for t in range(len(losses) - 1, 0, -1):
         path[t - 1] = came_from[t, path[t]]
     return path, float(cost.min())
+
+
+def _means(values: Floats, path: NDArray[np.intp], before: Floats, memory: float) -> Floats:
+    """(k, c) mean of the sessions of each state and of `memory` sessions at `before`; that one if there is none."""
+    here = path[:, np.newaxis] == np.arange(len(before))  # (w, k)
+    count = here.sum(axis=0)[:, np.newaxis]
+    weight = np.where(count > 0, memory, 1.0)
+    return (here.T.astype(float) @ values + weight * before) / (count + weight)
 
 
 def _losses(values: Floats, mean: Floats) -> Floats:

@@ -13,7 +13,7 @@ from scipy.stats import beta
 from trading.frames import REGIMES
 from trading.interfaces import Bools, Floats
 
-JEFFREYS = 0.5
+PERKS = 1 / len(REGIMES)  # one session in all
 COLUMNS = ("from_regime", "to_regime", "n", "probability", "low", "high")
 Labels = NDArray[np.object_]
 
@@ -27,7 +27,7 @@ def complete_stays(labels: NDArray[np.generic]) -> Floats:
 def transition_table(labels: Labels, confidence: float = 0.95) -> pd.DataFrame:
     """`COLUMNS`: how often each regime followed each, its posterior mean and the ends of its credible interval.
 
-    The next regime given the present one is taken as multinomial with Jeffreys' prior, so the marginal of
+    The next regime given the present one is taken as multinomial with Perks's prior (1947), so the marginal of
     each probability is a beta distribution (Gelman et al., "Bayesian Data Analysis", section 3.4). A regime
     that never was keeps the prior: its intervals are nearly all of [0, 1].
 
@@ -38,7 +38,7 @@ def transition_table(labels: Labels, confidence: float = 0.95) -> pd.DataFrame:
     places = np.array([REGIMES.index(name) for name in labels], dtype=np.int64)
     counts = np.zeros((len(REGIMES), len(REGIMES)), dtype=np.int64)
     np.add.at(counts, (places[:-1], places[1:]), 1)
-    hits = counts + JEFFREYS
+    hits = counts + PERKS
     misses = hits.sum(axis=1, keepdims=True) - hits
     tail = (1 - confidence) / 2
     table = pd.MultiIndex.from_product([REGIMES, REGIMES], names=["from_regime", "to_regime"]).to_frame(

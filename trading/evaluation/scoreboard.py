@@ -12,6 +12,7 @@ import pandas as pd
 from trading.evaluation.contamination import clean_sessions
 from trading.evaluation.matured import matured_ensemble
 from trading.evaluation.resampling import paired_figures
+from trading.evaluation.regime_report import complete_stays
 from trading.evaluation.roadmap import SESSIONS_PER_MONTH, TARGETS
 from trading.evaluation.sharpe_tests import lo_interval
 from trading.evaluation.trades import closed_trades, profit_factor
@@ -191,6 +192,5 @@ def _of_regimes(tables: Tables) -> dict[str, Measurement]:
     labels = tables["regimes"].sort_values("session")["regime"].to_numpy()
     if not len(labels):
         return {}
-    changes = np.flatnonzero(labels[1:] != labels[:-1]) + 1
-    spells = np.diff(changes).astype(float)
+    spells = complete_stays(labels)
     return {"regime_duration": Measurement(mean_estimate(spells))} if len(spells) else {}

@@ -1,12 +1,15 @@
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.regimes.gaussian_hmm import GaussianRegimes
-from trading import calendar
+from trading import calendar, frames
 from trading.errors import MissingBarsError
 from trading.features.market_state import CHANNELS, market_state
 from trading.frames import REGIMES
@@ -80,11 +83,21 @@ def market(session: pd.Timestamp, missing: tuple[str, ...] = ()) -> dict[str, Hi
     }
 
 
-def kept(session: pd.Timestamp, multiplier: float = 1.0, center: float = 0.0) -> dict[str, History]:
+def kept(
+    session: pd.Timestamp, multiplier: float = 1.0, center: float = 0.0, dwell: int = 1
+) -> dict[str, History]:
     before = calendar.shift(session, -1)
     fit = fit_columns(parameters(np.full(len(CHANNELS), center)), before)
     return {
-        "regimes": history_of("regimes", [before], regime="Bull", status="filtered", multiplier=multiplier),
+        "regimes": history_of(
+            "regimes",
+            [before],
+            regime="Bull",
+            status="filtered",
+            p_bull=1.0,
+            multiplier=multiplier,
+            dwell=dwell,
+        ),
         "regime_models": history_of("regime_models", [before] * len(REGIMES), **fit),
     }
 
@@ -145,6 +158,47 @@ def test_refits_are_anchored_to_the_calendar(day: str, month: bool, quarter: boo
 def test_what_a_session_lacks_is_said(missing: tuple[str, ...], status: str) -> None:
     row, _ = regime(COUNTING, T, market(T, missing), kept(T))
     assert row["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("belief", "before", "named"),
+    [
+        ([0.0, 1.0, 0.0, 0.0], None, ("Bear", 1)),
+        ([0.2, 0.8, 0.0, 0.0], ("Bull", 9), ("Bear", 1)),
+        ([0.31, 0.69, 0.0, 0.0], ("Bull", 9), ("Bull", 10)),  # not likely enough
+        ([0.0, 1.0, 0.0, 0.0], ("Bull", 4), ("Bull", 5)),  # too soon
+        ([0.0, 1.0, 0.0, 0.0], ("Bull", 5), ("Bear", 1)),
+        ([0.9, 0.1, 0.0, 0.0], ("Bull", 5), ("Bull", 6)),
+    ],
+)
+def test_a_regime_is_left_only_for_one_that_is_likely_and_not_too_soon(
+    belief: list[float], before: tuple[str, int] | None, named: tuple[str, int]
+) -> None:
+    assert RULES.named(np.array(belief), before) == named
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(1, 8))
+def test_no_stay_is_shorter_than_the_least_dwell(places: list[int], dwell: int) -> None:
+    rules, named = replace(RULES, min_dwell_sessions=dwell), None
+    lengths = []
+    for place in places:
+        named = rules.named(np.eye(len(REGIMES))[place], named)
+        lengths.append(named[1])
+    ends = [before for before, now in itertools.pairwise(lengths) if now == 1]
+    assert all(length >= dwell for length in ends)
+
+
+def test_the_row_says_that_the_regime_changed_and_begins_to_count_again() -> None:
+    row, _ = regime(COUNTING, T, market(T), kept(T, center=1, dwell=9))
+    assert (row["regime"], row["dwell"], row["changed"]) == ("Bear", 1, True)
+    row, _ = regime(COUNTING, T, market(T), kept(T, center=1, dwell=2))
+    assert (row["regime"], row["dwell"], row["changed"]) == ("Bull", 3, False)
+
+
+def test_the_columns_stand_in_the_order_that_the_command_promises() -> None:
+    shown = ["session", "regime", "p_bull", "p_bear", "p_volatile", "p_range", "dwell"]
+    declared = list(frames.table_of("regimes").dtypes)
+    assert [name for name in declared if name in shown] == shown
 
 
 def test_the_real_model_goes_on_without_a_vix() -> None:
