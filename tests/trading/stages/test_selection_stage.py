@@ -115,7 +115,7 @@ def test_a_name_that_yields_enough_is_screened_in_and_the_rest_fills_up(amount: 
 def test_a_dividend_that_was_not_yet_known_counts_for_nothing() -> None:
     late = dividends(0.6)["corporate_actions"]
     held = History(
-        "corporate_actions", late.values | {"known_at": late.values["known_at"] + np.timedelta64(900, "D")}
+        "corporate_actions", {**late.values, "known_at": late.values["known_at"] + np.timedelta64(900, "D")}
     )
     assert selection(corporate_actions=held)["dividend_yield"].isna().all()
 
