@@ -62,7 +62,7 @@ def training_asset(
             asked = named(chosen, config.models)
             made = train_due(plan, home, asked, renew=renew, through=_day_of(config.through), timeframes=bars)
             if made:
-                home.tell_moved(home.registry.mirror())
+                home.adopt_moved(home.registry.mirror())
         listed = [
             {
                 "model": one.model,

@@ -22,6 +22,7 @@ from assets.scoreboard import scoreboard_asset
 from assets.staleness import staleness_check
 from assets.training import training_asset
 from pipelines import environment, settings
+from pipelines.alias_sensor import alias_sensor
 from pipelines.freshness import with_freshness
 from pipelines.heads import heads_in
 from pipelines.jobs import line_jobs
@@ -69,6 +70,7 @@ def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.De
             new_bars_sensor(lambda: heads_of(workshop)),
             staleness_sensor(lambda: _open_store(home), workshop.plan, lambda: home.inception),
             failure_sensor(LogNotifier(home.logs)),
+            alias_sensor(home.mlflow / "mlflow.db", workshop.open),
         ],
         resources=resources_of(workshop, progress=progress, wait=wait),
         executor=dg.in_process_executor,

@@ -31,6 +31,7 @@ from trading.signals.rules import SignalRules
 from trading.signals.selection import SelectionRules
 from trading.stages.layout import DAILY
 from trading.stages.regimes import RegimeRules
+from trading.stages.succession import PromotionRules
 from trading.stages.trading_rules import TradingRules
 
 FILE_NAME = "fabline.toml"
@@ -105,6 +106,7 @@ class Settings:
     timesfm_checkpoint: str = ""
     timesfm_data_through: str = ""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
+    promotion: PromotionRules = field(default_factory=PromotionRules)
     intervals: IntervalChoice = field(default_factory=IntervalChoice)
     ensemble: EnsembleChoice = field(default_factory=EnsembleChoice)
     degradation: DegradationRules = field(default_factory=DegradationRules)

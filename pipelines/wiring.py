@@ -20,11 +20,11 @@ from pipelines.settings import Settings
 from resources import clock as wall
 from resources.home import Home
 from resources.logs import log_to
-from resources.notifier import LogNotifier
+from resources.notifier import LogNotifier, Notifier
 from resources.open_home import OpenHome
 from resources.prediction_cache import LiveForecaster, PredictionCache
 from resources.registry import MlflowRegistry
-from resources.registry_book import RegistryBook, Spoken
+from resources.registry_book import Flawed, RegistryBook, Spoken
 from resources.source_digest import with_code
 from resources.sources import open_source
 from resources.sources.stored import StoredSource
@@ -98,7 +98,7 @@ def plan_of(settings: Settings) -> Plan:
         *(spec.stage_of(settings.timeframes) for spec in specs),
         version_losses_stage(names, settings.timeframes),
         version_intervals_stage(names, settings.intervals.chosen),
-        champions_stage(names),
+        champions_stage(names, settings.promotion),
         forecasts_stage(names, settings.timeframes),
         ensemble_weights_stage(names, settings.ensemble.chosen, settings.degradation),
         ensemble_forecast_stage(settings.ensemble.combination),
@@ -185,16 +185,16 @@ class Workshop:
         database = environment.database_of(self.home)
         store = store_at(self.home.tables, database, clock=self.clock, home=self.home.facts.id)
         source = self._source(store)
-        log = log_to(self.home.logs)
+        log, notifier = log_to(self.home.logs), LogNotifier(self.home.logs)
         spoken = self._spoken(specs, log)
         return OpenHome(
             home=self.home,
             store=store,
             source=source,
             registry=MlflowRegistry(self.home.models, self.home.mlflow, simulated=source.simulated),
-            notifier=LogNotifier(self.home.logs),
+            notifier=notifier,
             log=log,
-            book=lambda known: RegistryBook(known, specs, spoken),
+            book=lambda known: RegistryBook(known, specs, spoken, _told(notifier)),
             settings_digest=self.settings.digest(),
             clock=self.clock,
             progress=progress,
@@ -220,3 +220,12 @@ class Workshop:
             return source_of(self.settings)
         beyond = (lambda: source_of(self.settings)) if facts.what_if.get("continues") else None
         return StoredSource(store, facts.source, session_of(facts.what_if["last"]), beyond)
+
+
+def _told(notifier: Notifier) -> Flawed:
+    """Tells people of a version that cannot speak."""
+
+    def tell(version: ModelVersion, flaw: str) -> None:
+        notifier.notify("version_cannot_speak", model=version.model, version=version.version, reason=flaw)
+
+    return tell

@@ -17,7 +17,8 @@ from resources.sources import AlpacaSource, BorrowedIndices, FilesSource, Mapped
 from resources.sources.stored import StoredSource
 from resources.store import HomeStore
 from resources.training_journal import HomeJournal
-from trading.interfaces import Clock, MarketDataSource, ModelRegistry, ModelVersion
+from trading.calendar import next_to_decide
+from trading.interfaces import ChampionDecision, Clock, MarketDataSource, ModelRegistry, ModelVersion
 from trading.line import Progress, silent
 from trading.stages.stage import ModelBook
 
@@ -93,12 +94,33 @@ class OpenHome:
         speaking = newest[(newest["role"] == "champion").to_numpy()]
         current = dict(zip(speaking["model"], speaking["version"], strict=True))
         if any(self.registry.champion(str(model)) != version for model, version in current.items()):
-            self.tell_moved(self.registry.sync_alias(champions))
+            self.adopt_moved(self.registry.sync_alias(champions))
 
-    def tell_moved(self, moved: Iterable[MovedAlias]) -> None:
-        """Say which aliases were moved by hand: the champions log stands until a rule takes the wish up."""
+    def adopt_moved(self, moved: Iterable[MovedAlias]) -> None:
+        """Take up aliases that were moved by hand: each is a decision that takes effect in the next session.
+
+        One that names a version which will not be live then is told, and comes to nothing.
+        """
+        now = self.clock()
+        effective = next_to_decide(now)
         for alias in moved:
-            self.notifier.notify("alias_moved_by_hand", model=alias.model, version=alias.version)
+            live = any(
+                v.version == alias.version and v.is_live(effective)
+                for v in self.registry.versions(alias.model)
+            )
+            if live:
+                note = "alias moved in MLflow"
+                self.registry.decide(
+                    ChampionDecision(alias.model, alias.version, "promote", effective, now, note)
+                )
+            outcome = (
+                f"champion from {effective:%Y-%m-%d}"
+                if live
+                else f"not live at {effective:%Y-%m-%d}: ignored"
+            )
+            self.notifier.notify(
+                "alias_moved_by_hand", model=alias.model, version=alias.version, outcome=outcome
+            )
 
     @contextmanager
     def held(self, command: str, run_id: str, *, wait: bool) -> Iterator[OpenHome]:

@@ -38,6 +38,7 @@ ALIAS = "champion"
 MOST_FIGURES = 1000
 EXPERIMENT = "training"
 VERSION_TAG, ALIAS_TAG, MARKET_TAG = "fabline.version", "fabline.champion", "market"
+ADOPTED_TAG = "fabline.adopted"
 EXAMPLE_SESSIONS, EXAMPLE_SYMBOLS = 64, ("AMD", "NVDA")
 
 
@@ -73,7 +74,7 @@ class MlflowRegistry(VersionFolder):
 
         Returns
         -------
-        Aliases that were moved by hand since the last mirror. They stay as they are until the
+        Aliases that were moved by hand and were not reported before. They stay as they are until the
         champion that was promoted here is the same.
         """
         if not self.models():
@@ -110,13 +111,16 @@ class MlflowRegistry(VersionFolder):
         registered = client.get_registered_model(model)
         number = registered.aliases.get(ALIAS)
         shown = next((digest for digest, known in numbers.items() if known == str(number)), None)
-        mine = registered.tags.get(ALIAS_TAG)
+        mine, adopted = (registered.tags.get(tag) for tag in (ALIAS_TAG, ADOPTED_TAG))
         if shown not in (None, wanted, mine):
-            return MovedAlias(model, str(shown))
+            client.set_registered_model_tag(model, ADOPTED_TAG, str(shown))
+            return None if adopted == shown else MovedAlias(model, str(shown))
         if wanted is not None and shown != wanted:
             client.set_registered_model_alias(model, ALIAS, numbers[wanted])
         if wanted is not None and mine != wanted:
             client.set_registered_model_tag(model, ALIAS_TAG, wanted)
+        if adopted:
+            client.delete_registered_model_tag(model, ADOPTED_TAG)
         return None
 
     def _experiment(self, client: MlflowClient) -> str:

@@ -11,6 +11,7 @@ This is the truth of which versions exist. It is read without MLflow, which take
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -23,9 +24,10 @@ import pandas as pd
 
 from resources.files import write_atomically
 from trading.errors import CheckpointError, UsageError, VersionMissingError
-from trading.interfaces import Curves, Forecaster, ModelVersion
+from trading.interfaces import ChampionDecision, Curves, Forecaster, ModelVersion
 
 WEIGHTS, FACTS, CHAMPION, MIRRORED = "weights.safetensors", "version.json", "champion.json", "mlflow.json"
+DECISIONS = "decisions.jsonl"
 _DAYS = ("trained_through", "live_from", "champion_from", "retired", "data_through")
 
 
@@ -33,7 +35,8 @@ _DAYS = ("trained_through", "live_from", "champion_from", "retired", "data_throu
 class Logged:
     """A version as it was logged: the version, its metrics, how to build its forecaster, its weights.
 
-    `sequence` grows with each version of a model that is logged; `curves` are the metrics of each epoch.
+    `sequence` grows with each version of a model that is logged; `curves` are the metrics of each epoch;
+    `checksum` is that of the weights, empty where an earlier release logged them.
     """
 
     version: ModelVersion
@@ -42,6 +45,7 @@ class Logged:
     weights: Path
     sequence: int
     curves: Curves = ()
+    checksum: str = ""
 
     @property
     def mirrored(self) -> Mapping[str, str]:
@@ -79,14 +83,17 @@ class VersionFolder:
             return
         sequence = 1 + max((one.sequence for one in known), default=0)
         target = self.root / version.model / version.version
-        written = _written(Logged(version, metrics, description_of(forecaster), target, sequence, curves))
+        weights = forecaster.to_bytes()
+        written = _written(
+            Logged(version, metrics, description_of(forecaster), target, sequence, curves, _checksum(weights))
+        )
         if target.exists():
             write_atomically(target / FACTS, written)
             return
         draft = target.with_name(f".{version.version}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        write_atomically(draft / WEIGHTS, forecaster.to_bytes())
+        write_atomically(draft / WEIGHTS, weights)
         write_atomically(draft / FACTS, written)
         try:
             draft.rename(target)
@@ -130,6 +137,16 @@ class VersionFolder:
             ) from None
         return prototype.from_bytes(payload)
 
+    def flaw(self, version: ModelVersion) -> str:
+        """Why the weights of `version` cannot be trusted to be those that were logged; empty if they can."""
+        folder = self.root / version.model / version.version
+        if not (folder / WEIGHTS).exists():
+            return f"{folder / WEIGHTS} is missing"
+        logged = _read(folder / FACTS)
+        if logged.checksum and logged.checksum != _checksum((folder / WEIGHTS).read_bytes()):
+            return f"{folder / WEIGHTS} is not what was logged"
+        return ""
+
     def promote(self, model: str, version: str) -> None:
         """Point the alias `champion` of `model` at `version`; pointing it there again writes nothing.
 
@@ -140,17 +157,75 @@ class VersionFolder:
         """
         if self.champion(model) == version:
             return
-        if not version or not (self.root / model / version / FACTS).exists():
-            raise VersionMissingError(
-                f"model {model} has no version {version!r}; it has "
-                f"{', '.join(v.version for v in self.versions(model)) or 'none'}"
-            )
+        self._require(model, version)
         write_atomically(self.root / model / CHAMPION, json.dumps({"version": version}) + "\n")
 
     def champion(self, model: str) -> str | None:
         """The version that the alias points at, None if it points nowhere yet."""
         path = self.root / model / CHAMPION
         return str(json.loads(path.read_text(encoding="utf-8"))["version"]) if path.exists() else None
+
+    def decide(self, decision: ChampionDecision) -> None:
+        """Append a person's decision to the log of its model, whole or not at all.
+
+        Raises
+        ------
+        VersionMissingError
+            If the model has no such version.
+        """
+        self._require(decision.model, decision.version)
+        path = self.root / decision.model / DECISIONS
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        said = {
+            "version": decision.version,
+            "action": decision.action,
+            "effective": _day(decision.effective),
+            "decided_at": decision.decided_at.isoformat(),
+            "note": decision.note,
+        }
+        write_atomically(path, before + json.dumps(said, sort_keys=True) + "\n")
+
+    def decisions(self, model: str) -> tuple[ChampionDecision, ...]:
+        """All decisions about `model`, as they were made.
+
+        Raises
+        ------
+        UsageError
+            If the log cannot be read.
+        """
+        path = self.root / model / DECISIONS
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        try:
+            return tuple(_decision(model, json.loads(line)) for line in lines)
+        except (ValueError, KeyError) as error:
+            raise UsageError(
+                f"{path} is not a log of decisions ({error}); restore it from a copy of the home"
+            ) from None
+
+    def _require(self, model: str, version: str) -> None:
+        if not version or not (self.root / model / version / FACTS).exists():
+            raise VersionMissingError(
+                f"model {model} has no version {version!r}; it has "
+                f"{', '.join(v.version for v in self.versions(model)) or 'none'}"
+            )
+
+
+def _checksum(weights: bytes) -> str:
+    return hashlib.sha256(weights).hexdigest()
+
+
+def _decision(model: str, said: Mapping[str, str]) -> ChampionDecision:
+    action = said["action"]
+    if action not in ("promote", "rollback"):
+        raise ValueError(f"unknown action {action!r}")
+    return ChampionDecision(
+        model,
+        said["version"],
+        "promote" if action == "promote" else "rollback",
+        pd.Timestamp(said["effective"]).as_unit("us"),
+        pd.Timestamp(said["decided_at"]),
+        said["note"],
+    )
 
 
 def description_of(forecaster: Forecaster) -> dict[str, Any]:
@@ -167,7 +242,12 @@ def _written(logged: Logged) -> str:
     version = logged.version
     days = {name: _day(getattr(version, name)) for name in _DAYS}
     facts = {"model": version.model, "version": version.version, **days, "facts": dict(version.facts)}
-    made = {"metrics": dict(logged.metrics), "forecaster": logged.forecaster, "sequence": logged.sequence}
+    made = {
+        "metrics": dict(logged.metrics),
+        "forecaster": logged.forecaster,
+        "sequence": logged.sequence,
+        "checksum": logged.checksum,
+    }
     content = {**facts, **made, "curves": [dict(epoch) for epoch in logged.curves]}
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
@@ -178,7 +258,15 @@ def _read(path: Path) -> Logged:
         days = {name: None if raw[name] is None else pd.Timestamp(raw[name]).as_unit("us") for name in _DAYS}
         version = ModelVersion(raw["model"], raw["version"], **days, facts=raw["facts"])
         weights, curves = path.with_name(WEIGHTS), tuple(raw.get("curves", ()))
-        return Logged(version, raw["metrics"], raw["forecaster"], weights, raw["sequence"], curves)
+        return Logged(
+            version,
+            raw["metrics"],
+            raw["forecaster"],
+            weights,
+            raw["sequence"],
+            curves,
+            raw.get("checksum", ""),
+        )
     except (ValueError, KeyError) as error:
         raise UsageError(
             f"{path} is not a model version ({error}); delete its folder and train again"

@@ -212,6 +212,11 @@ def last_closed(now: pd.Timestamp, delay: pd.Timedelta = DECISION_DELAY) -> pd.T
     return _sessions()[at]
 
 
+def next_to_decide(now: pd.Timestamp) -> pd.Timestamp:
+    """The first session whose `as_of` is after `now` (aware): what is decided now can take effect in it."""
+    return shift(last_closed(now), 1)
+
+
 def is_half_day(session: pd.Timestamp) -> bool:
     """Whether the session closes early."""
     return session_close(session).tz_convert(TIMEZONE).hour < REGULAR_CLOSE_HOUR

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,7 @@ __all__ = [
     "BarStream",
     "Bools",
     "Broker",
+    "ChampionDecision",
     "Clock",
     "Curves",
     "EnsembleWeighting",
@@ -481,6 +482,21 @@ class ModelVersion:
         return self.data_through is not None and session <= self.data_through
 
 
+@dataclass(frozen=True)
+class ChampionDecision:
+    """What a person wants: `version` is to be champion of `model` from session `effective` on.
+
+    It is one move: from the next session on, evidence and calendar go on from there.
+    """
+
+    model: str
+    version: str
+    action: Literal["promote", "rollback"]
+    effective: pd.Timestamp
+    decided_at: pd.Timestamp
+    note: str = ""
+
+
 class ModelRegistry(Protocol):
     """Where versions live. The champions table is the truth; aliases mirror it."""
 
@@ -502,12 +518,24 @@ class ModelRegistry(Protocol):
         """The forecaster of `version`, from its safetensors bytes."""
         ...
 
+    def flaw(self, version: ModelVersion) -> str:
+        """Why the weights of `version` are not those that were logged; empty if they are."""
+        ...
+
     def promote(self, model: str, version: str) -> None:
         """Point the alias `champion` of `model` at `version`."""
         ...
 
     def champion(self, model: str) -> str | None:
         """The version that the alias points at now."""
+        ...
+
+    def decide(self, decision: ChampionDecision) -> None:
+        """Append a person's decision to the log; VersionMissingError if there is no such version."""
+        ...
+
+    def decisions(self, model: str) -> tuple[ChampionDecision, ...]:
+        """All decisions about `model`, as they were made."""
         ...
 
 

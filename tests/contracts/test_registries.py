@@ -11,7 +11,7 @@ from models.forecasters.ar1 import PooledAR1
 from models.forecasters.random_walk import RandomWalk
 from resources.registry import MlflowRegistry
 from trading.errors import CheckpointError, VersionMissingError
-from trading.interfaces import ModelRegistry, ModelVersion
+from trading.interfaces import ChampionDecision, ModelRegistry, ModelVersion
 from trading.testing.memory_registry import MemoryRegistry
 
 QUARTERS = [pd.Timestamp(day) for day in ("2023-03-31", "2023-06-30", "2023-09-29", "2023-12-29")]
@@ -122,3 +122,34 @@ def test_only_a_version_can_be_promoted(registry: ModelRegistry, unknown: str) -
     with pytest.raises(VersionMissingError, match="it has digest0"):
         registry.promote("ar1", unknown)
     assert registry.champion("ar1") == "digest0"
+
+
+def test_decisions_come_back_as_they_were_made(registry: ModelRegistry) -> None:
+    registry.log(version(1), fitted(0.1), {})
+    decided = pd.Timestamp("2023-10-02 21:00", tz="UTC")
+    made = [
+        ChampionDecision("ar1", "digest1", action, pd.Timestamp("2023-10-03"), decided, 'a note, "quoted"')
+        for action in ("promote", "rollback")
+    ]
+
+    for decision in made:
+        registry.decide(decision)  # type: ignore[arg-type]
+
+    assert registry.decisions("ar1") == tuple(made)
+    assert registry.decisions("random_walk") == ()
+
+
+def test_nobody_decides_about_a_version_that_is_not_there(registry: ModelRegistry) -> None:
+    day, moment = pd.Timestamp("2023-10-03"), pd.Timestamp("2023-10-02 21:00", tz="UTC")
+
+    with pytest.raises(VersionMissingError, match="nobody"):
+        registry.decide(ChampionDecision("ar1", "nobody", "promote", day, moment))
+
+    assert registry.decisions("ar1") == ()
+
+
+def test_weights_that_are_what_was_logged_have_no_flaw(registry: ModelRegistry) -> None:
+    registry.log(version(1), fitted(0.1), {})
+
+    assert registry.flaw(version(1)) == ""
+    assert registry.flaw(version(2)) != ""

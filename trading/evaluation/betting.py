@@ -12,7 +12,7 @@ known in part before it matures, and looking at that part would break the promis
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 WARM_UP = 21
 _CLIP = 6.0  # how many mean absolute differences one session may count at most
@@ -67,7 +67,7 @@ class Evidence:
         """
         if math.isnan(difference):
             return self
-        bound = _CLIP * self.size if self.sessions >= WARM_UP else math.inf
+        bound = _CLIP * self.size if self.sessions >= WARM_UP and self.size > 0 else math.inf
         counted = min(max(difference, -bound), bound)
         memory = min(_MEMORY, self.sessions / (self.sessions + 1))
         return replace(
@@ -78,6 +78,18 @@ class Evidence:
             square=memory * self.square + (1 - memory) * counted**2,
             size=memory * self.size + (1 - memory) * abs(counted),
         )
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Evidence for a challenger and, at the same time, for the champion: that the challenger is worse."""
+
+    challenger: Evidence = field(default_factory=Evidence)
+    champion: Evidence = field(default_factory=Evidence)
+
+    def after(self, difference: float) -> Duel:
+        """Both after one more session; `difference` is positive where the challenger lost less."""
+        return Duel(self.challenger.after(difference), self.champion.after(-difference))
 
 
 def relative_difference(champion: float, challenger: float) -> float:

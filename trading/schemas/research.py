@@ -85,7 +85,12 @@ class VersionIntervals(Frame):
 
 @table("champions", key=("session", "model", "version"), storage="recorded")
 class Champions(Frame):
-    """Who was champion and who challenged at each session: the truth that MLflow's aliases mirror."""
+    """Who was champion and who challenged at each session: the truth that MLflow's aliases mirror.
+
+    `reason` says how the version came into its role. The other columns are the duel of a challenger with the
+    champion, in relative differences of their losses one session ahead, positive where the challenger lost less:
+    the logarithm of what a bet on the challenger and one on the champion made, and what the next bets rest on.
+    """
 
     model: Series[str]
     version: Series[str]
@@ -93,6 +98,12 @@ class Champions(Frame):
     since: Series[Session]
     trained_through: Series[Session] = pandera.Field(nullable=True)
     reason: Series[str]
+    log_evidence: Series[float]
+    log_counter_evidence: Series[float]
+    compared: Series[np.int64] = pandera.Field(ge=0)
+    mean_difference: Series[float] = pandera.Field(ge=-1, le=1)
+    mean_square: Series[float] = pandera.Field(ge=0, le=1)
+    mean_size: Series[float] = pandera.Field(ge=0, le=1)
 
 
 @table("forecasts", key=("session", "timeframe", "ts", "model", "horizon", "symbol"))

@@ -73,8 +73,8 @@ def _speakers(models: Sequence[str], moment: Moment, inputs: Inputs) -> dict[str
         issuers = set(inputs[f"{FORECAST_PREFIX}{model}"]["version"])
         version = crowned.get(model)
         if version not in issuers:
-            version = newest_champion(moment, model)
-        if version is not None and version in issuers:
+            version = newest_champion(moment, model, issuers)
+        if version is not None:
             speakers[model] = version
     return speakers
 

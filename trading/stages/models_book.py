@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from trading.errors import VersionMissingError
-from trading.interfaces import Forecaster, ModelVersion
+from trading.interfaces import ChampionDecision, Forecaster, ModelVersion
 from trading.stages.layout import DAILY
 from trading.stages.training import Cadence, Trained, live_versions
 
@@ -21,10 +21,12 @@ class MemoryModelBook:
     ----------
     cadences : how often each model is trained
     trained : all versions of all models
+    decisions : what people decided, in order
     """
 
     cadences: Mapping[str, Cadence]
     trained: tuple[Trained, ...]
+    decisions: tuple[ChampionDecision, ...] = ()
 
     @classmethod
     def of(cls, cadences: Mapping[str, Cadence], trained: Iterable[Trained]) -> MemoryModelBook:
@@ -54,3 +56,15 @@ class MemoryModelBook:
             )
         versions = (entry.version for entry in self.trained if entry.version.model == model)
         return live_versions(model, self.cadences[model], versions, session, timeframe)
+
+    def decided(self, model: str, session: pd.Timestamp) -> ChampionDecision | None:
+        """What a person decided last about `model` with effect from `session`."""
+        return last_decision(self.decisions, model, session)
+
+
+def last_decision(
+    decisions: Iterable[ChampionDecision], model: str, session: pd.Timestamp
+) -> ChampionDecision | None:
+    """The last of `decisions` about `model` with effect from `session`, None if there is none."""
+    due = [one for one in decisions if one.model == model and one.effective == session]
+    return due[-1] if due else None

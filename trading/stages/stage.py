@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trading import frames
 from trading.history import Rows
-from trading.interfaces import Forecaster, ModelVersion
+from trading.interfaces import ChampionDecision, Forecaster, ModelVersion
 from trading.stages.layout import DAILY
 
 Starts = Literal["window", "burn_in", "inception"]
@@ -60,6 +60,10 @@ class ModelBook(Protocol):
 
     def records(self, model: str, session: pd.Timestamp, timeframe: str = DAILY) -> tuple[ModelVersion, ...]:
         """The same without loading weights."""
+        ...
+
+    def decided(self, model: str, session: pd.Timestamp) -> ChampionDecision | None:
+        """What a person decided last about `model` with effect from `session`; None if nobody did."""
         ...
 
 

@@ -1,8 +1,8 @@
 """When models are trained, on what, and under which name: the calendar of versions.
 
 A quarterly model gets a version at each quarter's end. It challenges through the next quarter, is
-champion through the one after, and retires: every session has exactly two live versions, whose
-training ended before the quarter began. A yearly model does the same by calendar years. A zero-shot
+champion through the one after unless it was shown to be worse, shadows its successor through a third, and
+retires: every session has exactly three live versions. A yearly model does the same by calendar years. A zero-shot
 model has one version, for ever.
 """
 
@@ -28,9 +28,9 @@ Cadence = Literal["zero_shot", "quarterly", "yearly"]
 Update = Literal["full", "incremental"]
 
 CHANNELS: tuple[str, ...] = ("log_return", "volatility_21")
-# Between a session and the training of its champion lie at most two quarters of 64 sessions each, or two
-# years of 254.
-CHAMPION_AGE_SESSIONS: Mapping[Cadence, int] = {"zero_shot": 0, "quarterly": 128, "yearly": 508}
+# Between a session and the training of its oldest version lie at most three quarters of 64 sessions each, or
+# three years of 254.
+CHAMPION_AGE_SESSIONS: Mapping[Cadence, int] = {"zero_shot": 0, "quarterly": 192, "yearly": 762}
 _PERIODS: Mapping[Cadence, str] = {"quarterly": "Q", "yearly": "Y"}
 _RETURN = "log_return"
 # Features carry no price scale, so a window of them is the same on every adjusted basis.
@@ -144,14 +144,14 @@ def due_versions(cadence: Cadence, first: pd.Timestamp, last: pd.Timestamp) -> t
     if cadence == "zero_shot":
         return (Due(),)
     unit = _PERIODS[cadence]
-    start, stop = first.to_period(unit) - 1, last.to_period(unit)
+    start, stop = first.to_period(unit) - 2, last.to_period(unit)
     return tuple(_due(start + ahead) for ahead in range(stop.ordinal - start.ordinal + 1))
 
 
 @functools.cache
 def _due(period: pd.Period) -> Due:
     """The version that begins to challenge in `period`, a quarter or a year."""
-    live, champion, retired = (first_session(period + ahead) for ahead in range(3))
+    live, champion, retired = (first_session(period + ahead) for ahead in (0, 1, 3))
     return Due(calendar.shift(live, -1), live, champion, retired)
 
 

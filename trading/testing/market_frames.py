@@ -39,6 +39,9 @@ class NoModels:
         """Nothing."""
         return ()
 
+    def decided(self, model: str, session: pd.Timestamp) -> None:
+        """Nobody decided anything."""
+
 
 def moment(session: str | pd.Timestamp, *, is_first: bool = False) -> Moment:
     """The moment of `session` in a home that began with it, without models."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from trading.errors import VersionMissingError
-from trading.interfaces import Curves, Forecaster, ModelVersion
+from trading.interfaces import ChampionDecision, Curves, Forecaster, ModelVersion
 
 
 class MemoryRegistry:
@@ -16,6 +16,7 @@ class MemoryRegistry:
     def __init__(self) -> None:
         self._logged: dict[tuple[str, str], tuple[ModelVersion, bytes]] = {}
         self._champions: dict[str, str] = {}
+        self._decisions: list[ChampionDecision] = []
 
     def log(
         self,
@@ -50,6 +51,10 @@ class MemoryRegistry:
             ) from None
         return prototype.from_bytes(payload)
 
+    def flaw(self, version: ModelVersion) -> str:
+        """What is in memory is what was logged."""
+        return "" if (version.model, version.version) in self._logged else "it was never logged"
+
     def promote(self, model: str, version: str) -> None:
         """Point the alias `champion` of `model` at `version`; VersionMissingError if there is no such."""
         if (model, version) not in self._logged:
@@ -60,3 +65,13 @@ class MemoryRegistry:
     def champion(self, model: str) -> str | None:
         """The version that the alias points at, None if it points nowhere yet."""
         return self._champions.get(model)
+
+    def decide(self, decision: ChampionDecision) -> None:
+        """Append a person's decision; VersionMissingError if there is no such version."""
+        if (decision.model, decision.version) not in self._logged:
+            raise VersionMissingError(f"model {decision.model} has no version {decision.version!r}")
+        self._decisions.append(decision)
+
+    def decisions(self, model: str) -> tuple[ChampionDecision, ...]:
+        """All decisions about `model`, as they were made."""
+        return tuple(one for one in self._decisions if one.model == model)

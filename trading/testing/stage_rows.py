@@ -12,8 +12,9 @@ import pandas as pd
 from trading import calendar, frames
 from trading.errors import UsageError
 from trading.history import History, Rows
-from trading.interfaces import Forecaster, ModelVersion
+from trading.interfaces import ChampionDecision, Forecaster, ModelVersion
 from trading.stages.layout import DAILY
+from trading.stages.models_book import last_decision
 from trading.stages.stage import ModelBook, Moment, Outputs, Stage
 
 
@@ -22,6 +23,11 @@ class CalendarBook:
     """A model book of versions without forecasters."""
 
     versions: tuple[ModelVersion, ...] = ()
+    decisions: tuple[ChampionDecision, ...] = ()
+
+    def decided(self, model: str, session: pd.Timestamp) -> ChampionDecision | None:
+        """What a person decided last about `model` with effect from `session`."""
+        return last_decision(self.decisions, model, session)
 
     def records(self, model: str, session: pd.Timestamp, timeframe: str = DAILY) -> tuple[ModelVersion, ...]:
         """Versions of `model` that are live at `session`; on bars that are not daily too, the daily ones speak."""

@@ -17,6 +17,10 @@ from pipelines.cli.options import (
 PANEL = "Models"
 models_app = typer.Typer(help="The models of a home and their versions.")
 HowFormat = Annotated[Format, typer.Option("--format", help="How to write it.")]
+ModelName = Annotated[
+    str, typer.Argument(metavar="NAME", help="Of a model, as `fabline models list` has it.")
+]
+Note = Annotated[str, typer.Option(help="Why.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file.")]
 
 
@@ -67,7 +71,7 @@ def models_list(*, format_: HowFormat = "table", output: Output = None, home: Ho
 @models_app.command("show")
 def models_show(
     *,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of a model, as `fabline models list` has it.")],
+    name: ModelName,
     format_: HowFormat = "table",
     output: Output = None,
     home: HomeOption = HOME,
@@ -76,6 +80,46 @@ def models_show(
     from pipelines.cli import models as command
 
     command.show_model(home, name, format_, output)
+
+
+@models_app.command("history")
+def models_history(
+    *,
+    name: ModelName,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="TIME", help="Who was champion then; a date or a moment.")
+    ] = None,
+    format_: HowFormat = "table",
+    output: Output = None,
+    home: HomeOption = HOME,
+) -> None:
+    """Show who was champion of a model from when to when, why, and on what evidence."""
+    from pipelines.cli import champions as command
+
+    command.history(home, name, as_of, format_, output)
+
+
+@models_app.command("promote")
+def models_promote(
+    *,
+    name: ModelName,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A live version, or its beginning.")],
+    note: Note = "",
+    wait: Wait = False,
+    home: HomeOption = HOME,
+) -> None:
+    """Make a live version champion from the next session on."""
+    from pipelines.cli import champions as command
+
+    command.promote(home, name, version, note, wait=wait)
+
+
+@models_app.command("rollback")
+def models_rollback(*, name: ModelName, note: Note = "", wait: Wait = False, home: HomeOption = HOME) -> None:
+    """Make the champion before the present one champion again from the next session on."""
+    from pipelines.cli import champions as command
+
+    command.rollback(home, name, note, wait=wait)
 
 
 def register(app: typer.Typer) -> None:

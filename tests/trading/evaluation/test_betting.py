@@ -67,6 +67,10 @@ def test_a_challenger_that_was_worse_gets_no_bet() -> None:
     assert ready.after(0.1).log_wealth == 0.0
 
 
+def test_twins_that_part_later_are_compared_from_then_on() -> None:
+    assert told(*[0.0] * 50, 0.1).mean == pytest.approx(0.1 / 51)
+
+
 def test_a_session_without_losses_changes_nothing() -> None:
     ready = told(*[0.1] * WARM_UP)
 

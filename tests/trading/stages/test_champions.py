@@ -1,9 +1,13 @@
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from trading import calendar
 from trading.errors import VersionMissingError
 from trading.history import History
+from trading.interfaces import ChampionDecision
 from trading.stages.champions import champions_stage
 from trading.stages.forecasts import forecasts_stage
 from trading.testing.stage_rows import CalendarBook, fan, frame_of, history_of, made_by, version_of
@@ -26,13 +30,26 @@ def yesterday(**columns: object) -> History:
     return history_of("champions", [YESTERDAY] * len(list(versions)), **(defaults | columns))
 
 
-def champions(session: pd.Timestamp, own: History | None = None) -> pd.DataFrame:
-    histories = {} if own is None else {"champions": own}
-    made = made_by(champions_stage(MODELS), session, histories, models=BOOK)
+def champions(
+    session: pd.Timestamp,
+    own: History | None = None,
+    losses: History | None = None,
+    decisions: tuple[ChampionDecision, ...] = (),
+) -> pd.DataFrame:
+    histories = {"champions": own, "version_losses": losses}
+    given = {name: rows for name, rows in histories.items() if rows is not None}
+    book = CalendarBook(BOOK.versions, decisions)
+    made = made_by(champions_stage(MODELS), session, given, models=book, is_first=own is None)
     return frame_of(made, "champions", session).set_index("version")
 
 
-def test_the_newest_championship_counts_and_all_other_live_versions_challenge() -> None:
+def lost(**by_version: float) -> History:
+    """What versions of `trained` lost one session ahead, of one symbol, at the session."""
+    named = {"symbol": "NVDA", "model": "trained", "horizon": 1, "version": list(by_version)}
+    return history_of("version_losses", [T] * len(by_version), **named, pinball=list(by_version.values()))
+
+
+def test_in_the_first_session_the_newest_championship_counts_and_the_others_challenge() -> None:
     roles = champions(T)["role"].to_dict()
     assert roles == {"old": "challenger", "new": "champion", "next": "challenger", "p": "champion"}
 
@@ -54,6 +71,77 @@ def test_the_reason_says_what_the_calendar_knows() -> None:
     assert made["reason"].to_dict()["new"] == "calendar: trained through 2023-12-29"
     assert made["reason"].to_dict()["p"] == "calendar: zero-shot"
     assert pd.isna(made["trained_through"].to_dict()["p"])
+
+
+def test_a_champion_keeps_the_reason_for_which_it_was_crowned() -> None:
+    own = yesterday(
+        version=["new", "old"], role=["champion", "challenger"], reason=["evidence: e-value 30", ""]
+    )
+
+    assert champions(T, own)["reason"].to_dict()["new"] == "evidence: e-value 30"
+
+
+def test_a_session_s_losses_are_one_more_round_of_the_duel() -> None:
+    own = yesterday(version=["new", "next"], role=["champion", "challenger"], compared=[0, 9])
+
+    made = champions(T, own, lost(new=0.03, next=0.01, old=0.03)).loc["next"]
+
+    # (0.03 - 0.01) / (0.03 + 0.01) = 0.5, and no bet is on the table in the first 21 sessions.
+    assert made["compared"] == 10
+    assert made["mean_difference"] == pytest.approx(0.5 / 10)
+    assert made["log_evidence"] == 0.0
+
+
+def test_a_bet_is_won_where_the_challenger_lost_less() -> None:
+    state = {
+        "compared": [0, 100],
+        "mean_difference": [0, 0.02],
+        "mean_square": [0, 0.01],
+        "mean_size": [0, 0.1],
+    }
+    own = yesterday(version=["new", "next"], role=["champion", "challenger"], **state)
+
+    made = champions(T, own, lost(new=0.011, next=0.009)).loc["next"]
+
+    # Stake: the smaller of 0.02 / 0.01 and 0.8 / (6 x 0.1).
+    assert made["log_evidence"] == pytest.approx(np.log1p(0.8 / 0.6 * 0.1))
+    assert made["log_counter_evidence"] == 0.0
+
+
+def test_contaminated_losses_are_no_evidence() -> None:
+    named = {"symbol": "NVDA", "model": "trained", "horizon": 1, "version": ["new", "next"]}
+    seen = history_of("version_losses", [T] * 2, **named, pinball=[0.03, 0.01], contaminated=True)
+    own = yesterday(version=["new", "next"], role=["champion", "challenger"], compared=[0, 30])
+
+    assert champions(T, own, seen).loc["next", "compared"] == 30
+
+
+def test_evidence_crowns_and_a_new_champion_begins_new_duels() -> None:
+    own = yesterday(
+        version=["new", "next", "old"],
+        role=["champion", "challenger", "challenger"],
+        log_evidence=[0.0, 3.1, 1.0],
+        compared=[0, 90, 90],
+    )
+
+    made = champions(T, own)
+
+    assert made["role"].to_dict()["next"] == "champion"
+    assert made.loc["next", "reason"].startswith("evidence: e-value 22.2 over new after 90 sessions")
+    assert made.loc["new", "reason"] == "succeeded by next"
+    assert made.loc[["new", "next", "old"], "log_evidence"].tolist() == [0.0, 0.0, 0.0]
+    assert made.loc["old", "compared"] == 0
+
+
+def test_a_decision_holds_from_its_session_on() -> None:
+    own = yesterday(version=["new", "old"], role=["champion", "challenger"])
+    back = ChampionDecision(
+        "trained", "old", "rollback", T, pd.Timestamp("2024-03-28 22:00", tz="UTC"), "worse"
+    )
+
+    assert champions(T, own, decisions=(back,)).loc["old", "reason"] == "rollback by hand: worse"
+    later = replace(back, effective=calendar.shift(T, 1))
+    assert champions(T, own, decisions=(later,)).loc["old", "role"] == "challenger"
 
 
 def forecasts_of(*versions: str) -> History:
@@ -88,6 +176,10 @@ def test_a_challenger_does_not_speak() -> None:
 
 def test_in_the_first_session_of_a_home_the_calendar_decides() -> None:
     assert spoken(yesterday(), is_first=True)["version"].tolist() == ["new"]
+
+
+def test_where_the_champion_cannot_speak_a_live_version_that_can_does() -> None:
+    assert spoken(yesterday(version=["new"]), issuers=("old",))["version"].tolist() == ["old"]
 
 
 def test_where_the_champion_has_retired_its_successor_speaks() -> None:

@@ -33,18 +33,20 @@ SESSIONS = list(calendar.sessions_between(pd.Timestamp("2005-01-03"), pd.Timesta
 RETURNS = np.random.default_rng(5).normal(0, 0.02, (700, len(SYMBOLS)))
 FEATURES = feature_history(RETURNS, "2024-06-28")
 AFTER = 63  # sessions from 2024-04-01 to 2024-06-28
-DUE = due_versions("quarterly", pd.Timestamp("2024-05-01"), pd.Timestamp("2024-05-01"))
+ALL_DUE = due_versions("quarterly", pd.Timestamp("2024-05-01"), pd.Timestamp("2024-05-01"))
+DUE = ALL_DUE[1:]  # champion and challenger
 
 
 def session(text: str) -> pd.Timestamp:
     return calendar.session_of(text)
 
 
-def test_a_quarter_has_the_versions_of_the_last_two_quarter_ends() -> None:
-    champion, challenger = DUE
+def test_a_quarter_has_the_versions_of_the_last_three_quarter_ends() -> None:
+    predecessor, champion, challenger = due_versions("quarterly", *[session("2024-05-01")] * 2)
 
-    assert challenger == Due(*map(session, ("2024-03-28", "2024-04-01", "2024-07-01", "2024-10-01")))
-    assert champion == Due(*map(session, ("2023-12-29", "2024-01-02", "2024-04-01", "2024-07-01")))
+    assert challenger == Due(*map(session, ("2024-03-28", "2024-04-01", "2024-07-01", "2025-01-02")))
+    assert champion == Due(*map(session, ("2023-12-29", "2024-01-02", "2024-04-01", "2024-10-01")))
+    assert predecessor == Due(*map(session, ("2023-09-29", "2023-10-02", "2024-01-02", "2024-07-01")))
 
 
 def test_a_zero_shot_model_has_one_version_for_ever() -> None:
@@ -53,14 +55,14 @@ def test_a_zero_shot_model_has_one_version_for_ever() -> None:
 
 @settings(deadline=None)
 @given(st.sampled_from(SESSIONS))
-def test_every_session_has_one_champion_and_one_challenger_trained_before_they_speak(
+def test_every_session_has_a_predecessor_a_champion_and_a_challenger_trained_before_they_speak(
     day: pd.Timestamp,
 ) -> None:
     book = untrained(due_versions("quarterly", day, day))
 
     live = book.records("ar1", day)
 
-    assert sorted(version.is_champion(day) for version in live) == [False, True]
+    assert sorted(version.is_champion(day) for version in live) == [False, True, True]
     assert all(version.trained_through < version.live_from <= day < version.retired for version in live)
     assert all(
         calendar.distance(version.trained_through, day) <= CHAMPION_AGE_SESSIONS["quarterly"]
@@ -96,7 +98,7 @@ def untrained(dues: tuple[Due, ...]) -> MemoryModelBook:
 
 def test_a_version_that_is_due_but_not_trained_says_what_to_do() -> None:
     with pytest.raises(VersionMissingError, match=r"quarter 2024Q2, trained through 2024-03-28.*`train` job"):
-        untrained(DUE[:1]).live("ar1", session("2024-05-01"))
+        untrained(ALL_DUE[:2]).live("ar1", session("2024-05-01"))
 
 
 def test_a_model_that_was_never_trained_is_named() -> None:
@@ -107,7 +109,8 @@ def test_a_model_that_was_never_trained_is_named() -> None:
 def test_of_two_versions_of_a_quarter_the_one_trained_last_speaks() -> None:
     first = train(SPEC, FEATURES, DUE[1])
     again = train(replace(SPEC, seed=1), FEATURES, DUE[1])
-    book = MemoryModelBook.of({"ar1": "quarterly"}, [train(SPEC, FEATURES, DUE[0]), first, again])
+    others = [train(SPEC, FEATURES, due) for due in ALL_DUE[:2]]
+    book = MemoryModelBook.of({"ar1": "quarterly"}, [*others, first, again])
 
     names = [version.version for version in book.records("ar1", session("2024-05-01"))]
 
