@@ -16,15 +16,14 @@ from typing import Any, Literal
 
 import cvxpy as cp
 import numpy as np
+import scipy.sparse as sp
 
 from trading.interfaces import Floats
 from trading.portfolio.compiled import Answer, CompiledProblem
 from trading.portfolio.problem import FREE, Beliefs, Limits, Objective
 
 _WITH_MEAN = ("maximum_sharpe", "mean_variance", "volatility_target")
-FIXED_PAIRS = (
-    50  # up to so many names all pairs are in the program, and the graph may change without compiling
-)
+FEW = 50  # up to so many names all pairs are in the program, and the graph may change without compiling
 _LOCK = threading.Lock()
 
 
@@ -32,7 +31,8 @@ _LOCK = threading.Lock()
 class Shape:
     """What decides the structure of a program, and so when one must be compiled.
 
-    `groups` is a power of two, as many as there are and rows of zeros; `ellipsoid` and `impact` say which
+    `groups` is a power of two, as many as there are and rows of zeros; `members` are (group, name), only of
+    a program of many names, in which they are fixed; `ellipsoid` and `impact` say which
     terms there are; `pairs` which pairs have a cap.
     """
 
@@ -40,6 +40,7 @@ class Shape:
     names: int
     factors: int
     groups: int
+    members: tuple[tuple[int, int], ...] = ()
     pairs: tuple[tuple[int, int], ...] = ()
     shorts: bool = False
     ellipsoid: bool = False
@@ -56,6 +57,7 @@ def shape_of(objective: Objective | Literal["least_slack"], beliefs: Beliefs, li
         names=names,
         factors=0 if plain else len(beliefs.risk.loadings),
         groups=1 << (len(limits.members) - 1).bit_length(),
+        members=_members(limits) if names > FEW else (),
         pairs=_pairs(limits, names),
         shorts=limits.shorts,
         ellipsoid=has_mean and bool(beliefs.ellipsoid.any()),
@@ -63,10 +65,14 @@ def shape_of(objective: Objective | Literal["least_slack"], beliefs: Beliefs, li
     )
 
 
+def _members(limits: Limits) -> tuple[tuple[int, int], ...]:
+    return tuple((int(group), int(name)) for group, name in np.argwhere(limits.members > 0))
+
+
 def _pairs(limits: Limits, names: int) -> tuple[tuple[int, int], ...]:
     if not len(limits.links):
         return ()
-    if names <= FIXED_PAIRS:
+    if names <= FEW:
         return tuple((i, j) for i in range(names) for j in range(i + 1, names))
     return tuple((int(i), int(j)) for i, j in limits.links)
 
@@ -93,7 +99,7 @@ class Book:
             name: cp.Parameter(name=name)
             for name in ("turnover", "gross", "net_low", "net_high", "beta_cap", "group_cap")
         }
-        members = cp.Parameter((self.shape.groups, names), name="members")
+        members = self._members()
         change, beta = y - cp.multiply(vector["previous"], k), vector["beta"] @ y
         found = [
             y <= cp.multiply(vector["upper"], k),
@@ -115,6 +121,13 @@ class Book:
                 cp.sum(self.size) <= number["gross"] * k + s.get("gross", 0.0),
             ]
         return found + self._pair_limits(s)
+
+    def _members(self) -> Any:
+        shape = (self.shape.groups, self.shape.names)
+        if not self.shape.members:
+            return cp.Parameter(shape, name="members")
+        groups, names = zip(*self.shape.members, strict=True)
+        return sp.csr_matrix((np.ones(len(names)), (groups, names)), shape=shape)
 
     def _pair_limits(self, slack: Mapping[str, Any]) -> list[Any]:
         if not self.shape.pairs:
