@@ -102,6 +102,12 @@ _FORECASTS = {
     "matured_median": "Median of the forecast that matured today.",
     "role": "champion speaks, challenger only competes.",
     "since": "First session of the version in this role.",
+    "log_evidence": "Log of what a bet on the challenger against the champion has made; 3.0 is an e-value of 20.",
+    "log_counter_evidence": "The same of a bet on the champion: that the challenger is worse.",
+    "compared": "Sessions in which challenger and champion were compared.",
+    "mean_difference": "Mean share by which the challenger's loss was below the champion's.",
+    "mean_square": "Mean square of those shares.",
+    "mean_size": "Mean size of those shares.",
     "trained_through": "Last session that the training saw; empty for a zero-shot model.",
 }
 _ENSEMBLE = {
