@@ -10,7 +10,7 @@ _SQL = ("python", "sql")
 FACES = {
     "fills": Face(
         group="execution",
-        description="Yesterday's orders become fills at today's open, with spread, slippage and commission.",
+        description="Yesterday's orders become fills at today's open, with spread, slippage, impact, commission and fees.",
         owner=TRADING,
         kinds=_SQL,
     ),

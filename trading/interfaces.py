@@ -7,7 +7,7 @@ Hyper-parameters are keywords of a frozen dataclass; learned state ends in `_`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
@@ -299,8 +299,11 @@ class CovarianceModel(Protocol):
 class TradingCosts(Protocol):
     """What trading costs, as an optimiser counts it: the cost model of the simulator and no other."""
 
-    def linear_rate(self, prices: Floats) -> Floats:
-        """(s,) cost of trading one dollar of each name at its price (s,), one way, but for impact."""
+    def linear_rate(self, prices: Floats, session: pd.Timestamp | None = None) -> Floats:
+        """(s,) cost of trading one dollar of each name at its price (s,), one way, but for impact.
+
+        With the fees in force at `session`, without one no fees.
+        """
         ...
 
     def impact_rate(self, volatility: Floats, dollar_volume: Floats, equity: float) -> Floats:
@@ -544,6 +547,10 @@ class Broker(Protocol):
 
     def submit(self, orders: pd.DataFrame) -> pd.DataFrame:
         """Acknowledgements of `orders`: order_id, accepted, reason. The same order twice is one order."""
+        ...
+
+    def cancel(self, order_ids: Iterable[str]) -> pd.DataFrame:
+        """Answers: order_id, cancelled, reason. What is over or unknown is not cancelled, and says so."""
         ...
 
     def fills(self, since: pd.Timestamp) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from resources.sources.holdings import held_by
 from resources.stale import stale_in
 from resources.store import HomeStore
 from trading.errors import FablineError, HomeError
+from trading.execution.lifecycle import WORKING
 from trading.monitoring.quarantine import PENDING, listing
 from trading.monitoring.staleness import StaleTable
 from trading.plan import SOURCES, Plan
@@ -245,7 +246,7 @@ def _pending(store: HomeStore, progress: Progress) -> list[str]:
     if last is None:
         return []
     orders = store.read("orders", last, last)
-    count = int((orders["status"] != "expired").sum())
+    count = int(orders["status"].isin(WORKING).sum())
     return [f"orders        {count} to trade at the next open"] if count else []
 
 

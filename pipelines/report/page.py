@@ -31,7 +31,7 @@ _SECTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("next", "Next open", headline.NEXT_OPEN, "Orders of the last session. No later bar was read."),
     ("equity", "Equity", "Equity", "Blue is the strategy after all costs, grey equal weight without any."),
     ("weights", "Book", "The book", "What it held at each close; what is missing to one is cash."),
-    ("costs", "Costs", "Costs and turnover", "Half the spread, slippage and commission of every fill, added up."),
+    ("costs", "Costs", "Costs and turnover", "Half the spread, slippage, impact, commission and fees of every fill, added up."),
     ("forecasts", "Forecasts", "The newest forecasts", "The ensemble's distribution of each name's return over 1, 5 and 20 sessions."),
     ("coverage", "Coverage", "Do intervals hold?", "Of intervals that promise 75 %, three in four should hold what happens."),
     ("losses", "Skill", "Do models beat a random walk?", "The pinball loss punishes every quantile that is off; 1 is the random walk's."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -13,12 +13,13 @@ from trading.errors import OrderRejectedError
 from trading.execution.account import Quote
 from trading.execution.costs import CostModel
 from trading.execution.orders import order_id
-from trading.execution.simulator import SimulatedBroker
+from trading.execution.paper_broker import SimulatedBroker
+from trading.execution.simulator import Venue
 from trading.interfaces import Broker
 
 DECIDED, OPENED = pd.Timestamp("2024-06-06"), pd.Timestamp("2024-06-07")
 CASH_CENTS, PRICE = 10_000_00, 100.0
-FREE = CostModel(half_spread_bps=0.0, slippage_bps=0.0, commission_per_share=0.0, minimum_commission=0.0)
+FREE = Venue(CostModel.free())
 LIMIT = "limit_price"
 
 
@@ -37,6 +38,10 @@ class InstantBroker:
         answers = [(r["order_id"], r["quantity"] != 0, "") for r in rows]
         self.waiting |= {r["order_id"]: r for r in rows if r["quantity"] and r["order_id"] not in known}
         return pd.DataFrame(answers, columns=["order_id", "accepted", "reason"])
+
+    def cancel(self, order_ids: Iterable[str]) -> pd.DataFrame:
+        rows = [(name, self.waiting.pop(name, None) is not None, "it does not wait") for name in order_ids]
+        return pd.DataFrame(rows, columns=["order_id", "cancelled", "reason"])
 
     def open(self) -> None:
         for row in self.waiting.values():
@@ -69,7 +74,7 @@ def instant() -> tuple[Broker, Callable[[], object]]:
 
 def orders(**quantities: int) -> pd.DataFrame:
     rows = [
-        (order_id("swing", DECIDED, s), s, DECIDED, q, PRICE, float("nan")) for s, q in quantities.items()
+        (order_id("swing", DECIDED, s, q), s, DECIDED, q, PRICE, float("nan")) for s, q in quantities.items()
     ]
     names = ["order_id", "symbol", "decision_session", "quantity", "reference_price", "limit_price"]
     return pd.DataFrame(rows, columns=names)
@@ -130,9 +135,32 @@ def test_fills_name_their_order_and_are_found_by_their_moment(case: Case) -> Non
 
     (fill,) = broker.fills(opened).to_dict("records")
 
-    assert fill["order_id"] == order_id("swing", DECIDED, "NVDA")
+    assert fill["order_id"] == order_id("swing", DECIDED, "NVDA", 1)
     assert (fill["quantity"], fill["price"], fill["decision_session"]) == (10, PRICE, DECIDED)
     assert len(broker.fills(opened + pd.Timedelta(seconds=1))) == 0
+
+
+def test_a_cancelled_order_is_never_filled_and_cancelling_it_again_says_no(case: Case) -> None:
+    broker, open_session = case
+    (name,) = broker.submit(orders(NVDA=10))["order_id"]
+
+    answers = [broker.cancel([name])["cancelled"].tolist() for _ in range(2)]
+    open_session()
+
+    assert answers == [[True], [False]]
+    assert (broker.positions(), broker.cash()) == ({}, CASH_CENTS)
+
+
+def test_what_is_filled_or_was_never_sent_cannot_be_cancelled(case: Case) -> None:
+    broker, open_session = case
+    (name,) = broker.submit(orders(NVDA=10))["order_id"]
+    open_session()
+
+    answers = broker.cancel([name, "never"])
+
+    assert list(answers.columns) == ["order_id", "cancelled", "reason"]
+    assert answers["cancelled"].tolist() == [False, False]
+    assert broker.positions() == {"NVDA": 10}
 
 
 def test_an_order_for_nothing_is_not_accepted(case: Case) -> None:
@@ -153,8 +181,8 @@ def test_the_simulator_carries_an_order_to_the_next_open() -> None:
     broker = SimulatedBroker(CASH_CENTS, FREE)
     broker.submit(orders(NVDA=10))
 
-    (waiting,) = broker.open_session(OPENED, {})
+    (waiting,) = broker.open_session(OPENED, {}).working
     broker.open_session(pd.Timestamp("2024-06-10"), {"NVDA": Quote(PRICE, PRICE)})
 
-    assert waiting.status == "carried"
+    assert (waiting.status, waiting.reason) == ("acknowledged", "no bar")
     assert broker.positions() == {"NVDA": 10}

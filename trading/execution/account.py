@@ -12,9 +12,21 @@ from typing import Literal
 
 import pandas as pd
 
-OrderStatus = Literal["pending", "carried", "expired"]
+OrderStatus = Literal["new", "acknowledged", "partially_filled", "filled", "cancelled", "rejected", "expired"]
+OrderKind = Literal["market", "limit", "stop", "on_open", "on_close"]
+MarketMoment = Literal["open", "within", "close"]
 BookingKind = Literal[
-    "deposit", "split", "cash_in_lieu", "dividend_accrued", "dividend_paid", "fill", "commission"
+    "deposit",
+    "split",
+    "cash_in_lieu",
+    "dividend_accrued",
+    "dividend_paid",
+    "fill",
+    "commission",
+    "fees",
+    "borrow_fee",
+    "interest",
+    "margin_call",
 ]
 
 
@@ -32,16 +44,47 @@ def cents(usd: float) -> int:
 
 @dataclass(frozen=True)
 class Quote:
-    """What a session's bar says of one symbol; `halted` is why its open cannot be traded, or empty."""
+    """What a session's bar says of one symbol.
+
+    Attributes
+    ----------
+    halted : why it cannot be traded in the session, or empty
+    high, low : USD; NaN if unknown, and then nothing fills between open and close
+    volume : shares of the session, infinite if unknown
+    volatility : standard deviation of one session's return, known before the open
+    session : of the bar; None for a price that is given by hand
+    """
 
     open: float
     close: float
     halted: str = ""
+    high: float = math.nan
+    low: float = math.nan
+    volume: float = math.inf
+    volatility: float = 0.0
+    session: pd.Timestamp | None = None
+
+    def untradable(self, session: pd.Timestamp) -> str:
+        """Why nothing of it can be traded at `session`: halted, stale, missing, of the future; or empty."""
+        if self.halted:
+            return self.halted
+        if self.session is not None and self.session != session:
+            age = "stale price" if self.session < session else "price of the future"
+            return f"{age}: of {self.session:%Y-%m-%d}"
+        missing = not (math.isfinite(self.open) and self.open > 0)
+        return "no price" if missing else ""
 
 
 @dataclass(frozen=True)
 class Order:
-    """An order for the next open; `quantity` is signed, `limit_price` NaN for a market order."""
+    """An order for the next session; quantities are signed, prices that it does not ask for NaN.
+
+    Attributes
+    ----------
+    quantity, filled : the whole order, and the part of it that is filled, in shares of today
+    status, life : where it stands, and the statuses that it passed through on the way there
+    sessions_waited : sessions in which it met no price or too little liquidity
+    """
 
     order_id: str
     symbol: str
@@ -49,14 +92,27 @@ class Order:
     quantity: int
     reference_price: float
     limit_price: float = math.nan
-    status: OrderStatus = "pending"
+    status: OrderStatus = "new"
     sessions_waited: int = 0
     reason: str = ""
+    kind: OrderKind = "on_open"
+    stop_price: float = math.nan
+    filled: int = 0
+    life: str = "new"
+
+    @property
+    def remaining(self) -> int:
+        """The part that is not filled, signed."""
+        return self.quantity - self.filled
 
 
 @dataclass(frozen=True)
 class Fill:
-    """An execution at the open; spread and slippage are part of `price`, commission is not."""
+    """An execution; spread, slippage and impact are part of `price`, commission and fees are not.
+
+    `open_price` is the market's price before costs at `moment`: the open, the close, or the limit or stop
+    that was reached between them.
+    """
 
     fill_id: str
     order_id: str
@@ -69,17 +125,25 @@ class Fill:
     spread_cents: int
     slippage_cents: int
     commission_cents: int
+    impact_cents: int = 0
+    fees_cents: int = 0
+    moment: MarketMoment = "open"
+
+    @property
+    def price_cost_cents(self) -> int:
+        """What is lost in the price: spread, slippage and impact."""
+        return self.spread_cents + self.slippage_cents + self.impact_cents
 
     @property
     def cost_cents(self) -> int:
-        """Spread, slippage and commission."""
-        return self.spread_cents + self.slippage_cents + self.commission_cents
+        """Everything that the execution cost."""
+        return self.price_cost_cents + self.commission_cents + self.fees_cents
 
     @property
     def open_notional_cents(self) -> int:
         """What the shares would have come to at the open, before any cost; never negative."""
         side = 1 if self.quantity > 0 else -1
-        return self.notional_cents - side * (self.spread_cents + self.slippage_cents)
+        return self.notional_cents - side * self.price_cost_cents
 
 
 @dataclass(frozen=True)
@@ -96,7 +160,7 @@ class Booking:
 
 @dataclass(frozen=True)
 class Receivable:
-    """A dividend owed since `ex_session`, paid at the first open at or after `pay_session`."""
+    """A dividend owed since `ex_session`, paid at the first open at or after `pay_session`; negative by a short."""
 
     symbol: str
     ex_session: pd.Timestamp
@@ -110,11 +174,12 @@ class Book:
 
     Attributes
     ----------
-    shares : by symbol, without zeros
-    cash_cents : never negative
-    receivables : dividends owed
+    shares : by symbol, without zeros, negative for a short; counted in parts of a share if there are such
+    cash_cents : negative only in a margin account
+    receivables : dividends owed, negative where the account owes them
     closes : last known close of each symbol held, in the units of its shares
     stale_sessions : how many sessions old that close is
+    units_per_share : into how many parts a share is divided, 1 for whole shares
     """
 
     shares: Mapping[str, int] = field(default_factory=dict)
@@ -122,6 +187,7 @@ class Book:
     receivables: tuple[Receivable, ...] = ()
     closes: Mapping[str, float] = field(default_factory=dict)
     stale_sessions: Mapping[str, int] = field(default_factory=dict)
+    units_per_share: int = 1
 
     @property
     def receivable_cents(self) -> int:
@@ -130,7 +196,9 @@ class Book:
 
     def value_cents(self, symbol: str) -> int:
         """The shares of `symbol` at their last known close."""
-        return cents(self.shares[symbol] * self.closes[symbol]) if symbol in self.shares else 0
+        if symbol not in self.shares:
+            return 0
+        return cents(self.shares[symbol] * self.closes[symbol] / self.units_per_share)
 
     @property
     def equity_cents(self) -> int:

@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from trading.execution.account import Book, Booking, Order, Receivable, cents
+from trading.execution.lifecycle import advance, is_working
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def open_book(
 def _accrue(opening: Opening, action: CorporateAction, session: pd.Timestamp) -> Opening:
     late = action.late
     held = late.held if late else opening.book.shares.get(action.symbol, 0)
-    owed = cents(held * action.amount)
-    if owed <= 0:
+    owed = cents(held * action.amount / opening.book.units_per_share)
+    if owed == 0:
         return opening
     claim = Receivable(action.symbol, late.session if late else session, action.pay_session, owed)
     reference = f"{action.amount:g} USD a share, paid {action.pay_session:%Y-%m-%d}{_lateness(action)}"
@@ -99,7 +100,7 @@ def _split(opening: Opening, action: CorporateAction) -> Opening:
 def _precedes(order: Order, action: CorporateAction) -> bool:
     """Whether an order is in old shares: those of a late split may have been decided in new ones."""
     decided_before = action.late is None or order.decision_session < action.late.session
-    return order.symbol == action.symbol and decided_before
+    return order.symbol == action.symbol and decided_before and is_working(order)
 
 
 def _split_shares(book: Book, action: CorporateAction) -> tuple[Book, tuple[Booking, ...]]:
@@ -124,13 +125,14 @@ def _exchanged(
     """`old` shares exchanged for whole new ones, the fraction paid at `close`; the book goes on with `closes`.
 
     No more shares are taken than there are: whoever sold too many of them before a late reverse split
-    was known keeps none.
+    was known keeps none. Who is short owes the fraction.
     """
     exact = round(old * action.ratio, 9)
     held = book.shares.get(action.symbol, 0)
-    change = max(math.floor(exact) - old, -held)
+    whole = math.trunc(exact)
+    change = max(whole - old, -max(held, 0)) if old > 0 else min(whole - old, -min(held, 0))
     reference = f"split {action.ratio:g} for 1{_lateness(action)}"
-    lieu = cents((exact - math.floor(exact)) * close)
+    lieu = cents((exact - whole) * close / book.units_per_share)
     split = Booking("split", action.symbol, change, 0, 0, reference)
     paid = Booking("cash_in_lieu", action.symbol, 0, lieu, 0, reference)
     bookings = (split, paid) if lieu else (split,)
@@ -145,16 +147,18 @@ def _lateness(action: CorporateAction) -> str:
 
 
 def _adjusted(order: Order, action: CorporateAction) -> Order:
-    """The order in new shares: quantity x ratio towards zero, prices divided by it."""
-    quantity = math.trunc(round(order.quantity * action.ratio, 9))
-    adjusted = replace(
+    """The order in new shares: what remains x ratio towards zero, prices divided by it."""
+    remaining = math.trunc(round(order.remaining * action.ratio, 9))
+    if not remaining:
+        reason = f"expired: split {action.ratio:g} for 1 left less than a share of {order.remaining}"
+        return advance(order, "expired", reason)
+    filled = math.trunc(round(order.filled * action.ratio, 9))
+    return replace(
         order,
-        quantity=quantity,
+        quantity=filled + remaining,
+        filled=filled,
         reference_price=order.reference_price / action.ratio,
         limit_price=order.limit_price / action.ratio,
-        reason=f"split {action.ratio:g} for 1 made {order.quantity} into {quantity}",
+        stop_price=order.stop_price / action.ratio,
+        reason=f"split {action.ratio:g} for 1 made {order.quantity} into {filled + remaining}",
     )
-    if quantity:
-        return adjusted
-    reason = f"expired: split {action.ratio:g} for 1 left less than a share of {order.quantity}"
-    return replace(order, status="expired", reason=reason)

@@ -92,7 +92,8 @@ class CostModel:
         impact : of `impact`, a fraction of the price
         session : whose fees a sale pays; without one it pays none
         """
-        side, shares = (1 if quantity > 0 else -1), abs(quantity)
+        side = 1 if quantity > 0 else -1
+        shares = side * quantity
         quoted = round(open_price, _PRICE_DECIMALS)
         moved = (self.half_spread_bps + self.slippage_bps) * _BPS + impact
         price = max(round(quoted * (1 + side * moved), _PRICE_DECIMALS), 0.0)
@@ -113,7 +114,7 @@ class CostModel:
 
     def resting(self, price: float, quantity: Shares, *, session: pd.Timestamp | None = None) -> Charge:
         """The charge for an order that waited in the book: its own price, without spread or impact."""
-        shares, quoted = abs(quantity), round(price, _PRICE_DECIMALS)
+        shares, quoted = (quantity if quantity > 0 else -quantity), round(price, _PRICE_DECIMALS)
         notional = cents(shares * quoted)
         fees = self.fees(session, shares, notional) if quantity < 0 else 0
         return Charge(quoted, quoted, notional, 0, 0, self.commission(shares), 0, fees)
@@ -148,7 +149,9 @@ class CostModel:
         A sale's fees are spread over both sides: what is bought is sold one day.
         """
         commission = self.commission_per_share / prices
-        return (self.half_spread_bps + self.slippage_bps) * _BPS + commission + self._fee_rate(prices, session)
+        return (
+            (self.half_spread_bps + self.slippage_bps) * _BPS + commission + self._fee_rate(prices, session)
+        )
 
     def _fee_rate(self, prices: Floats, session: pd.Timestamp | None) -> Floats:
         """(s,) half of a sale's fees, a fraction of its value; caps and rounding left out."""

@@ -26,8 +26,12 @@ class Balance:
         return cls(dict(book.shares), book.cash_cents, book.receivable_cents)
 
 
-def project(bookings: Iterable[Booking], opening: Balance | None = None) -> Balance:
+def project(
+    bookings: Iterable[Booking], opening: Balance | None = None, *, overdraft: bool = False
+) -> Balance:
     """The balance after `bookings`, from `opening` (nothing, if there is none).
+
+    With `overdraft` cash may be negative, as in a margin account.
 
     Raises
     ------
@@ -40,14 +44,21 @@ def project(bookings: Iterable[Booking], opening: Balance | None = None) -> Bala
         shares[booking.symbol] += booking.shares
         cash += booking.cash_cents
         receivable += booking.receivable_cents
-        if cash < 0:
+        if cash < 0 and not overdraft:
             raise InsufficientCashError(
                 f"booking {booking.kind} {booking.reference} of {booking.symbol} would leave {cash} cents of cash"
             )
     return Balance({symbol: count for symbol, count in shares.items() if count}, cash, receivable)
 
 
-def reconcile(book: Book, bookings: Iterable[Booking], opening: Balance, session: pd.Timestamp) -> None:
+def reconcile(
+    book: Book,
+    bookings: Iterable[Booking],
+    opening: Balance,
+    session: pd.Timestamp,
+    *,
+    overdraft: bool = False,
+) -> None:
     """Check that the session's bookings lead from `opening` to `book`.
 
     Raises
@@ -55,7 +66,7 @@ def reconcile(book: Book, bookings: Iterable[Booking], opening: Balance, session
     ReconciliationError
         Naming each account that differs, with both amounts.
     """
-    booked, held = project(bookings, opening), Balance.of(book)
+    booked, held = project(bookings, opening, overdraft=overdraft), Balance.of(book)
     if booked == held:
         return
     symbols = sorted({*booked.shares, *held.shares})
@@ -72,12 +83,14 @@ def reconcile(book: Book, bookings: Iterable[Booking], opening: Balance, session
 
 
 def bookings_of(fill: Fill) -> tuple[Booking, ...]:
-    """A fill's two lines: the shares against cash, and the commission."""
+    """A fill's lines: the shares against cash, the commission, and a sale's fees where there are any."""
     side = 1 if fill.quantity > 0 else -1
-    return (
+    lines = (
         Booking("fill", fill.symbol, fill.quantity, -side * fill.notional_cents, 0, fill.fill_id),
         Booking("commission", fill.symbol, 0, -fill.commission_cents, 0, fill.fill_id),
     )
+    fees = Booking("fees", fill.symbol, 0, -fill.fees_cents, 0, fill.fill_id)
+    return (*lines, fees) if fill.fees_cents else lines
 
 
 def deposit(cash_cents: int) -> Booking:

@@ -1,20 +1,22 @@
-"""Fills at the open of a session, of orders decided before it: the pure rule, and a broker around it."""
+"""Fills of one session, of orders decided before it: the pure rule that paper and backtest share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 import pandas as pd
 
-from trading import calendar
 from trading.digest import digest
-from trading.errors import OrderRejectedError
-from trading.execution.account import Book, Booking, Fill, Order, Quote
-from trading.execution.costs import Charge, CostModel
-from trading.execution.ledger import bookings_of, deposit
+from trading.execution.account import Book, Booking, Fill, MarketMoment, Order, Quote, cents
+from trading.execution.costs import Charge, CostModel, most
+from trading.execution.ledger import bookings_of
+from trading.execution.lifecycle import advance, filled, is_working
+from trading.execution.margin import MarginRules
+from trading.execution.matching import MOMENTS, Meeting, ill_formed, meeting, missed
+from trading.execution.orders import OrderRules
 from trading.universe import SYMBOLS
 
 NO_BAR = Quote(math.nan, math.nan, "no bar")
@@ -22,201 +24,206 @@ _RANK = {symbol: rank for rank, symbol in enumerate(SYMBOLS)}
 
 
 @dataclass(frozen=True)
+class Venue:
+    """Everything that decides how an order is executed: what it costs, how long it lives, what is lent."""
+
+    costs: CostModel = field(default_factory=CostModel)
+    orders: OrderRules = field(default_factory=OrderRules)
+    margin: MarginRules = field(default_factory=MarginRules)
+
+
+@dataclass(frozen=True)
 class Execution:
-    """What an open did: the book after it, its fills and bookings, and the orders that are not filled."""
+    """What a session did: the book after it, fills, bookings, and every order in its new status."""
 
     book: Book
     fills: tuple[Fill, ...]
     bookings: tuple[Booking, ...]
-    unfilled: tuple[Order, ...]
+    orders: tuple[Order, ...]
+
+    @property
+    def working(self) -> tuple[Order, ...]:
+        """Orders of which something can still become."""
+        return tuple(order for order in self.orders if is_working(order))
 
 
-def execute_open(
-    book: Book,
-    orders: Iterable[Order],
-    quotes: Mapping[str, Quote],
-    *,
-    costs: CostModel,
-    session: pd.Timestamp,
-    life_sessions: int,
+def execute_session(
+    book: Book, orders: Iterable[Order], quotes: Mapping[str, Quote], *, venue: Venue, session: pd.Timestamp
 ) -> Execution:
-    """Fill `orders` at the open of `session`, sells before buys.
+    """Let `orders` meet open, course and close of `session`; at each of them sells before buys, stops first.
 
-    An order whose symbol has no tradable open, or whose limit the open does not reach, is carried,
-    and expires after `life_sessions` opens. A buy is cut to what the cash pays for and a sell to the
-    shares held; the part that was cut expires with the reason. Nothing fills at another price.
+    Nothing fills at a price that is missing, stale or of another session. All orders of a symbol share the
+    part of its volume that `participation` allows; what exceeds it waits. An order that met no price, or
+    too little liquidity, waits and expires after `life_sessions`. What cash, shares held, borrow or margin
+    do not allow is cancelled, with the reason.
     """
-    auction = _Auction(dict(book.shares), book.cash_cents, costs, session, life_sessions)
-    for order in sorted(orders, key=_priority):
-        auction.meet(order, quotes.get(order.symbol, NO_BAR))
-    shares = {symbol: count for symbol, count in auction.shares.items() if count}
-    bookings = tuple(line for fill in auction.fills for line in bookings_of(fill))
-    after = replace(book, shares=shares, cash_cents=auction.cash_cents)
-    return Execution(after, tuple(auction.fills), bookings, tuple(auction.unfilled))
+    floor = _Floor(book, quotes, venue, session)
+    working = [floor.acknowledge(order) for order in sorted(orders, key=_priority)]
+    for moment in MOMENTS:
+        working = [floor.meet(order, moment) for order in working]
+    after = tuple(floor.age(order) for order in working)
+    bookings = tuple(line for fill in floor.fills for line in bookings_of(fill))
+    shares = {symbol: count for symbol, count in floor.shares.items() if count}
+    done = replace(book, shares=shares, cash_cents=floor.cash_cents)
+    return Execution(done, tuple(floor.fills), bookings, after)
 
 
-def _priority(order: Order) -> tuple[bool, pd.Timestamp, int, str]:
-    """Sells first, then the older decision, then the order of the universe: never that of arrival."""
-    return order.quantity > 0, order.decision_session, _RANK.get(order.symbol, len(_RANK)), order.symbol
+def _priority(order: Order) -> tuple[bool, bool, pd.Timestamp, int, str, str]:
+    """Sells, stops, the older decision, the order of the universe: never that of arrival."""
+    rank = _RANK.get(order.symbol, len(_RANK))
+    return (
+        order.quantity > 0,
+        order.kind != "stop",
+        order.decision_session,
+        rank,
+        order.symbol,
+        order.order_id,
+    )
 
 
-class _Auction:
-    """Shares and cash while one open is worked off."""
+class _Floor:
+    """Shares, cash and liquidity while one session is worked off."""
 
-    def __init__(
-        self, shares: dict[str, int], cash_cents: int, costs: CostModel, session: pd.Timestamp, life: int
-    ) -> None:
-        self.shares, self.cash_cents = shares, cash_cents
-        self.costs, self.session, self.life = costs, session, life
+    def __init__(self, book: Book, quotes: Mapping[str, Quote], venue: Venue, session: pd.Timestamp) -> None:
+        self.book, self.quotes, self.venue, self.session = book, quotes, venue, session
+        self.shares, self.cash_cents = dict(book.shares), book.cash_cents
         self.fills: list[Fill] = []
-        self.unfilled: list[Order] = []
+        self._used: dict[str, int] = {}
+        self._why: dict[str, str] = {}
 
-    def meet(self, order: Order, quote: Quote) -> None:
-        """Let `order` meet the open of its symbol."""
-        if order.status == "expired":
-            self.unfilled.append(order)
-        elif quote.halted:
-            self._carry(order, quote.halted)
-        elif _misses_limit(order, self.costs.charge(quote.open, order.quantity)):
-            self._carry(
-                order, f"the open of {quote.open:g} does not reach the limit of {order.limit_price:g}"
-            )
-        else:
-            self._fill(order, quote)
+    def acknowledge(self, order: Order) -> Order:
+        """A new order taken or refused; one that is known already as it is."""
+        if order.status != "new":
+            return order
+        wrong = ill_formed(order) or self._without_borrow(order)
+        return advance(order, "rejected", wrong) if wrong else advance(order, "acknowledged")
 
-    def _carry(self, order: Order, why: str) -> None:
-        waited = order.sessions_waited + 1
-        status: Literal["carried", "expired"] = "carried" if waited < self.life else "expired"
-        reason = why if status == "carried" else f"expired after {waited} opens: {why}"
-        self.unfilled.append(replace(order, status=status, sessions_waited=waited, reason=reason))
+    def _without_borrow(self, order: Order) -> str:
+        """Why a sale of what is not held cannot be made at all, or empty."""
+        if order.quantity > 0 or self.shares.get(order.symbol, 0) > 0 or not self.venue.margin.is_margin:
+            return ""
+        return "" if self.venue.costs.borrow.is_available(order.symbol) else "no shares can be borrowed"
 
-    def _fill(self, order: Order, quote: Quote) -> None:
-        filled, why = self._possible(order, quote)
-        if filled:
-            self._book(order, filled, self.costs.charge(quote.open, filled))
-        if filled != order.quantity:
-            reason = f"cut from {order.quantity} to {filled}: {why}"
-            left = order.quantity - filled
-            self.unfilled.append(replace(order, quantity=left, status="expired", reason=reason))
+    def meet(self, order: Order, moment: MarketMoment) -> Order:
+        """The order after `moment`, filled as far as liquidity and account allow."""
+        if not is_working(order):
+            return order
+        quote = self.quotes.get(order.symbol, NO_BAR)
+        stopped = quote.untradable(self.session)
+        if stopped:
+            self._why[order.order_id] = stopped
+            return order
+        where = meeting(order, quote, moment)
+        if where is None or self._misses_limit(order, quote, where):
+            self._why.setdefault(order.order_id, missed(order))
+            return order
+        return self._fill(order, quote, where, moment)
 
-    def _possible(self, order: Order, quote: Quote) -> tuple[int, str]:
-        """The part of the order that shares and cash allow, and what stands against the rest."""
-        if order.quantity > 0:
-            bought = self.costs.affordable(quote.open, order.quantity, self.cash_cents)
-            return bought, f"cash of {self.cash_cents} cents does not pay for more"
-        held = self.shares.get(order.symbol, 0)
-        sold = min(-order.quantity, max(held, 0))
-        charge = self.costs.charge(quote.open, -sold) if sold else None
-        if charge and self.cash_cents + charge.notional_cents < charge.commission_cents:
+    def _misses_limit(self, order: Order, quote: Quote, where: Meeting) -> bool:
+        """Whether costs push the price past the limit of an order that takes liquidity."""
+        if order.kind != "limit" or where.rests:
+            return False
+        quantity = self._liquid(order, quote) or order.remaining
+        price = self._charge(order, quote, where, quantity).price
+        return price > order.limit_price if order.quantity > 0 else price < order.limit_price
+
+    def _fill(self, order: Order, quote: Quote, where: Meeting, moment: MarketMoment) -> Order:
+        liquid = self._liquid(order, quote)
+        if not liquid:
+            self._why[order.order_id] = f"{self.venue.orders.participation:.0%} of the volume is taken"
+            return order
+        allowed, why = self._allowed(order, quote, where, liquid)
+        after = order
+        if allowed:
+            self._book(order, allowed, self._charge(order, quote, where, allowed), moment)
+            after = filled(order, allowed)
+        if allowed == liquid:
+            self._why[order.order_id] = f"{self.venue.orders.participation:.0%} of the volume is taken"
+            return after
+        return advance(after, "cancelled", f"cut from {order.remaining} to {allowed}: {why}")
+
+    def _liquid(self, order: Order, quote: Quote) -> int:
+        """The signed part of the order for which there is volume left."""
+        if not math.isfinite(quote.volume):
+            return order.remaining
+        units = self.book.units_per_share
+        taken = math.floor(self.venue.orders.participation * quote.volume) * units
+        left = min(abs(order.remaining), max(taken - self._used.get(order.symbol, 0), 0))
+        return left if order.quantity > 0 else -left
+
+    def _charge(self, order: Order, quote: Quote, where: Meeting, quantity: int) -> Charge:
+        units = self.book.units_per_share
+        shares = quantity if units == 1 else Fraction(quantity, units)
+        costs = self.venue.costs
+        if where.rests:
+            return costs.resting(where.price, shares, session=self.session)
+        used = self._used.get(order.symbol, 0) / units
+        impact = costs.impact(abs(quantity) / units, quote.volume, quote.volatility, used)
+        return costs.charge(where.price, shares, impact=impact, session=self.session)
+
+    def _allowed(self, order: Order, quote: Quote, where: Meeting, quantity: int) -> tuple[int, str]:
+        """The part of `quantity` that the account allows, and what stands against the rest."""
+        side, held = (1 if quantity > 0 else -1), self.shares.get(order.symbol, 0)
+        count, why = abs(quantity), f"cash of {self.cash_cents} cents does not pay for more"
+        closes = min(count, max(-side * held, 0))
+        margin = self.venue.margin
+        if side < 0 and not (margin.is_margin and self.venue.costs.borrow.is_available(order.symbol)):
+            count, why = closes, f"{held} shares are held"
+        elif margin.is_margin:
+            why = "initial margin does not allow more"
+
+        def fits(part: int) -> bool:
+            charge = self._charge(order, quote, where, side * part)
+            if not margin.is_margin:
+                return charge.outlay_cents(side) <= self.cash_cents
+            return part <= closes or self._has_margin(order.symbol, side * part, charge)
+
+        possible = most(count, fits) if count else 0
+        if possible == 0 and count and side < 0 and not margin.is_margin:
             return 0, "cash and proceeds do not pay the commission"
-        return -sold, f"{held} shares are held"
+        return side * possible, why
 
-    def _book(self, order: Order, quantity: int, charge: Charge) -> None:
+    def _has_margin(self, symbol: str, quantity: int, charge: Charge) -> bool:
+        """Whether equity stays above the initial margin of everything held after the trade."""
+        held = {**self.shares, symbol: self.shares.get(symbol, 0) + quantity}
+        values = [
+            cents(n * self._mark(s, charge, symbol) / self.book.units_per_share) for s, n in held.items()
+        ]
         side = 1 if quantity > 0 else -1
-        self.shares[order.symbol] = self.shares.get(order.symbol, 0) + quantity
-        self.cash_cents -= side * charge.notional_cents + charge.commission_cents
+        equity = self.cash_cents - charge.outlay_cents(side) + sum(values) + self.book.receivable_cents
+        return equity >= self.venue.margin.initial * sum(map(abs, values))
+
+    def _mark(self, symbol: str, charge: Charge, traded: str) -> float:
+        """The last price known of a symbol: what it trades at, today's open, or its close before."""
+        if symbol == traded:
+            return charge.open_price
+        quote = self.quotes.get(symbol, NO_BAR)
+        known = not quote.untradable(self.session)
+        return quote.open if known else self.book.closes[symbol]
+
+    def _book(self, order: Order, quantity: int, charge: Charge, moment: MarketMoment) -> None:
+        symbol, side = order.symbol, (1 if quantity > 0 else -1)
+        self.shares[symbol] = self.shares.get(symbol, 0) + quantity
+        self.cash_cents -= charge.outlay_cents(side)
+        self._used[symbol] = self._used.get(symbol, 0) + abs(quantity)
         self.fills.append(
             Fill(
-                fill_id=digest(order.order_id, f"{self.session:%Y-%m-%d}"),
+                fill_id=digest(order.order_id, f"{self.session:%Y-%m-%d}", moment),
                 order_id=order.order_id,
-                symbol=order.symbol,
+                symbol=symbol,
                 decision_session=order.decision_session,
                 quantity=quantity,
-                open_price=charge.open_price,
-                price=charge.price,
-                notional_cents=charge.notional_cents,
-                spread_cents=charge.spread_cents,
-                slippage_cents=charge.slippage_cents,
-                commission_cents=charge.commission_cents,
+                moment=moment,
+                **vars(charge),
             )
         )
 
-
-def _misses_limit(order: Order, charge: Charge) -> bool:
-    if math.isnan(order.limit_price):
-        return False
-    return charge.price > order.limit_price if order.quantity > 0 else charge.price < order.limit_price
-
-
-class SimulatedBroker:
-    """A paper account at the open: `trading.interfaces.Broker`, moved on by `open_session`.
-
-    Parameters
-    ----------
-    cash_cents : the deposit
-    costs : of every execution
-    life_sessions : opens that an order may wait
-    """
-
-    def __init__(self, cash_cents: int, costs: CostModel | None = None, life_sessions: int = 5) -> None:
-        self.costs, self.life_sessions = costs or CostModel(), life_sessions
-        self.book = Book(cash_cents=cash_cents)
-        self.bookings: list[Booking] = [deposit(cash_cents)]
-        self._open: dict[str, Order] = {}
-        self._seen: set[str] = set()
-        self._fills: list[tuple[pd.Timestamp, Fill]] = []
-
-    def submit(self, orders: pd.DataFrame) -> pd.DataFrame:
-        """Acknowledgements of `orders`: order_id, accepted, reason. The same order twice is one order."""
-        rows = [self._accept(Order(**row)) for row in orders[list(_ORDER_COLUMNS)].to_dict("records")]
-        return pd.DataFrame(rows, columns=["order_id", "accepted", "reason"])
-
-    def _accept(self, order: Order) -> tuple[str, bool, str]:
-        if order.order_id in self._seen:
-            return order.order_id, True, "already submitted"
-        if order.quantity == 0:
-            return order.order_id, False, "quantity is 0"
-        self._seen.add(order.order_id)
-        self._open[order.order_id] = order
-        return order.order_id, True, ""
-
-    def open_session(self, session: pd.Timestamp, quotes: Mapping[str, Quote]) -> tuple[Order, ...]:
-        """Let all open orders meet the open of `session`; returns those that are not filled.
-
-        Raises
-        ------
-        OrderRejectedError
-            If an open order was decided at `session` or later.
-        """
-        late = [o for o in self._open.values() if o.decision_session >= session]
-        if late:
-            raise OrderRejectedError(
-                f"order {late[0].order_id} of {late[0].symbol} was decided at {late[0].decision_session:%Y-%m-%d} "
-                f"and cannot meet the open of {session:%Y-%m-%d}; open a later session"
-            )
-        done = execute_open(
-            self.book,
-            self._open.values(),
-            quotes,
-            costs=self.costs,
-            session=session,
-            life_sessions=self.life_sessions,
-        )
-        self.book = done.book
-        self.bookings += done.bookings
-        self._fills += [(calendar.session_open(session), fill) for fill in done.fills]
-        self._open = {order.order_id: order for order in done.unfilled if order.status != "expired"}
-        return done.unfilled
-
-    def fills(self, since: pd.Timestamp) -> pd.DataFrame:
-        """Fills at or after the moment `since` (UTC), with their moment `ts`."""
-        rows = [{"ts": ts, **vars(fill)} for ts, fill in self._fills if ts >= since]
-        return pd.DataFrame(rows, columns=["ts", *Fill.__dataclass_fields__])
-
-    def positions(self) -> dict[str, int]:
-        """Shares by symbol, without zeros."""
-        return dict(self.book.shares)
-
-    def cash(self) -> int:
-        """Cash in cents."""
-        return self.book.cash_cents
-
-
-_ORDER_COLUMNS: Sequence[str] = (
-    "order_id",
-    "symbol",
-    "decision_session",
-    "quantity",
-    "reference_price",
-    "limit_price",
-)
+    def age(self, order: Order) -> Order:
+        """A working order a session older: it waits on, or expires."""
+        if not is_working(order):
+            return order
+        waited, why = order.sessions_waited + 1, self._why.get(order.order_id, missed(order))
+        waiting = replace(order, sessions_waited=waited, reason=why)
+        if waited < self.venue.orders.life_sessions:
+            return waiting
+        return advance(waiting, "expired", f"expired after {waited} sessions: {why}")

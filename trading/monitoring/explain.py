@@ -26,6 +26,7 @@ LAST = "last"
 _DAILY = "1D"
 _SHORTEST_PREFIX = 4
 _MENTIONED = 3
+_MOMENTS = {"open": "at the open of", "within": "in the course of", "close": "at the close of"}
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class _Chain:
 
     def fill(self) -> Step:
         session, side = self.row["session"], "bought" if self.row["quantity"] > 0 else "sold"
-        title = f"{side} {abs(self.row['quantity'])} {self.symbol} at the open of {session:%Y-%m-%d}"
+        title = f"{side} {abs(self.row['quantity'])} {self.symbol} {_MOMENTS[self.row['moment']]} {session:%Y-%m-%d}"
         values = _values(self.row, without=("session", "known_at"))
         return Step("fills", _day(session), title, values, (self.order(), *self.bookings()))
 
@@ -158,8 +159,22 @@ class _Chain:
         ordered = self.rows("orders", self.decided, order_id=self.row["order_id"])
         waited = calendar.distance(self.decided, self.row["session"]) - 1
         late = f", carried over {waited} more sessions" if waited else ""
-        title = f"ordered after the close of {self.decided:%Y-%m-%d}{late}"
-        return Step("orders", _day(self.decided), title, _only(ordered), (self.target(),))
+        kind = f" {ordered['kind'].iloc[0]}" if len(ordered) else ""
+        title = f"ordered{kind} after the close of {self.decided:%Y-%m-%d}{late}"
+        causes = (*self.life(), self.target())
+        return Step("orders", _day(self.decided), title, _only(ordered), causes)
+
+    def life(self) -> tuple[Step, ...]:
+        """What became of the order in each session from its decision to the fill."""
+        first = calendar.shift(self.decided, 1)
+        rows = self.store.read(
+            "orders", first, self.row["session"], as_of=calendar.as_of(self.row["session"])
+        )
+        mine = rows[(rows["order_id"] == self.row["order_id"]).to_numpy()]
+        return tuple(
+            Step("orders", _day(row["session"]), f"went on: {row['life']}", _values(row, without=("session", "known_at")))
+            for _, row in mine.iterrows()
+        )  # fmt: skip
 
     def target(self) -> Step:
         rows = self.rows("target_portfolio", self.decided, symbol=self.symbol)

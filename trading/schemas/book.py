@@ -11,11 +11,11 @@ from trading.schemas.table import Frame, Session, Stamp, table
 
 @table("orders", key=("session", "strategy", "order_id"), storage="recorded", sparse=True)
 class Orders(Frame):
-    """Orders decided at `as_of(session)` for the next open, and what became of older ones.
+    """Orders decided at `as_of(session)` for the next session, and what became of older ones in this one.
 
-    Quantities are signed whole shares. `status`: `pending` goes to the next open; `carried` met no
-    tradable open and waits; `expired` is over: it waited too long, was cut or was withdrawn, and
-    `reason` says which. A filled order is in `fills` alone.
+    Quantities are signed. `status` is where the order stands after the session, `life` what it passed
+    through: `new` goes to the next session; `acknowledged` and `partially_filled` wait on; `filled`,
+    `cancelled`, `rejected` and `expired` are over and appear once. `reason` says why.
     """
 
     strategy: Series[str]
@@ -25,14 +25,23 @@ class Orders(Frame):
     quantity: Series[np.int64]
     reference_price: Series[float] = pandera.Field(gt=0)
     limit_price: Series[float] = pandera.Field(nullable=True)
-    status: Series[str] = pandera.Field(isin=("pending", "carried", "expired"))
+    status: Series[str] = pandera.Field(
+        isin=("new", "acknowledged", "partially_filled", "filled", "cancelled", "rejected", "expired")
+    )
     sessions_waited: Series[np.int64] = pandera.Field(ge=0)
     reason: Series[str]
+    kind: Series[str] = pandera.Field(isin=("market", "limit", "stop", "on_open", "on_close"))
+    stop_price: Series[float] = pandera.Field(nullable=True)
+    filled: Series[np.int64]
+    life: Series[str]
 
 
 @table("fills", key=("session", "strategy", "fill_id"), storage="recorded", sparse=True)
 class Fills(Frame):
-    """Executions at the open of `session` of orders decided earlier. Quantities are signed."""
+    """Executions in `session` of orders decided earlier. Quantities are signed.
+
+    `open_price` is the market's price before costs at `moment`: open, close, or within the session.
+    """
 
     strategy: Series[str]
     fill_id: Series[str]
@@ -47,6 +56,9 @@ class Fills(Frame):
     spread_cents: Series[np.int64] = pandera.Field(ge=0)
     slippage_cents: Series[np.int64] = pandera.Field(ge=0)
     commission_cents: Series[np.int64] = pandera.Field(ge=0)
+    impact_cents: Series[np.int64] = pandera.Field(ge=0)
+    fees_cents: Series[np.int64] = pandera.Field(ge=0)
+    moment: Series[str] = pandera.Field(isin=("open", "within", "close"))
 
 
 @table("ledger", key=("session", "strategy", "sequence"), storage="recorded", sparse=True)
@@ -56,7 +68,19 @@ class Ledger(Frame):
     strategy: Series[str]
     sequence: Series[np.int64] = pandera.Field(ge=0)
     kind: Series[str] = pandera.Field(
-        isin=("deposit", "split", "cash_in_lieu", "dividend_accrued", "dividend_paid", "fill", "commission")
+        isin=(
+            "deposit",
+            "split",
+            "cash_in_lieu",
+            "dividend_accrued",
+            "dividend_paid",
+            "fill",
+            "commission",
+            "fees",
+            "borrow_fee",
+            "interest",
+            "margin_call",
+        )
     )
     symbol: Series[str]
     shares: Series[np.int64]
@@ -67,13 +91,16 @@ class Ledger(Frame):
 
 @table("receivables", key=("session", "strategy", "symbol", "ex_session"), storage="recorded", sparse=True)
 class Receivables(Frame):
-    """Dividends owed at the close of `session` and not yet paid; their sum is `USD_RECEIVABLE`."""
+    """Dividends owed at the close of `session` and not yet paid, negative where a short owes them.
+
+    Their sum is `USD_RECEIVABLE`.
+    """
 
     strategy: Series[str]
     symbol: Series[str]
     ex_session: Series[Session]
     pay_session: Series[Session]
-    amount_cents: Series[np.int64] = pandera.Field(gt=0)
+    amount_cents: Series[np.int64] = pandera.Field(ne=0)
 
 
 @table("positions", key=("session", "strategy", "symbol"), storage="recorded")

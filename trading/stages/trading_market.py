@@ -86,7 +86,7 @@ def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
     beliefs = _beliefs(inputs["signals"], strategy)
     closes, dollar_volume = _traded(inputs["bars"])
     return Market(
-        quotes=_quotes(inputs["bars"]),
+        quotes=_quotes(inputs["bars"], returns[:-1]),
         actions=_actions(moment, inputs, strategy) if _basis(moment, inputs["bars"]) == "raw" else (),
         log_returns=np.ascontiguousarray(returns),
         holder_returns=log_returns_of_holders(held),
@@ -110,24 +110,35 @@ def _traded(bars: Rows) -> tuple[Floats, Floats]:
     return block[-1, :, 0], np.where(known.any(axis=0), average, np.nan)
 
 
-def _quotes(bars: Rows) -> dict[str, Quote]:
+def _quotes(bars: Rows, before_today: Floats) -> dict[str, Quote]:
+    """Quotes of today's bars, with the volatility that the returns (w, s) of the sessions before had."""
     last_two = calendar.sessions_between(bars.first, bars.last)[-2:]
     before, today = bars.block(_BAR, session=last_two, timeframe=(DAILY,), symbol=SYMBOLS)[:, 0]
     quoted = np.isfinite(today[:, 0])
+    volatility = _volatility(before_today)
     return {
-        symbol: Quote(float(bar[0]), float(bar[3]), _halt(bar, earlier))
-        for symbol, bar, earlier, known in zip(SYMBOLS, today, before, quoted, strict=True)
+        symbol: Quote(bar[0], bar[3], _halt(bar, earlier), bar[1], bar[2], bar[4], sigma, last_two[-1])
+        for symbol, bar, earlier, sigma, known in zip(
+            SYMBOLS, today.tolist(), before.tolist(), volatility.tolist(), quoted, strict=True
+        )
         if known
     }
 
 
-def _halt(bar: Floats, before: Floats) -> str:
+def _volatility(log_returns: Floats) -> Floats:
+    """(s,) root mean square of the returns (w, s) that are known; 0 without any."""
+    known = np.isfinite(log_returns)
+    squares = np.where(known, log_returns, 0.0) ** 2
+    return np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+
+
+def _halt(bar: list[float], before: list[float]) -> str:
     """Why the open of a bar (open, high, low, close, volume) cannot be traded, or nothing."""
     opened, high, low, _, volume = bar
     if volume <= 0:
         return "no volume"
     frozen = high == low and opened == before[3]  # filled forward: a price of yesterday, and no trade since
-    return "stale open" if frozen or (bar == before).all() else ""
+    return "stale open" if frozen or bar == before else ""
 
 
 def _basis(moment: Moment, bars: Rows) -> str:

@@ -36,7 +36,7 @@ def optimized(
     `equity` is in USD.
     """
     stuck = _stuck(state, market)
-    wanted = _wanted(state, market, estimate, rules, equity=equity, tradable=stuck == 0)
+    wanted = _wanted(session, state, market, estimate, rules, equity=equity, tradable=stuck == 0)
     mix = rules.optimizer.solve(wanted)
     halted = [f"halted:{symbol}" for symbol, weight in zip(SYMBOLS, stuck, strict=True) if weight != 0]
     return KeptMix(
@@ -53,6 +53,7 @@ def optimized(
 
 
 def _wanted(
+    session: pd.Timestamp,
     state: State | None,
     market: Market,
     estimate: CovarianceEstimate,
@@ -85,7 +86,7 @@ def _wanted(
         short_caps=short,
         previous=state.mix.weights if state else np.zeros(len(SYMBOLS)),
         half_width=_Z_OF_875 * spread,
-        linear_cost=np.nan_to_num(rules.costs.linear_rate(market.closes)),
+        linear_cost=np.nan_to_num(rules.costs.linear_rate(market.closes, session)),
         impact_cost=np.nan_to_num(rules.costs.impact_rate(usual, market.dollar_volume, equity)),
         liquidity=np.where(market.dollar_volume > 0, market.dollar_volume / equity, np.inf),
         groups=_GROUPS,

@@ -7,7 +7,9 @@ from typing import Literal
 
 from trading.bounds import ABOVE_ZERO, check_bounds
 from trading.execution.costs import CostModel
+from trading.execution.margin import MarginRules
 from trading.execution.orders import OrderRules
+from trading.execution.simulator import Venue
 from trading.interfaces import Optimizer, Sizer
 from trading.portfolio.alpha import QUARTER_KELLY_RISK_AVERSION
 from trading.portfolio.covariance_rules import CovarianceRules
@@ -26,7 +28,7 @@ class TradingRules:
     initial_cash_usd : the deposit at inception
     filter : `continuous` lets probability and width scale the size, `roadmap` also asks for its gates
     risk_aversion : behind the returns that equal weight implies
-    sizer, covariance, optimizer, limits, costs, orders : the parts, each with its own settings
+    sizer, covariance, optimizer, limits, costs, orders, margin : the parts, each with its own settings
     """
 
     strategy: str = "swing"
@@ -39,6 +41,12 @@ class TradingRules:
     limits: RiskLimits = field(default_factory=RiskLimits)
     costs: CostModel = field(default_factory=CostModel)
     orders: OrderRules = field(default_factory=OrderRules)
+    margin: MarginRules = field(default_factory=MarginRules)
 
     def __post_init__(self) -> None:
         check_bounds(self, initial_cash_usd=ABOVE_ZERO, risk_aversion=ABOVE_ZERO)
+
+    @property
+    def venue(self) -> Venue:
+        """How orders are executed."""
+        return Venue(self.costs, self.orders, self.margin)

@@ -16,11 +16,11 @@ import pandas as pd
 
 from trading import calendar
 from trading.evaluation.performance import SessionPerformance, first_performance, next_performance
-from trading.execution.account import Book, Booking, Fill, Order, Quote, cents
-from trading.execution.corporate_actions import open_book
-from trading.execution.ledger import Balance, deposit, reconcile
+from trading.execution.account import Book, cents
+from trading.execution.ledger import deposit
 from trading.execution.orders import decide_orders
-from trading.execution.simulator import execute_open
+from trading.execution.simulator import Execution
+from trading.execution.trading_day import trade_day
 from trading.interfaces import Floats
 from trading.portfolio.drift import drifted
 from trading.portfolio.problem import GRID
@@ -102,16 +102,6 @@ _CAUSES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class _Traded:
-    """What the open and the close did: the book at the close, and what led to it."""
-
-    book: Book
-    fills: tuple[Fill, ...]
-    bookings: tuple[Booking, ...]
-    unfilled: tuple[Order, ...]
-
-
-@dataclass(frozen=True)
 class _Target:
     """The mix in force, the part of it that is held, and the weights that follow (s,)."""
 
@@ -129,10 +119,10 @@ def _session(moment: Moment, state: State | None, market: Market, rules: Trading
     orders = decide_orders(
         rules.strategy,
         session,
-        dict(zip(SYMBOLS, target.weights.tolist(), strict=True)),
+        rules.margin.called_targets(dict(zip(SYMBOLS, target.weights.tolist(), strict=True)), traded.book),
         book=traded.book,
         quotes=market.quotes,
-        unfilled=traded.unfilled,
+        older=traded.orders,
         rules=rules.orders,
     )
     current = _weights(traded.book)
@@ -151,33 +141,23 @@ def _session(moment: Moment, state: State | None, market: Market, rules: Trading
     return {table: tables.columns(table, rules.strategy, rows[table]) for table in _MAKES}
 
 
-def _trade(session: pd.Timestamp, state: State | None, market: Market, rules: TradingRules) -> _Traded:
-    """Corporate actions, the open, and the books at the close, which must agree with the ledger."""
+def _trade(session: pd.Timestamp, state: State | None, market: Market, rules: TradingRules) -> Execution:
+    """The account's session; the first one of a home only makes the deposit."""
     if state is None:
         cash = cents(rules.initial_cash_usd)
-        return _Traded(Book(cash_cents=cash), (), (deposit(cash),), ())
-    opening = open_book(state.book, state.orders, market.actions, session)
-    done = execute_open(
-        opening.book,
-        opening.orders,
+        book = Book(cash_cents=cash, units_per_share=rules.orders.units_per_share)
+        return Execution(book, (), (deposit(cash),), ())
+    return trade_day(
+        replace(state.book, units_per_share=rules.orders.units_per_share),
+        state.orders,
+        market.actions,
         market.quotes,
-        costs=rules.costs,
+        venue=rules.venue,
         session=session,
-        life_sessions=rules.orders.life_sessions,
     )
-    book, bookings = _marked(done.book, market.quotes), (*opening.bookings, *done.bookings)
-    reconcile(book, bookings, Balance.of(state.book), session)
-    return _Traded(book, done.fills, bookings, done.unfilled)
 
 
-def _marked(book: Book, quotes: Mapping[str, Quote]) -> Book:
-    """The book at today's closes; a symbol without a bar keeps its last one, a session older."""
-    closes = {s: quotes[s].close if s in quotes else book.closes[s] for s in book.shares}
-    stale = {s: 0 if s in quotes else book.stale_sessions[s] + 1 for s in book.shares}
-    return replace(book, closes=closes, stale_sessions=stale)
-
-
-def _performance(state: State | None, traded: _Traded, market: Market) -> SessionPerformance:
+def _performance(state: State | None, traded: Execution, market: Market) -> SessionPerformance:
     if state is None:
         return first_performance(traded.book)
     return next_performance(state.performance, traded.book, traded.fills, market.holder_returns)

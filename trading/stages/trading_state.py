@@ -13,6 +13,7 @@ from trading import calendar
 from trading.errors import MissingStateError
 from trading.evaluation.performance import SessionPerformance
 from trading.execution.account import Book, Order, Receivable
+from trading.execution.lifecycle import WORKING
 from trading.history import Rows
 from trading.interfaces import Floats
 from trading.risk.overlay import DrawdownState
@@ -84,7 +85,7 @@ def read_state(moment: Moment, inputs: Inputs, strategy: str) -> State | None:
     past = sorted(kept["performance"], key=lambda row: row["session"])
     return State(
         book=_book(kept["positions"], kept["receivables"]),
-        orders=tuple(Order(**row) for row in kept["orders"] if row["status"] != "expired"),
+        orders=tuple(Order(**row) for row in kept["orders"] if row["status"] in WORKING),
         performance=SessionPerformance(**{k: v for k, v in past[-1].items() if k != "session"}),
         equities=tuple(row["equity_cents"] for row in past),
         log_returns=np.array([row["log_return"] for row in past if row["session"] != moment.inception]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trading import calendar, frames
+from trading import frames
 from trading.evaluation.performance import SessionPerformance
 from trading.execution.account import Book, Booking, Fill, Order
+from trading.execution.paper_broker import moment_of
 from trading.interfaces import Floats
 from trading.risk.overlay import DrawdownVerdict
 from trading.stages.trading_state import CASH, RECEIVABLE, KeptMix
@@ -44,9 +44,8 @@ def _column(values: Sequence[Any], dtype: str) -> NDArray[Any]:
 
 
 def fill_rows(fills: Iterable[Fill], session: pd.Timestamp) -> Iterable[Row]:
-    """Fills, all at the opening moment of `session`."""
-    ts = calendar.session_open(session).tz_localize(None)
-    return ({**vars(fill), "ts": ts} for fill in fills)
+    """Fills, each at its moment of `session`."""
+    return ({**vars(fill), "ts": moment_of(fill, session).tz_localize(None)} for fill in fills)
 
 
 def ledger_rows(bookings: Iterable[Booking]) -> Iterable[Row]:
@@ -108,4 +107,4 @@ def target_rows(mix: KeptMix, exposure: float, targets: Floats, current: Floats)
 
 def order_rows(orders: Iterable[Order]) -> Iterable[Row]:
     """Orders, new and older; a price that no order asks for is NaN."""
-    return ({"limit_price": math.nan, **vars(order)} for order in orders)
+    return (vars(order) for order in orders)

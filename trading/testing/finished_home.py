@@ -139,8 +139,10 @@ def _forecasts(draws: Draws) -> dict[str, pd.DataFrame]:
 def _champions(draws: Draws) -> pd.DataFrame:
     rows = _laid_out(draws.sessions, model=MODELS)
     trained = rows["model"].eq("ar1").map({True: pd.Timestamp("2023-12-29"), False: pd.NaT})
+    duel = dict.fromkeys(("log_evidence", "log_counter_evidence", "mean_difference", "mean_square", "mean_size"), 0.0)
     return rows.assign(
-        version=rows["model"] + "-v1", role="champion", since=draws.sessions[0], trained_through=trained, reason="calendar"
+        version=rows["model"] + "-v1", role="champion", since=draws.sessions[0], trained_through=trained, reason="calendar",
+        compared=0, **duel,
     )  # fmt: skip
 
 
@@ -250,12 +252,12 @@ def _trades(draws: Draws) -> dict[str, pd.DataFrame]:
     orders = orders.assign(
         order_id=[f"o{s:%Y%m%d}{n}" for s, n in zip(draws.sessions, names, strict=True)],
         decision_session=draws.sessions, quantity=np.resize([10, -4], len(names)), reference_price=100.0,
-        limit_price=np.nan, status="pending", reason="rebalance",
+        limit_price=np.nan, stop_price=np.nan, status="new", reason="rebalance", kind="on_open", life="new", filled=0,
     )  # fmt: skip
     filled = orders.iloc[:-1].assign(session=draws.sessions[1:])
     fills = filled.assign(
         fill_id="f" + filled["order_id"].str[1:], ts=calendar.open_each(draws.sessions[1:]), open_price=100.0,
-        price=100.05, notional_cents=100_000, spread_cents=30, slippage_cents=20, commission_cents=100,
+        price=100.05, notional_cents=100_000, spread_cents=30, slippage_cents=20, commission_cents=100, impact_cents=0, fees_cents=0, moment="open",
     )  # fmt: skip
     return {"orders": orders, "fills": fills, "ledger": _bookings(draws, fills)}
 

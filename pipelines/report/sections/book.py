@@ -12,7 +12,7 @@ from pipelines.report.material import Material
 from trading.universe import SYMBOLS
 
 STRATEGY, EQUAL = "--strategy", "--equal"
-_KINDS = ("spread", "slippage", "commission")
+_KINDS = ("spread", "slippage", "impact", "commission", "fees")
 
 
 def equity(material: Material) -> list[Html]:
@@ -109,8 +109,7 @@ def _cost_table(fills: pd.DataFrame) -> Html:
 
 def _expired(material: Material) -> Html:
     orders = material["orders"]
-    counts = orders.groupby("status")["order_id"].nunique()
-    carried, expired = int(counts.get("carried", 0)), int(counts.get("expired", 0))
-    return note(
-        f"Orders carried over a session without a tradable open: {carried}; expired or withdrawn: {expired}."
-    )
+    carried = orders.loc[orders["sessions_waited"] > 0, "order_id"].nunique()
+    over = orders.groupby("status")["order_id"].nunique()
+    lost = sum(int(over.get(status, 0)) for status in ("expired", "cancelled", "rejected"))
+    return note(f"Orders that waited over a session: {carried}; expired, cancelled or rejected: {lost}.")

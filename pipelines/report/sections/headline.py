@@ -17,6 +17,7 @@ from trading.evaluation.performance import Summary, summarize
 from trading.evaluation.resampling import paired_figures
 from trading.evaluation.roadmap import SESSIONS_PER_MONTH, target
 from trading.evaluation.uncertainty import Estimate
+from trading.execution.lifecycle import WORKING
 from trading.interfaces import Bools
 from trading.universe import SYMBOLS
 
@@ -171,7 +172,7 @@ def waiting_orders(material: Material) -> pd.DataFrame:
     """Rows of `orders` that wait for the open after the last session."""
     orders = material["orders"]
     is_last = orders["session"] == material.facts.last
-    waiting = orders[(is_last & orders["status"].isin(["pending", "carried"])).to_numpy()]
+    waiting = orders[(is_last & orders["status"].isin(WORKING)).to_numpy()]
     rank = waiting["symbol"].map({symbol: place for place, symbol in enumerate(SYMBOLS)})
     return waiting.iloc[rank.argsort(kind="stable").to_numpy()]
 

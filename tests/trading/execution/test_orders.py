@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pandas as pd
@@ -20,14 +21,14 @@ def decided(
     targets: dict[str, float],
     book: Book,
     *,
-    unfilled: tuple[Order, ...] = (),
+    older: tuple[Order, ...] = (),
     halted: str = "",
 ) -> tuple[Order, ...]:
     quotes = {symbol: Quote(100.0, 100.0, halted) for symbol in targets}
-    return decide_orders("swing", SESSION, targets, book=book, quotes=quotes, unfilled=unfilled, rules=RULES)
+    return decide_orders("swing", SESSION, targets, book=book, quotes=quotes, older=older, rules=RULES)
 
 
-def carried(quantity: int, status: str = "carried") -> Order:
+def carried(quantity: int, status: str = "acknowledged") -> Order:
     return Order("old", "NVDA", DECIDED, quantity, 100.0, math.nan, status, 1, "no bar")  # type: ignore[arg-type]
 
 
@@ -56,27 +57,27 @@ def test_an_order_never_overshoots_its_target(weight: float, held: int, price: f
 
 
 def test_an_order_has_one_name_for_ever() -> None:
-    assert order_id("swing", SESSION, "NVDA") == "3c3456b972f2"  # homes hold such names already
-    names = {order_id(s, d, n) for s in ("a", "b") for d in (DECIDED, SESSION) for n in ("NVDA", "AMD")}
-    assert len(names) == 8
+    assert order_id("paper/swing", SESSION, "NVDA", 1) == "bba03c55291b"  # homes hold such names already
+    places = itertools.product(("a", "b"), (DECIDED, SESSION), ("NVDA", "AMD"), (1, -1), (0, 1))
+    assert len({order_id(*place) for place in places}) == 32
 
 
 def test_a_new_order_says_what_it_was_decided_on() -> None:
     (order,) = decided({"NVDA": 0.5}, Book(cash_cents=1_000_00))
 
     assert order.decision_session == SESSION
-    assert (order.quantity, order.reference_price, order.status) == (5, 100.0, "pending")
+    assert (order.quantity, order.reference_price, order.status) == (5, 100.0, "new")
 
 
 def test_an_order_that_waits_stands_and_gets_no_second_one() -> None:
-    assert decided({"NVDA": 0.5}, Book(cash_cents=1_000_00), unfilled=(carried(4),)) == (carried(4),)
+    assert decided({"NVDA": 0.5}, Book(cash_cents=1_000_00), older=(carried(4),)) == (carried(4),)
 
 
 @pytest.mark.parametrize(("target", "quantity"), [(0.0, 4), (0.5, -2)])
 def test_an_order_is_withdrawn_when_the_target_turns(target: float, quantity: int) -> None:
-    (old, *new) = decided({"NVDA": target}, Book(cash_cents=1_000_00), unfilled=(carried(quantity),))
+    (old, *new) = decided({"NVDA": target}, Book(cash_cents=1_000_00), older=(carried(quantity),))
 
-    assert old.status == "expired"
+    assert old.status == "cancelled"
     assert old.reason.startswith("withdrawn")
     assert [order.quantity for order in new] == ([5] if target else [])
 
@@ -85,11 +86,11 @@ def test_a_halted_symbol_gets_no_new_order_but_a_buy_of_it_can_be_withdrawn() ->
     book = Book(cash_cents=1_000_00)
 
     assert decided({"NVDA": 0.5}, book, halted="no volume") == ()
-    assert decided({"NVDA": 0.5}, book, unfilled=(carried(4),), halted="no volume")[0].status == "carried"
-    assert decided({"NVDA": 0.0}, book, unfilled=(carried(4),), halted="no volume")[0].status == "expired"
+    assert decided({"NVDA": 0.5}, book, older=(carried(4),), halted="no volume")[0].status == "acknowledged"
+    assert decided({"NVDA": 0.0}, book, older=(carried(4),), halted="no volume")[0].status == "cancelled"
 
 
 def test_an_order_that_is_over_stays_to_be_seen_and_makes_room() -> None:
-    over, new = decided({"NVDA": 0.5}, Book(cash_cents=1_000_00), unfilled=(carried(4, "expired"),))
+    over, new = decided({"NVDA": 0.5}, Book(cash_cents=1_000_00), older=(carried(4, "expired"),))
 
-    assert (over.status, new.status, new.quantity) == ("expired", "pending", 5)
+    assert (over.status, new.status, new.quantity) == ("expired", "new", 5)

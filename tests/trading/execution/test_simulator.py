@@ -12,20 +12,25 @@ from hypothesis import strategies as st
 from trading.execution.account import Book, Order, Quote, cents
 from trading.execution.costs import CostModel
 from trading.execution.ledger import Balance, project
-from trading.execution.simulator import Execution, execute_open
+from trading.execution.orders import OrderRules
+from trading.execution.simulator import Execution, Venue, execute_session
 
 DECIDED, SESSION = pd.Timestamp("2024-06-06"), pd.Timestamp("2024-06-07")
-FREE = CostModel(half_spread_bps=0.0, slippage_bps=0.0, commission_per_share=0.0, minimum_commission=0.0)
-DEAR = CostModel(half_spread_bps=2.0, slippage_bps=2.0, commission_per_share=0.005, minimum_commission=0.35)
+FREE = CostModel.free()
+DEAR = CostModel(2.0, 2.0, 0.005, 0.35, regulatory_fees=False)
 SYMBOLS = ("NVDA", "AMD", "TSM")
 
 
 def order(symbol: str, quantity: int, limit: float = math.nan, waited: int = 0) -> Order:
-    return Order(f"{symbol}{quantity}", symbol, DECIDED, quantity, 100.0, limit, sessions_waited=waited)
+    kind = "on_open" if math.isnan(limit) else "limit"
+    return Order(
+        f"{symbol}{quantity}", symbol, DECIDED, quantity, 100.0, limit, sessions_waited=waited, kind=kind
+    )
 
 
 def opened(book: Book, *orders: Order, costs: CostModel = FREE, life: int = 3, **quotes: Quote) -> Execution:
-    return execute_open(book, orders, quotes, costs=costs, session=SESSION, life_sessions=life)
+    venue = Venue(costs, OrderRules(life_sessions=life))
+    return execute_session(book, orders, quotes, venue=venue, session=SESSION)
 
 
 def test_a_buy_moves_cash_into_shares_to_the_cent() -> None:
@@ -35,7 +40,7 @@ def test_a_buy_moves_cash_into_shares_to_the_cent() -> None:
     assert done.book.shares == {"NVDA": 10}
     assert done.book.cash_cents == 2_000_00 - 1_000_40 - 35
     assert (done.fills[0].spread_cents, done.fills[0].slippage_cents) == (20, 20)
-    assert done.unfilled == ()
+    assert done.orders[0].life == "new > acknowledged > filled"
 
 
 def test_a_sell_moves_shares_into_cash_to_the_cent() -> None:
@@ -61,15 +66,15 @@ def test_a_sell_pays_for_a_buy_of_the_same_open() -> None:
     [({}, "no bar"), ({"NVDA": Quote(100.0, 100.0, "no volume")}, "no volume")],
 )
 def test_without_a_tradable_open_an_order_waits(quotes: dict[str, Quote], reason: str) -> None:
-    (waiting,) = opened(Book(cash_cents=2_000_00), order("NVDA", 10), **quotes).unfilled
+    (waiting,) = opened(Book(cash_cents=2_000_00), order("NVDA", 10), **quotes).working
 
-    assert (waiting.status, waiting.sessions_waited, waiting.reason) == ("carried", 1, reason)
+    assert (waiting.status, waiting.sessions_waited, waiting.reason) == ("acknowledged", 1, reason)
 
 
 def test_an_order_that_waited_long_enough_expires_and_says_why() -> None:
-    (over,) = opened(Book(cash_cents=2_000_00), order("NVDA", 10, waited=2)).unfilled
+    (over,) = opened(Book(cash_cents=2_000_00), order("NVDA", 10, waited=2)).orders
 
-    assert (over.status, over.reason) == ("expired", "expired after 3 opens: no bar")
+    assert (over.status, over.reason) == ("expired", "expired after 3 sessions: no bar")
 
 
 @pytest.mark.parametrize(
@@ -82,15 +87,15 @@ def test_a_limit_holds_for_the_price_with_its_costs(quantity: int, limit: float,
     done = opened(book, order("NVDA", quantity, limit), costs=DEAR, NVDA=Quote(100.0, 100.0))
 
     assert bool(done.fills) is is_filled
-    assert [o.status for o in done.unfilled] == ([] if is_filled else ["carried"])
+    assert [o.status for o in done.orders] == ["filled" if is_filled else "acknowledged"]
 
 
 def test_a_buy_is_cut_to_the_cash_and_the_rest_is_over() -> None:
     done = opened(Book(cash_cents=250_00), order("NVDA", 10), NVDA=Quote(100.0, 100.0))
 
-    (rest,) = done.unfilled
+    (rest,) = done.orders
     assert done.book.shares == {"NVDA": 2}
-    assert (rest.quantity, rest.status) == (8, "expired")
+    assert (rest.remaining, rest.status) == (8, "cancelled")
     assert rest.reason == "cut from 10 to 2: cash of 25000 cents does not pay for more"
 
 
@@ -98,20 +103,20 @@ def test_a_sell_is_cut_to_the_shares_held() -> None:
     done = opened(Book({"NVDA": 3}, 0, closes={"NVDA": 1.0}), order("NVDA", -5), NVDA=Quote(100.0, 100.0))
 
     assert done.book.shares == {}
-    assert (done.unfilled[0].quantity, done.unfilled[0].reason) == (
+    assert (done.orders[0].remaining, done.orders[0].reason) == (
         -2,
         "cut from -5 to -3: 3 shares are held",
     )
 
 
 def test_a_sell_that_cannot_pay_its_commission_is_not_made() -> None:
-    dear = CostModel(minimum_commission=5.0)
+    dear = CostModel(minimum_commission=5.0, regulatory_fees=False)
     book = Book({"NVDA": 1}, 1_00, closes={"NVDA": 1.0})
 
     done = opened(book, order("NVDA", -1), costs=dear, NVDA=Quote(3.0, 3.0))
 
     assert done.book == book
-    assert "commission" in done.unfilled[0].reason
+    assert "commission" in done.orders[0].reason
 
 
 quantities = st.integers(-300, 300).filter(bool)
@@ -144,7 +149,7 @@ def test_no_open_makes_debts_and_every_cent_is_accounted_for(
         assert fill.open_notional_cents == cents(abs(fill.quantity) * fill.open_price)
     for symbol, quantity in wanted.items():
         traded = sum(fill.quantity for fill in done.fills if fill.symbol == symbol)
-        left = sum(rest.quantity for rest in done.unfilled if rest.symbol == symbol)
+        left = sum(rest.remaining for rest in done.orders if rest.symbol == symbol)
         assert traded + left == quantity
 
 

@@ -16,6 +16,7 @@ from trading.testing.memory_store import MemoryStore
 from trading.testing.tiny_market import Tables, action, tiny_market, trade
 from trading.universe import SYMBOLS
 
+IN_THE_PRICE = ("spread_cents", "slippage_cents", "impact_cents")
 INCEPTION, SESSIONS = "2024-06-03", 13
 TABLES = trading_session_stage().makes
 LAST = f"{calendar.shift(pd.Timestamp(INCEPTION), SESSIONS - 1):%Y-%m-%d}"
@@ -90,14 +91,14 @@ def assert_equity_moves_by_profit_less_costs(store: MemoryStore) -> None:
     performance = store.read("performance").set_index("session")
     shares = positions[~positions["symbol"].str.startswith("USD")]
     value = shares.groupby("session")["value_cents"].sum().reindex(performance.index, fill_value=0)
-    side, lost = np.sign(fills["quantity"]), fills["spread_cents"] + fills["slippage_cents"]
+    side, lost = np.sign(fills["quantity"]), fills[list(IN_THE_PRICE)].sum(axis=1)
     bought = (side * fills["notional_cents"] - lost).groupby(fills["session"]).sum()
     income = ledger[ledger["kind"].isin(["dividend_accrued", "cash_in_lieu"])].groupby("session")
     received = (income["cash_cents"].sum() + income["receivable_cents"].sum()).reindex(
         performance.index, fill_value=0
     )
     costs = (
-        (lost + fills["commission_cents"])
+        (lost + fills["commission_cents"] + fills["fees_cents"])
         .groupby(fills["session"])
         .sum()
         .reindex(performance.index, fill_value=0)
@@ -118,5 +119,6 @@ def assert_orders_are_named_once_and_fills_are_near_the_open(store: MemoryStore)
     joined = fills.merge(bars, on=["session", "symbol"], suffixes=("", "_bar"))
     assert len(joined) == len(fills)
     assert (joined["volume"] > 0).all()
-    # Four and a half basis points, and the rounding of the price to 1e-4.
-    assert ((joined["price"] - joined["open"]).abs() <= joined["open"] * 4.5e-4 + 1e-4).all()
+    # Four and a half basis points, the impact, and the rounding of the price to 1e-4 and of cents.
+    pushed = joined["impact_cents"] / 100 / joined["quantity"].abs()
+    assert ((joined["price"] - joined["open"]).abs() <= joined["open"] * 4.5e-4 + pushed + 2e-2).all()

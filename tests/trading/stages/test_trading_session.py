@@ -19,8 +19,8 @@ from trading.testing.stage_rows import made_by
 from trading.testing.tiny_market import FixedMix, Tables, action, edited, tiny_market, trade, without
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (f"2024-06-{day:02d}" for day in range(3, 8))
-FREE = CostModel(half_spread_bps=0.0, slippage_bps=0.0, commission_per_share=0.0, minimum_commission=0.0)
-DEAR = CostModel(half_spread_bps=2.0, slippage_bps=2.0, commission_per_share=0.005, minimum_commission=0.35)
+FREE = CostModel.free()
+DEAR = CostModel(2.0, 2.0, 0.005, 0.35, 0.0)
 UNLIMITED = RiskLimits(volatility_target=99.0, value_at_risk_limit=99.0)
 
 
@@ -57,7 +57,7 @@ def test_the_first_session_books_the_deposit_and_only_decides() -> None:
     assert [(e["kind"], e["cash_cents"]) for e in rows(store, "ledger", MONDAY)] == [("deposit", 10_000_00)]
     assert rows(store, "fills", MONDAY) == []
     order = row(store, "orders", MONDAY)
-    assert (order["symbol"], order["quantity"], order["status"]) == ("NVDA", 50, "pending")
+    assert (order["symbol"], order["quantity"], order["status"]) == ("NVDA", 50, "new")
     assert row(store, "performance", MONDAY)["equity_cents"] == 10_000_00
 
 
@@ -238,7 +238,7 @@ def test_a_halt_carries_the_order_and_fills_it_when_trading_resumes(halt: str) -
     store = traded(market, WEDNESDAY, rules(NVDA=0.5))
 
     carried = row(store, "orders", TUESDAY)
-    assert (carried["status"], carried["reason"], carried["sessions_waited"]) == ("carried", halt, 1)
+    assert (carried["status"], carried["reason"], carried["sessions_waited"]) == ("acknowledged", halt, 1)
     assert carried["decision_session"] == pd.Timestamp(MONDAY)
     fill = row(store, "fills", WEDNESDAY)
     assert (fill["order_id"], fill["decision_session"]) == (carried["order_id"], pd.Timestamp(MONDAY))
@@ -250,8 +250,8 @@ def test_a_long_halt_expires_the_order_for_all_to_see() -> None:
     store = traded(market, FRIDAY, rules(NVDA=0.5, life=3))
 
     statuses = [row(store, "orders", session)["status"] for session in (TUESDAY, WEDNESDAY, THURSDAY)]
-    assert statuses == ["carried", "carried", "expired"]
-    assert row(store, "orders", THURSDAY)["reason"] == "expired after 3 opens: no bar"
+    assert statuses == ["acknowledged", "acknowledged", "expired"]
+    assert row(store, "orders", THURSDAY)["reason"] == "expired after 3 sessions: no bar"
     assert rows(store, "fills", FRIDAY) == []
     assert row(store, "orders", FRIDAY)["decision_session"] == pd.Timestamp(FRIDAY)
 
@@ -286,7 +286,7 @@ def test_the_last_session_leaves_orders_that_a_later_run_fills_without_touching_
         trade(market, MONDAY, ends, rules(NVDA=0.5)) for ends in ([MONDAY], [MONDAY, WEDNESDAY])
     )
 
-    assert row(earlier, "orders", MONDAY)["status"] == "pending"
+    assert row(earlier, "orders", MONDAY)["status"] == "new"
     for table in trading_session_stage().makes:
         upto = later.read(table, None, pd.Timestamp(MONDAY))
         pd.testing.assert_frame_equal(earlier.read(table), upto, check_exact=True)
