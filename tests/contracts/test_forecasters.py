@@ -25,7 +25,13 @@ NAMES = [spec.name for spec in CATALOGUE]
 ALONE = [spec.name for spec in CATALOGUE if not spec.joint]
 ROOT = Path(__file__).parents[2]
 LATE = SYMBOLS.index("ARM")
+# Learning these again, or in another process, takes most of a minute: every night, and the others every day.
+HEAVY = [spec.name for spec in CATALOGUE if spec.slow and spec.cadence != "zero_shot"]
+LIGHT = [name for name in NAMES if name not in HEAVY]
 each_model = pytest.mark.parametrize("name", NAMES)
+each_model_the_heavy_ones_nightly = pytest.mark.parametrize(
+    "name", [*LIGHT, *(pytest.param(name, marks=pytest.mark.nightly) for name in HEAVY)]
+)
 each_that_looks_at_one_name = pytest.mark.parametrize("name", ALONE)
 
 
@@ -66,17 +72,17 @@ def usual(name: str) -> np.ndarray:
     return fitted(name).predict(window(name)).quantiles
 
 
-def digests() -> dict[str, str]:
+def digests(names: Sequence[str]) -> dict[str, str]:
     """What each model says, trained in this process."""
-    return {name: hashlib.sha256(usual(name).tobytes()).hexdigest() for name in NAMES}
+    return {name: hashlib.sha256(usual(name).tobytes()).hexdigest() for name in names}
 
 
-@pytest.fixture(scope="module")
-def digests_elsewhere() -> dict[str, str]:
+@functools.cache
+def digests_elsewhere(names: tuple[str, ...]) -> dict[str, str]:
     """The same of a process with another hash seed and another number of threads."""
     code = (
         "import json, runpy, torch; torch.set_num_threads(3); "
-        "print(json.dumps(runpy.run_path('tests/contracts/test_forecasters.py')['digests']()))"
+        f"print(json.dumps(runpy.run_path('tests/contracts/test_forecasters.py')['digests']({names})))"
     )
     other = {
         "PYTHONHASHSEED": "99",
@@ -122,7 +128,7 @@ def test_widths_grow_with_the_horizon_and_with_volatility(name: str) -> None:
     assert np.corrcoef(width[:, 0], np.linspace(0.005, 0.03, len(SYMBOLS)))[0, 1] > 0.5
 
 
-@each_model
+@each_model_the_heavy_ones_nightly
 def test_twice_the_returns_give_twice_the_quantiles(name: str) -> None:
     doubled = fitted(name, 2.0).predict(window(name, scale=2.0)).quantiles
 
@@ -190,7 +196,7 @@ def test_a_payload_that_is_no_state_is_refused(name: str, payload: bytes) -> Non
         model_spec(name).prototype().from_bytes(payload)
 
 
-@each_model
+@each_model_the_heavy_ones_nightly
 def test_fitting_leaves_the_prototype_as_it_was(name: str) -> None:
     prototype = quick(model_spec(name).prototype())
     before = prototype.to_bytes()
@@ -200,11 +206,10 @@ def test_fitting_leaves_the_prototype_as_it_was(name: str) -> None:
     assert prototype.to_bytes() == before
 
 
-@each_model
-def test_another_process_with_another_hash_seed_and_thread_count_gives_the_same_bytes(
-    name: str, digests_elsewhere: dict[str, str]
-) -> None:
-    assert digests_elsewhere[name] == hashlib.sha256(usual(name).tobytes()).hexdigest()
+@each_model_the_heavy_ones_nightly
+def test_another_process_with_another_hash_seed_and_thread_count_gives_the_same_bytes(name: str) -> None:
+    alike = tuple(HEAVY if name in HEAVY else LIGHT)
+    assert digests_elsewhere(alike)[name] == hashlib.sha256(usual(name).tobytes()).hexdigest()
 
 
 @each_model
