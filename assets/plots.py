@@ -154,6 +154,18 @@ def comparison(frame: pd.DataFrame) -> Figure:
     return figure
 
 
+def attribution(frame: pd.DataFrame) -> Figure:
+    """Sharpe ratio, accuracy and profit factor of each model's own decisions, with intervals."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    rules = {"sharpe": 0.0, "accuracy": 0.5, "profit_factor": 1.0}
+    for axes, (metric, rule) in zip(figure.subplots(1, 3), rules.items(), strict=True):
+        rows = frame[(frame["metric"] == metric).to_numpy()].replace([float("inf")], float("nan"))
+        _with_intervals(axes, rows.assign(horizon=1), metric.replace("_", " "), rule=rule)
+    return figure
+
+
 def coverage_table(frame: pd.DataFrame) -> Figure:
     """Coverage of each model and horizon, from its lowest to its highest year, regime and symbol."""
     from matplotlib.figure import Figure

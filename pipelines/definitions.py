@@ -11,6 +11,7 @@ from contextlib import closing
 import dagster as dg
 import pandas as pd
 
+from assets.attribution import attribution_asset
 from assets.checks import market_checks
 from assets.comparison import comparison_asset
 from assets.coverage import coverage_asset
@@ -87,6 +88,7 @@ def _assets(workshop: Workshop, partitions: dg.PartitionsDefinition[str]) -> lis
         *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
         comparison_asset(),
         coverage_asset(),
+        attribution_asset(),
         regime_transitions_asset(),
         scoreboard_asset(),
         frontier_asset(workshop.settings.trading),

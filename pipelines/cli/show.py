@@ -16,13 +16,14 @@ from resources.clock import now
 from resources.store import HomeStore
 from trading import frames
 from trading.errors import UsageError
-from trading.evaluation import comparison, interval_report, regime_report, scoreboard
+from trading.evaluation import attribution, comparison, interval_report, regime_report, scoreboard
 from trading.universe import instrument
 
 EVIDENCE = {
     "comparison": comparison.COLUMNS,
     "coverage": interval_report.COLUMNS,
     "regime_transitions": regime_report.COLUMNS,
+    "model_attribution": attribution.COLUMNS,
     "scoreboard": scoreboard.COLUMNS,
 }
 ALIASES = {"weights": "ensemble_weights"}  # how people call a table

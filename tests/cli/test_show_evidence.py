@@ -11,6 +11,7 @@ PROMISED = {
     "comparison": "model,horizon,metric,value,low,high,n,naive,slice",
     "coverage": "model,symbol,horizon,nominal,slice_kind,slice,n,coverage,mean_width,interval_score,kupiec_p,"
     "christoffersen_p",
+    "model_attribution": "model,metric,value,low,high,n",
     "scoreboard": "target,roadmap,value,low,high,n,naive,verdict",
 }
 

@@ -20,7 +20,9 @@ GROUPS = {
     "portfolio", "execution", "performance", "training", "evidence",
 }  # fmt: skip
 
-WITHOUT_SESSIONS = {"model_versions", "comparison", "coverage", "regime_transitions", "scoreboard", "frontier"}
+WITHOUT_SESSIONS = {
+    "model_versions", "comparison", "coverage", "model_attribution", "regime_transitions", "scoreboard", "frontier",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

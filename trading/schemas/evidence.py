@@ -49,6 +49,22 @@ class CoverageOfIntervals(Frame):
     christoffersen_p: Series[float] = pandera.Field(nullable=True)
 
 
+@table("model_attribution", key=("session", "model", "metric"), sparse=True)
+class ModelAttribution(Frame):
+    """What each model's own decisions were worth after costs, and the ensemble's regret in hindsight.
+
+    `regret` is the ensemble's loss over that of the best fixed combination, less 1. Replaced whole: `session` is
+    the last at which a forecast matured.
+    """
+
+    model: Series[str]
+    metric: Series[str] = pandera.Field(isin=("sharpe", "accuracy", "profit_factor", "regret"))
+    value: Series[float] = pandera.Field(nullable=True)
+    low: Series[float] = pandera.Field(nullable=True)
+    high: Series[float] = pandera.Field(nullable=True)
+    n: Series[np.int64] = pandera.Field(ge=0)
+
+
 @table("scoreboard", key=("session", "target"), sparse=True)
 class Scoreboard(Frame):
     """Every numeric target of the roadmap beside what the home's sessions measured. Replaced whole.
