@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import comparison_tables as tables
@@ -79,14 +80,15 @@ def make(folder: Path, name: str, features: History, sessions: pd.DatetimeIndex)
         path.with_suffix(".part").rename(path)
 
 
-def finished(folder: Path, years: int) -> list[str]:
-    """Models of which every year is there."""
-    return sorted(d.name for d in folder.iterdir() if d.is_dir() and len(list(d.glob("*.parquet"))) == years)
+def finished(folder: Path, years: Iterable[int]) -> list[str]:
+    """Models of which each of these years is there."""
+    wanted = {f"{year}.parquet" for year in years}
+    return sorted(d.name for d in folder.iterdir() if d.is_dir() and wanted <= {p.name for p in d.iterdir()})
 
 
-def seconds(folder: Path, name: str) -> dict[str, float]:
-    """What a model took in all."""
-    parts = [json.loads(path.read_text()) for path in (folder / name).glob("*.json")]
+def seconds(folder: Path, name: str, years: Iterable[int]) -> dict[str, float]:
+    """What a model took for these years."""
+    parts = [json.loads((folder / name / f"{year}.json").read_text()) for year in years]
     return {key: sum(part[key] for part in parts) for key in ("wall_s", "processor_s")}
 
 
@@ -100,17 +102,21 @@ def main() -> None:
     parser.add_argument("--models", default="random_walk,ar1")
     parser.add_argument("--first", default="2015-01-02")
     parser.add_argument("--last", default="2025-06-30")
+    parser.add_argument("--years", default="", help="only these, with commas between")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     first, last = calendar.session_of(asked.first), calendar.session_of(asked.last)
     features, regimes = prepared(asked.folder, asked.data, first, last)
     history = History.from_frame("features", features)
     sessions = calendar.sessions_between(first, last)
+    if asked.years:
+        sessions = sessions[sessions.year.isin([int(year) for year in asked.years.split(",")])]
+    years = sorted(set(sessions.year))
     for name in asked.models.split(","):
         make(asked.folder, name, history, sessions)
-    made = finished(asked.folder, len(set(sessions.year)))
+    made = finished(asked.folder, years)
     cases = pd.concat(
-        [pd.read_parquet(path) for name in made for path in (asked.folder / name).glob("*.parquet")]
+        [pd.read_parquet(asked.folder / name / f"{year}.parquet") for name in made for year in years]
     )
     started = time.perf_counter()
     table = compare(cases, dict(zip(regimes["session"], regimes["regime"], strict=True)))
@@ -119,7 +125,7 @@ def main() -> None:
     print(
         tables.whole(table)
         + tables.slices(table)
-        + tables.seconds({m: seconds(asked.folder, m) for m in made})
+        + tables.seconds({m: seconds(asked.folder, m, years) for m in made})
     )
 
 

@@ -50,6 +50,7 @@ class Course:
     first_epochs, epochs : of the two stages; steps : of an epoch; batch : series of a step
     origins : forecasts of each series, a patch apart
     backbone_share : of the learning rate in the second stage, for everything before the head
+    profile : `small` or `full`; full is trained with gradient checkpointing
     """
 
     series: int = 49152
@@ -62,6 +63,7 @@ class Course:
     learning_rate: float = 2e-3
     backbone_share: float = 0.5
     seed: int = 7
+    profile: str = "small"
 
 
 @dataclass(frozen=True)
@@ -168,14 +170,14 @@ def train_course(
     course: Course, tell: Callable[[str], None], threads: int = 1, journal: Path | None = None
 ) -> tuple[TSMambaNetwork, dict[str, float]]:
     """The network after both stages, and the best validation loss of each; `journal` is a folder in which a killed course finds how far it was."""
-    from models.forecasters.tsmamba_network import SMALL, TSMambaNetwork
+    from models.forecasters.tsmamba_network import FULL, SMALL, TSMambaNetwork
     from models.training.loop import Schedule, seeded
 
-    started = time.process_time()
+    started, full = time.process_time(), course.profile == "full"
     with seeded("tsmamba/pretraining", course.seed, threads):
-        network = TSMambaNetwork(SMALL)
+        network = TSMambaNetwork(FULL if full else SMALL, checkpointing=full)
     rng = np.random.default_rng(course.seed)
-    series = Series.made(rng, course.series, course.patterned, course.origins, SMALL.patch)
+    series = Series.made(rng, course.series, course.patterned, course.origins, network.shape.patch)
     order = np.random.default_rng(course.seed + 1).permutation(course.series)
     series = Series(series.returns[order], series.targets[order])
     tell(f"made {course.series:,} SIMULATED series, {time.process_time() - started:.0f} s of processor")
@@ -270,12 +272,13 @@ def main(  # noqa: PLR0917 - options of a command
     first_epochs: int = Course.first_epochs,
     epochs: int = Course.epochs,
     series: int = Course.series,
+    profile: Annotated[str, typer.Option(help="small, or full: width 256, three layers each way")] = "small",
     journal: Annotated[
         Path | None, typer.Option(help="folder from which a killed course goes on; may be removed afterwards")
     ] = None,
 ) -> None:
     """Train on SIMULATED series and write the checkpoint."""
-    course = Course(seed=seed, first_epochs=first_epochs, epochs=epochs, series=series)
+    course = Course(seed=seed, first_epochs=first_epochs, epochs=epochs, series=series, profile=profile)
     network, validation = train_course(course, typer.echo, threads, journal)
     learned = {"course": asdict(course), "validation": validation}
     save(network, output, learned)  # measuring may fail; training took minutes

@@ -10,8 +10,11 @@ import torch
 
 from models.forecasters.samba import NEWCOMER, GraphLearning, Samba, pack_samba, unpack_samba
 from models.forecasters.samba_network import FULL, SMALL, SambaNetwork
+from trading import calendar
 from trading.errors import CheckpointError, ModelError, NotFittedError
-from trading.testing.feature_history import window_of
+from trading.stages.graph import graph_stage
+from trading.testing.feature_history import feature_history, window_of
+from trading.testing.stage_rows import made_by
 from trading.universe import SYMBOLS
 
 BRIEF = Samba(learning=GraphLearning(epochs=2, batch=8, learning_rate=1e-2))
@@ -204,11 +207,18 @@ def test_weights_of_another_profile_or_damaged_ones_are_refused() -> None:
         Samba().from_bytes(pack_samba(spoiled, symbols))
 
 
-def test_the_links_that_it_is_given_are_those_of_the_graph_stage() -> None:
-    values = returns()[-128:]
-    inputs = Samba().inputs(values[None], np.ones((1, NAMES), dtype=bool))
+def test_the_links_that_it_is_given_are_the_rows_of_the_graph_stage() -> None:
+    session, values = calendar.session_of("2024-06-28"), returns()[-300:]
+    values[-40:, 2] = np.nan  # not listed any more: in neither graph
+    made = made_by(graph_stage(), session, {"features": feature_history(values, "2024-06-28")})
 
-    correlation = np.corrcoef(values[-30:].T)
-    linked = (np.abs(correlation) > 0.3) & ~np.eye(NAMES, dtype=bool)
-    assert ((inputs.given[0] > 0) == linked).all()
-    assert inputs.x.shape == (1, SMALL.bars, NAMES, 3)
+    given = Samba().inputs(values[None, -128:], np.isfinite(values[None, -1])).given[0]
+
+    edges = made["graph_edges"]
+    rows = np.zeros((NAMES, NAMES))
+    one, other = ([SYMBOLS.index(name) for name in edges[end]] for end in ("symbol", "neighbour"))
+    rows[one, other] = edges["correlation"]
+    assert 0 < (rows != 0).sum() < NAMES * (NAMES - 1)
+    assert np.array_equal(
+        given, np.abs(rows).astype(np.float32)
+    )  # one computation: the same to the last digit
