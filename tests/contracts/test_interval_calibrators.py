@@ -51,7 +51,9 @@ def test_before_enough_has_matured_there_is_no_interval_yet(choice: IntervalChoi
 
 @EVERY
 @pytest.mark.parametrize("scale", [0.0, 0.01, 1.0, 1e6])
-def test_bounds_are_finite_and_ordered_however_wild_the_outcomes(choice: IntervalChoice, scale: float) -> None:
+def test_bounds_are_finite_and_ordered_however_wild_the_outcomes(
+    choice: IntervalChoice, scale: float
+) -> None:
     made = bounds(ready(choice, 120, scale))
 
     assert np.isfinite([made.lower, made.upper]).all()
