@@ -10,14 +10,14 @@ _KINDS = ("python", "numpy", "deltalake")
 FACES = {
     "ensemble_weights": Face(
         group="ensemble",
-        description="Losses decide the weights of the models: exponentially averaged, through a softmax, with a floor.",
+        description="Losses decide the weights of the models, none below a floor; a model that degraded weighs less for a while.",
         owner=RESEARCH,
         kinds=_KINDS,
         plot=plots.ensemble_weights,
     ),
     "ensemble_forecast": Face(
         group="ensemble",
-        description="The champions' quantiles, averaged by weight, are one forecast; how far the models disagree stands beside it.",
+        description="The champions' forecasts, averaged or pooled by weight, are one; its variance within and between models stands beside it.",
         owner=RESEARCH,
         kinds=_KINDS,
     ),
