@@ -59,10 +59,11 @@ def common_part(log_returns: Floats, memory: int = 21) -> Floats:
     """
     out = np.full(len(log_returns), np.nan)
     for session in range(memory, len(log_returns)):
+        past = log_returns[session - memory : session]
+        known = np.isfinite(past)
+        energy = np.square(np.where(known, past, 0.0)).sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            unit = log_returns[session] / np.sqrt(
-                np.nanmean(np.square(log_returns[session - memory : session]), axis=0)
-            )
+            unit = log_returns[session] / np.sqrt(energy / known.sum(axis=0))
         unit = unit[np.isfinite(unit)]
         squares = float(np.square(unit).sum())
         if len(unit) > 1 and squares > 0:

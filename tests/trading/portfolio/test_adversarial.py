@@ -116,13 +116,13 @@ def standing(question: Question, fallback: str) -> Limits:
 
 
 def asked_and_judged(numbers: range, sizes: tuple[int, ...] = SIZES) -> tuple[float, float, Counter[str]]:
-    """The worst violation, the longest time in seconds, and how the answers came about."""
+    """The worst violation, the longest processor seconds (a busy machine is no fault), and how answers came about."""
     worst, longest, ways = 0.0, 0.0, Counter[str]()
     for number in numbers:
         question, goal = question_of(number, sizes)
-        started = time.perf_counter()
+        started = time.process_time()
         mix = optimize(question, goal)
-        longest = max(longest, time.perf_counter() - started)
+        longest = max(longest, time.process_time() - started)
         assert np.isfinite(mix.weights).all(), f"question {number}"
         missed = violation(mix.weights, standing(question, mix.fallback))
         assert missed <= TOLERANCE + 1e-12, f"question {number} misses a limit by {missed}"
