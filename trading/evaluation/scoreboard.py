@@ -11,8 +11,8 @@ import pandas as pd
 
 from trading.evaluation.contamination import clean_sessions
 from trading.evaluation.matured import matured_ensemble
-from trading.evaluation.resampling import paired_figures
 from trading.evaluation.regime_report import complete_stays
+from trading.evaluation.resampling import paired_figures
 from trading.evaluation.roadmap import SESSIONS_PER_MONTH, TARGETS
 from trading.evaluation.sharpe_tests import lo_interval
 from trading.evaluation.trades import closed_trades, profit_factor
