@@ -75,7 +75,7 @@ def costs(material: Material) -> list[Html]:
         return [missing("No traded session yet.")]
     paid = np.column_stack([_daily(fills, f"{kind}_cents", material.sessions) for kind in _KINDS]) / 100
     panels = [
-        Panel(stacked(_KINDS, np.cumsum(paid, axis=0), ["--k-1", "--k-2", "--k-3"]), "dollars", 180, "Paid so far", limits=(0.0, max(1.0, 1.05 * float(paid.sum())))),
+        Panel(stacked(_KINDS, np.cumsum(paid, axis=0), [f"--k-{place}" for place in range(1, len(_KINDS) + 1)]), "dollars", 180, "Paid so far", limits=(0.0, max(1.0, 1.05 * float(paid.sum())))),
         Panel(
             [Series("turnover", performance["turnover"].to_numpy(), STRATEGY, bars=True)],
             "percent", 120, "Turnover a session, part of equity", limits=(0.0, max(0.01, 1.08 * float(performance["turnover"].max()))),

@@ -30,7 +30,16 @@ NAMES = ("NVDA", "AMD", "TSM")
 KINDS = ("market", "limit", "stop", "on_open", "on_close")
 DEPOSIT = 50_000_00
 PRICES = st.integers(500, 20_000).map(lambda ticks: ticks / 100)
-BARS = st.tuples(PRICES, PRICES, st.floats(0, 0.1), st.integers(0, 4000), st.booleans())
+ORDERS = st.tuples(
+    st.sampled_from(NAMES), st.sampled_from(KINDS), st.integers(-200, 200).filter(bool), PRICES
+)
+BARS = st.tuples(
+    PRICES,
+    PRICES,
+    st.floats(0, 0.1),
+    st.sampled_from((0, 500, 5_000, 50_000)),
+    st.sampled_from((True, True, True, False)),
+)
 
 
 class Account(RuleBasedStateMachine):
@@ -45,10 +54,11 @@ class Account(RuleBasedStateMachine):
         self.sent: dict[str, int] = {}
         self.volumes: dict[tuple[pd.Timestamp, str], float] = {}
 
-    @rule(
-        symbol=st.sampled_from(NAMES), kind=st.sampled_from(KINDS), size=st.integers(-200, 200).filter(bool),
-        price=PRICES,
-    )  # fmt: skip
+    @rule(orders=st.lists(ORDERS, min_size=1, max_size=6))
+    def decide(self, orders: list[tuple[str, str, int, float]]) -> None:
+        for order in orders:
+            self.submit(*order)
+
     def submit(self, symbol: str, kind: str, size: int, price: float) -> None:
         quantity = size * self.venue.orders.units_per_share
         place = sum(1 for name in self.sent.values() if name)
@@ -67,13 +77,19 @@ class Account(RuleBasedStateMachine):
             self.broker.cancel([data.draw(st.sampled_from(sorted(self.sent)))])
 
     @rule(
-        bars=st.fixed_dictionaries(dict.fromkeys(NAMES, BARS)),
+        orders=st.lists(ORDERS, max_size=6), bars=st.fixed_dictionaries(dict.fromkeys(NAMES, BARS)),
         action=st.sampled_from(("", "", "split", "dividend")), symbol=st.sampled_from(NAMES),
         ratio=st.sampled_from((0.1, 0.5, 1.5, 10.0)),
     )  # fmt: skip
     def trade(
-        self, bars: dict[str, tuple[float, float, float, int, bool]], action: str, symbol: str, ratio: float
+        self,
+        orders: list[tuple[str, str, int, float]],
+        bars: dict[str, tuple[float, float, float, int, bool]],
+        action: str,
+        symbol: str,
+        ratio: float,
     ) -> None:
+        self.decide(orders)
         session = calendar.shift(self.session, 1)
         pays = session + pd.Timedelta(days=3)
         actions = [CorporateAction(symbol, action, ratio, ratio, pays)] if action else []  # type: ignore[arg-type]
@@ -159,7 +175,7 @@ class Account(RuleBasedStateMachine):
 
 def test_an_account_keeps_its_books_whatever_happens() -> None:
     run_state_machine_as_test(
-        Account, settings=settings(max_examples=40, stateful_step_count=25, deadline=None)
+        Account, settings=settings(max_examples=40, stateful_step_count=20, deadline=None)
     )
 
 
