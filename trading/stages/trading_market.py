@@ -66,6 +66,7 @@ class Market:
     holder_returns: Floats
     beliefs: Beliefs
     regime_multiplier: float
+    regime_changed: bool
     quantiles: Floats
     closes: Floats
     dollar_volume: Floats
@@ -92,6 +93,7 @@ def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
         holder_returns=log_returns_of_holders(held),
         beliefs=beliefs,
         regime_multiplier=float(inputs["regimes"].cube("multiplier", timeframe=(DAILY,))[0]),
+        regime_changed=bool(inputs["regimes"].cube("changed", timeframe=(DAILY,))[0] == 1.0),
         quantiles=inputs["ensemble_forecast"].block(
             QUANTILES, timeframe=(DAILY,), horizon=(beliefs.horizon,), symbol=SYMBOLS
         )[0, 0],

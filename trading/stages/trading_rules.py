@@ -28,6 +28,7 @@ class TradingRules:
     initial_cash_usd : the deposit at inception
     filter : `continuous` lets probability and width scale the size, `roadmap` also asks for its gates
     risk_aversion : behind the returns that equal weight implies
+    solve_on_regime_change : whether a mix is solved anew in a session whose regime changed, beside each week's first
     sizer, covariance, optimizer, limits, costs, orders, margin : the parts, each with its own settings
     """
 
@@ -35,6 +36,7 @@ class TradingRules:
     initial_cash_usd: float = 100_000.0
     filter: Literal["continuous", "roadmap"] = "continuous"
     risk_aversion: float = QUARTER_KELLY_RISK_AVERSION
+    solve_on_regime_change: bool = True
     sizer: Sizer = field(default_factory=KellySizer)
     covariance: CovarianceRules = field(default_factory=CovarianceRules)
     optimizer: Optimizer = field(default_factory=ConvexOptimizer)

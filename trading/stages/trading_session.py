@@ -186,7 +186,7 @@ def _target(
 ) -> _Target:
     """The mix, new or carried on, scaled once by what volatility, loss, regime and drawdown allow."""
     estimate = rules.covariance.estimate(market.log_returns)
-    if state is None or _is_week_start(session):
+    if state is None or _is_week_start(session) or (rules.solve_on_regime_change and market.regime_changed):
         mix = optimized(session, state, market, estimate, rules, equity=equity)
     else:
         mix = _carried(state, market, rules)

@@ -315,6 +315,18 @@ def test_the_mix_is_solved_in_the_first_session_of_a_week_and_kept_in_between() 
     assert [f"{day:%m-%d}" for day in solved] == ["08-29", "08-29", "09-03", "09-03"]
 
 
+@pytest.mark.parametrize(("wanted", "solved"), [(True, TUESDAY), (False, MONDAY)])
+def test_a_change_of_regime_solves_the_mix_anew_if_that_is_wanted(*, wanted: bool, solved: str) -> None:
+    market = tiny_market(MONDAY, 3)
+    market["regimes"].loc[1, "changed"] = True
+
+    rules = TradingRules(solve_on_regime_change=wanted)
+    frame = traded(market, WEDNESDAY, rules).read("target_portfolio")
+
+    last = frame[frame["session"] == pd.Timestamp(WEDNESDAY)]
+    assert set(last["optimized_session"]) == {pd.Timestamp(solved)}
+
+
 def test_between_weeks_the_overlay_alone_moves_the_target() -> None:
     market = tiny_market(MONDAY, 2)
     market["regimes"].loc[1, "multiplier"] = 0.3
