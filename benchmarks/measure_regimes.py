@@ -2,8 +2,8 @@
 
 python benchmarks/measure_regimes.py PART [--model hmm] [--markets 1000] [--seed 0]
 
-PART is recovery (SIMULATED), stability, alarms (SIMULATED, minutes), falls, strategies or speed; falls, strategies and
-the real half of stability need the daily files of ../shared/data.
+PART is recovery (SIMULATED), stability, alarms (SIMULATED, minutes), falls, variants, strategies or speed; falls,
+variants, strategies and the real half of stability need the daily files of ../shared/data.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import pandas as pd
 
 from models.regimes.choice import RegimeChoice
 from models.regimes.estimator import RegimeEstimator
+from models.regimes.gaussian_hmm import GaussianRegimes
+from models.regimes.jump import JumpRegimes
 from trading import calendar
 from trading.evaluation.regime_report import complete_stays, delay_until, fall_within, transition_table
 from trading.evaluation.regime_walk import RegimeWalk, named_walk, walk_regimes
@@ -245,17 +247,30 @@ def _beliefs(fitted: RegimeEstimator, state: Floats) -> Floats:
 def falls(_given: argparse.Namespace, model: RegimeEstimator) -> None:
     """The known falls of the ten names held equally, by name and delay."""
     walk, closes = real_walk(model)
-    index = np.cumprod(1 + closes.pct_change(fill_method=None).mean(axis=1).fillna(0.0).to_numpy())
+    index = equal_index(closes)
     warned = np.isin(walk.labels, WARNING)
     say(f"{walk.sessions[0]:%Y-%m-%d} to {walk.sessions[-1]:%Y-%m-%d}, {len(walk.sessions)} sessions, "
         f"mean stay {complete_stays(walk.labels).mean():.1f}, median {np.median(complete_stays(walk.labels)):.0f}, "
         f"named Bear or Volatile {warned.mean():.2f} of them")  # fmt: skip
+    for name, (peak, end) in _where(walk, index).items():
+        say(f"{name}: {_fall_line(walk, index, peak, end - 1)}")
+    table = transition_table(walk.names)
+    say(table.round(4).to_string(index=False))
+
+
+def equal_index(closes: pd.DataFrame) -> Floats:
+    """(n,) value of the names held equally."""
+    return np.cumprod(1 + closes.pct_change(fill_method=None).mean(axis=1).fillna(0.0).to_numpy())
+
+
+def _where(walk: RegimeWalk, index: Floats) -> dict[str, tuple[int, int]]:
+    """The peak of each known fall, and the session after its trough."""
+    found = {}
     for name, (first, last) in FALLS.items():
         begin, end = (int(walk.sessions.searchsorted(pd.Timestamp(day))) for day in (first, last))
         peak, trough = fall_within(index, begin, end)
-        say(f"{name}: {_fall_line(walk, index, peak, trough)}")
-    table = transition_table(walk.names)
-    say(table.round(4).to_string(index=False))
+        found[name] = (peak, trough + 1)
+    return found
 
 
 def _fall_line(walk: RegimeWalk, index: Floats, peak: int, trough: int) -> str:
@@ -269,6 +284,32 @@ def _fall_line(walk: RegimeWalk, index: Floats, peak: int, trough: int) -> str:
     first = peak + delay
     before = "already so at the peak" if warned[peak] else f"{delay} sessions after the peak"
     return f"{head}{walk.names[first]} {before} at {index[first] / index[peak] - 1:.1%}; {said}"
+
+
+# variants ----------------------------------------------------------------------------------------------
+
+
+def variants(_given: argparse.Namespace, _model: RegimeEstimator) -> None:
+    """What was chosen, beside what was not, on the same real bars: stays, warnings, and the delay of each fall."""
+    hmm, jump = GaussianRegimes(), JumpRegimes()
+    tried: dict[str, tuple[RegimeEstimator, RegimeRules]] = {
+        "hmm, as it is": (hmm, RULES),
+        "hmm, memory 1": (replace(hmm, memory_sessions=1.0), RULES),
+        "hmm, memory 60": (replace(hmm, memory_sessions=60.0), RULES),
+        "hmm, dwell 10": (hmm, replace(RULES, min_dwell_sessions=10)),
+        "hmm, confidence 0.5": (hmm, replace(RULES, confidence=0.5)),
+        "hmm, persistence 100": (replace(hmm, persistence=100.0), RULES),
+        "jump, as it is": (jump, RULES),
+    }
+    tried |= {f"jump, penalty {p}": (replace(jump, penalty=p), RULES) for p in (2.0, 10.0, 20.0, 40.0)}
+    state, closes = real_market()
+    for name, (model, rules) in tried.items():
+        walk = walk_regimes(model, rules, state, sessions_of(closes))
+        stays, warned = complete_stays(walk.labels), np.isin(walk.labels, WARNING)
+        index = equal_index(closes.iloc[-len(walk.sessions) :])
+        late = [delay_until(warned, *where) for where in _where(walk, index).values()]
+        say(f"{name:20s} stays {stays.mean():5.1f}, median {np.median(stays):3.0f}; warned {warned.mean():.2f}; "
+            f"sessions to the first warning of {', '.join(FALLS)}: {late}")  # fmt: skip
 
 
 # strategies --------------------------------------------------------------------------------------------
@@ -392,6 +433,7 @@ PARTS: Mapping[str, Callable[[argparse.Namespace, RegimeEstimator], None]] = {
     "stability": stability,
     "alarms": alarms,
     "falls": falls,
+    "variants": variants,
     "strategies": strategies,
     "speed": speed,
 }
