@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import Literal, Protocol
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from trading.allocation import CovarianceModel, Mix, Optimizer, Sizer, TradingCosts
 from trading.forecasting import (
     SILENT,
     BarStream,
@@ -28,10 +27,15 @@ from trading.forecasting import (
     TrainingJournal,
     Window,
 )
-
-if TYPE_CHECKING:
-    from trading.portfolio.covariance import CovarianceEstimate
-    from trading.portfolio.mandates import Wanted
+from trading.learning import (
+    EnsembleWeighting,
+    Evidence,
+    Interval,
+    IntervalCalibrator,
+    Matured,
+    RegimeFit,
+    RegimeModel,
+)
 
 __all__ = [
     "SILENT",
@@ -40,8 +44,10 @@ __all__ = [
     "Broker",
     "ChampionDecision",
     "Clock",
+    "CovarianceModel",
     "Curves",
     "EnsembleWeighting",
+    "Evidence",
     "Floats",
     "Forecast",
     "Forecaster",
@@ -50,6 +56,7 @@ __all__ = [
     "LiveBar",
     "LiveBars",
     "MarketDataSource",
+    "Matured",
     "Mix",
     "ModelRegistry",
     "ModelVersion",
@@ -60,263 +67,10 @@ __all__ = [
     "Sizer",
     "Store",
     "StreamingForecaster",
+    "TradingCosts",
     "TrainingJournal",
     "Window",
 ]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Calibrated bounds, NaN where there are too few scores yet; never infinite.
-
-    Attributes
-    ----------
-    lower, upper : (s, h) cumulative log returns
-    miscoverage : (s, h) the adaptive level that was used
-    carried : (s, h, 2) what the calibrator carries on for the lower and the upper end, NaN for nothing
-    """
-
-    lower: Floats
-    upper: Floats
-    miscoverage: Floats
-    carried: Floats | None = None
-
-
-class IntervalCalibrator(Protocol):
-    """Turns quantile forecasts into intervals that hold what they promise.
-
-    Its state are rows: the level `miscoverage` (s, h) and what is `carried` (s, h, 2) of the session before.
-    """
-
-    @property
-    def by_regime(self) -> bool:
-        """Whether it wants to know which scores were issued in today's regime."""
-        ...
-
-    def conformalize(
-        self,
-        scores: Floats,
-        miscoverage: Floats | None,
-        *,
-        ends: Floats | None = None,
-        carried: Floats | None = None,
-        alike: Floats | None = None,
-    ) -> Self:
-        """A copy with past conformity scores and the state in force (None or NaN: start anew).
-
-        Parameters
-        ----------
-        scores : (n, s, h) NaN where nothing matured
-        ends : (n, s, h) the end that the outcome was nearer to, 1 the upper, -1 the lower
-        alike : (n, h) 1 where a score was issued in today's regime, 0 where in another, NaN unknown
-        """
-        ...
-
-    def update(self, issued: Interval, realized: Floats) -> Self:
-        """A copy after the intervals issued h sessions ago met `realized` (s, h), NaN where none did."""
-        ...
-
-    def predict_interval(self, forecast: Forecast) -> Interval:
-        """Bounds for `forecast` from the scores and level in force."""
-        ...
-
-
-@dataclass(frozen=True)
-class Matured:
-    """Forecasts of k models that met their outcome, n cells that every speaking model forecast.
-
-    Attributes
-    ----------
-    quantiles : (n, k, q) per square root of the horizon, NaN for a model that did not speak
-    realized : (n,) log return per square root of the horizon
-    """
-
-    quantiles: Floats
-    realized: Floats
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a session tells of k models.
-
-    Attributes
-    ----------
-    session : at which the forecasts matured
-    losses : (k,) mean pinball loss per square root of the horizon, of the same cells for all; NaN where none matured
-    matured : the cells of the last so many sessions, this one included; asking costs a read
-    opens_month : whether the session is the first of its month, when slow fits are made anew
-    """
-
-    session: pd.Timestamp
-    losses: Floats
-    matured: Callable[[int], Matured]
-    opens_month: bool = False
-
-
-class EnsembleWeighting(Protocol):
-    """Weights of models from their losses. State: `average_loss_`, `score_` and `observations_`, each (k,)."""
-
-    @property
-    def window_sessions(self) -> int:
-        """How many sessions of matured quantiles are asked for at most; 0 where losses are enough."""
-        ...
-
-    @property
-    def average_loss_(self) -> Floats:
-        """(k,) averaged relative loss, NaN for a model not seen yet."""
-        ...
-
-    @property
-    def score_(self) -> Floats:
-        """(k,) what the method itself carries on, such as a logarithm of the weight; NaN not yet."""
-        ...
-
-    @property
-    def observations_(self) -> NDArray[np.int64]:
-        """(k,) sessions in the average."""
-        ...
-
-    def resume(self, average_loss: Floats, score: Floats, observations: NDArray[np.int64]) -> Self:
-        """A copy with the state of the previous session; NaN for a model not seen before."""
-        ...
-
-    def update(self, evidence: Evidence) -> Self:
-        """A copy after one session."""
-        ...
-
-    @property
-    def weights_(self) -> Floats:
-        """(k,) non-negative, sum 1."""
-        ...
-
-
-@dataclass(frozen=True)
-class RegimeFit:
-    """A fitted hidden Markov model whose states are in the fixed order of `trading.frames.REGIMES`.
-
-    Attributes
-    ----------
-    start : (k,) probabilities; transition : (k, k) rows sum to 1
-    mean : (k, c); covariance : (k, c, c), in units of the standardised features
-    center, scale : (c,) raw features are standardised as (x - center) / scale; NaN scale: never known
-    """
-
-    start: Floats
-    transition: Floats
-    mean: Floats
-    covariance: Floats
-    center: Floats
-    scale: Floats
-
-
-class RegimeModel(Protocol):
-    """Market regimes, filtered only: there is no smoother. State: `fit_`."""
-
-    @property
-    def fit_(self) -> RegimeFit | None:
-        """The parameters in force, None before a fit."""
-        ...
-
-    def fit(self, features: Floats, previous: RegimeFit | None = None) -> Self:
-        """A copy fitted on raw (w, c) features, NaN where unknown, its states aligned to `previous`."""
-        ...
-
-    def resume(self, fit: RegimeFit) -> Self:
-        """A copy with parameters that were fitted earlier."""
-        ...
-
-    def filter(self, features: Floats) -> Floats:
-        """(w, k) probabilities p(state_t | features up to t); unknown features are marginalised out."""
-        ...
-
-    def update(self, belief: Floats, features: Floats) -> Floats:
-        """(k,) probabilities after one more session of features (c,), given those of the session before."""
-        ...
-
-
-@dataclass(frozen=True)
-class Mix:
-    """A solved portfolio with its proof: no limit is violated by more than 1e-6, but those that the fallback waives.
-
-    Attributes
-    ----------
-    weights : (s,) fractions of equity, negative for a short
-    status : the solver's word; gap : relative duality gap or NaN; objective : what was optimised
-    binding : names of the binding constraints; fallback : empty, or the fallback that was used
-    conflicts : kinds of limits that could not all be met; masked : names whose numbers were not finite
-    """
-
-    weights: Floats
-    status: str
-    gap: float
-    objective: str
-    binding: tuple[str, ...]
-    fallback: str
-    conflicts: tuple[str, ...] = ()
-    masked: tuple[str, ...] = ()
-
-
-class Sizer(Protocol):
-    """Cap of each symbol's weight; none is above `position_limit`."""
-
-    @property
-    def position_limit(self) -> float:
-        """Largest weight of one name."""
-        ...
-
-    def caps(
-        self,
-        probability: Floats,
-        expected: Floats,
-        spread: Floats,
-        correlation: Floats,
-        *,
-        usual_spread: Floats | None = None,
-        quantiles: Floats | None = None,
-    ) -> Floats:
-        """(s,) caps from the probability of winning (s,), mean (s,), standard deviation (s,), correlation (s, s).
-
-        `usual_spread` (s,) is the deviation that a name's past explains, `quantiles` (s, q) the predictive
-        distribution's shape.
-        """
-        ...
-
-
-class CovarianceModel(Protocol):
-    """How names move together, from a window of returns that ends at the session."""
-
-    def estimate(self, log_returns: Floats) -> CovarianceEstimate:
-        """Covariance of one session's returns from log returns (w, s), NaN where there is none.
-
-        Raises
-        ------
-        MissingBarsError
-            If no symbol has enough returns.
-        """
-        ...
-
-
-class TradingCosts(Protocol):
-    """What trading costs, as an optimiser counts it: the cost model of the simulator and no other."""
-
-    def linear_rate(self, prices: Floats, session: pd.Timestamp | None = None) -> Floats:
-        """(s,) cost of trading one dollar of each name at its price (s,), one way, but for impact.
-
-        With the fees in force at `session`, without one no fees.
-        """
-        ...
-
-    def impact_rate(self, volatility: Floats, dollar_volume: Floats, equity: float) -> Floats:
-        """(s,) k such that changing a weight by d costs k |d|**1.5 of equity."""
-        ...
-
-
-class Optimizer(Protocol):
-    """The mix within the caps; it always answers."""
-
-    def solve(self, wanted: Wanted) -> Mix:
-        """Weights, with the certificate of how they were found."""
-        ...
 
 
 class MarketDataSource(Protocol):
