@@ -17,7 +17,7 @@ from trading.universe import SYMBOLS
 TABLES: tuple[str, ...] = (
     "quarantine", "features", "version_losses", "version_intervals", "champions", "forecasts",
     "ensemble_weights", "ensemble_forecast", "ensemble_intervals", "ensemble_skill", "regimes", "signals",
-    "orders", "fills", "positions", "performance", "risk", "target_portfolio",
+    "orders", "fills", "ledger", "positions", "performance", "risk", "target_portfolio",
 )  # fmt: skip
 DAILY = "1D"
 _MODEL_COLOURS = {"random_walk": "--m-naive", "ensemble": "--strategy"}

@@ -20,6 +20,7 @@ from pipelines.report.sections import (
     headline,
     provenance,
     regimes,
+    targets,
 )
 from resources.files import write_atomically
 from trading import calendar
@@ -32,6 +33,7 @@ _SECTIONS: tuple[tuple[str, str, str, str], ...] = (
     ("equity", "Equity", "Equity", "Blue is the strategy after all costs, grey equal weight without any."),
     ("weights", "Book", "The book", "What it held at each close; what is missing to one is cash."),
     ("costs", "Costs", "Costs and turnover", "Half the spread, slippage, impact, commission and fees of every fill, added up."),
+    ("targets", "Targets", "The roadmap's targets", "What the roadmap hopes for, what was measured, and how far luck alone could reach."),
     ("forecasts", "Forecasts", "The newest forecasts", "The ensemble's distribution of each name's return over 1, 5 and 20 sessions."),
     ("coverage", "Coverage", "Do intervals hold?", "Of intervals that promise 75 %, three in four should hold what happens."),
     ("losses", "Skill", "Do models beat a random walk?", "The pinball loss punishes every quantile that is off; 1 is the random walk's."),
@@ -89,6 +91,7 @@ def _contents_of(material: Material) -> dict[str, Sequence[Html]]:
         "equity": book.equity(material),
         "weights": book.weights(material),
         "costs": book.costs(material),
+        "targets": targets.targets(material),
         "forecasts": forecasts.fans(material),
         "coverage": coverage,
         "losses": losses,

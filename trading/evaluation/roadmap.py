@@ -84,7 +84,7 @@ TARGETS: tuple[RoadmapTarget, ...] = (
     _below("mape", "1.6: MAPE below 5 %", "mape", 0.05),
     _above("win_rate_scalping", "Phase 2.1: win rate of trades above 60 %", "win_rate", 0.60),
     _above("win_rate_overall", "Overall: win rate above 65 %", "win_rate", 0.65),
-    _above("profit_factor", "2.1.1: profit factor above 1.2", "profit_factor", 1.2),
+    _above("profit_factor", "2.1.1: gains over losses of trades above 1.2", "profit_factor", 1.2),
     _within("coverage_one_session", "1.3: 75 % intervals hold 75 %, within 2 points", "coverage_1", 0.73, 0.77),
     _within("coverage_five_sessions", "1.3: the same, five sessions ahead", "coverage_5", 0.73, 0.77),
     _within("coverage_twenty_sessions", "1.3: the same, twenty sessions ahead", "coverage_20", 0.73, 0.77),

@@ -15,7 +15,6 @@ from pipelines.report.material import Material
 from trading.evaluation import uncertainty
 from trading.evaluation.performance import Summary, summarize
 from trading.evaluation.resampling import paired_figures
-from trading.evaluation.roadmap import SESSIONS_PER_MONTH, target
 from trading.evaluation.uncertainty import Estimate
 from trading.execution.lifecycle import WORKING
 from trading.interfaces import Bools
@@ -35,15 +34,12 @@ def headline(material: Material) -> list[Html]:
     if not counts[1:].any():
         return [_equity_now(performance), *flag, missing("No session is left for a figure.")]
     found = summarize(performance, counts=counts)
-    own = simple_returns(performance)[0][counts[1:]]
-    monthly = uncertainty.mean_estimate(own).scaled(SESSIONS_PER_MONTH)
     return [
         el("p", _lead(performance, found), class_="lead"),
         *flag,
         _tiles(performance, found),
         _figures_table(performance, found, counts),
         note(material.facts.trials_told),
-        _targets_table(found, monthly),
     ]
 
 
@@ -148,24 +144,6 @@ def _with_interval(estimate: Estimate, *, signed: bool = False) -> Html:
 
 def _stacked(figure: str, below: str) -> Html:
     return el("span", figure, el("small", below), class_="with-interval")
-
-
-def _targets_table(found: Summary, monthly: Estimate) -> Html:
-    returns, sharpe, drawdown = (
-        target(name) for name in ("monthly_return_phase_1", "sharpe_overall", "drawdown_overall")
-    )
-    ratio = Estimate(found.sharpe, found.sharpe_lower, found.sharpe_upper, found.sessions)
-    fall = Estimate(found.maximum_drawdown, math.nan, math.nan, found.sessions)
-    rows: list[list[Child]] = [
-        [f"Return a month of at least {figures.percent(returns.low, 0)}", _with_interval(monthly, signed=True), _verdict(returns.verdict(monthly))],
-        [f"Sharpe ratio above {figures.plain(sharpe.low, 1)}", _stacked(figures.plain(found.sharpe), figures.span(ratio.low, ratio.high)), _verdict(sharpe.verdict(ratio))],
-        [f"Drawdown below {figures.percent(drawdown.high, 0)}", figures.percent(-found.maximum_drawdown), _verdict(drawdown.verdict(fall))],
-    ]  # fmt: skip
-    return el("div", el("h3", "The roadmap's targets"), table(["Target", "Here", "So far"], rows))
-
-
-def _verdict(word: str) -> Html:
-    return el("b", word, class_=f"verdict {word.replace(' ', '-')}")
 
 
 def waiting_orders(material: Material) -> pd.DataFrame:

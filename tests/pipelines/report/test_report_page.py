@@ -16,6 +16,9 @@ from pipelines.report import ReportFacts, render, write_report
 from pipelines.report.material import Material
 from pipelines.report.matured import matured
 from trading import frames
+from trading.evaluation import scoreboard
+from trading.evaluation.roadmap import TARGETS
+from trading.evaluation.scoreboard import measurements
 from trading.stages.maturity import pinball
 from trading.testing.finished_home import MODELS, finished_home
 from trading.testing.memory_store import MemoryStore
@@ -28,7 +31,7 @@ FACTS = ReportFacts(
     made_at=pd.Timestamp("2026-01-02 12:00", tz="UTC"), settings="d1g3s7", run_ids=("run-one",), versions={"fills": 3},
 )  # fmt: skip
 ANCHORS = (
-    "headline", "next", "equity", "weights", "costs", "forecasts", "coverage", "losses", "ensemble", "regimes",
+    "headline", "next", "equity", "weights", "costs", "targets", "forecasts", "coverage", "losses", "ensemble", "regimes",
     "gates", "certificates", "overlay", "models", "quarantine", "provenance",
 )  # fmt: skip
 FETCHING = {"src", "srcset", "data", "poster", "action", "background"}
@@ -113,8 +116,24 @@ def test_the_words_never_claim_a_profit(words: dict[str, str]) -> None:
     ]
 
 
-def test_targets_are_met_not_met_or_undecided(page: str) -> None:
-    assert len(re.findall(r'class="verdict (?:met|not-met|undecided)"', page)) == 3
+def test_every_measured_target_has_a_verdict_and_the_others_are_counted(
+    page: str, words: dict[str, str]
+) -> None:
+    measured = measurements({name: TABLES.get(name, frames.empty(name)) for name in scoreboard.TABLES})
+    decided = [target for target in TARGETS if target.measure in measured]
+
+    assert len(re.findall(r'class="verdict (?:met|not-met|undecided)"', page)) == len(decided)
+    assert all(target.roadmap in words["targets"] for target in decided)
+    assert f"{len(TARGETS) - len(decided)} further targets" in words["targets"]
+
+
+def test_a_ratio_is_deflated_by_what_was_tried() -> None:
+    once, often = (
+        Reader(render(TABLES, replace(FACTS, trials=trials))).words["targets"] for trials in (1, 200)
+    )
+
+    assert "The best of 1 variant without skill would show 0.00" in " ".join(once.split())
+    assert "The best of 200 variants without skill would show" in " ".join(often.split())
 
 
 def test_pending_orders_are_those_of_the_last_session(words: dict[str, str]) -> None:

@@ -1,0 +1,84 @@
+"""The roadmap's numeric targets beside what this home measured, and how far luck alone could reach."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from pipelines.report import figures
+from pipelines.report.contaminated import clean_sessions
+from pipelines.report.markup import Child, Html, el, missing, note, table
+from pipelines.report.material import Material
+from pipelines.report.sections.headline import simple_returns
+from trading.evaluation.scoreboard import TABLES, measurements, scoreboard
+from trading.evaluation.sharpe_tests import (
+    SharpeMoments,
+    drawdown_distribution,
+    expected_maximum_sharpe,
+    minimum_track_record,
+    months_to_detect,
+    probabilistic_sharpe,
+)
+from trading.interfaces import Floats
+from trading.portfolio.covariance import SESSIONS_PER_YEAR
+
+NOT_MEASURED = "not measured"
+_DEEP = 0.95
+
+
+def targets(material: Material) -> list[Html]:
+    """The scoreboard, and what the Sharpe ratio is worth after all that was tried."""
+    board = scoreboard(measurements({name: material[name] for name in TABLES}))
+    known = board[board["verdict"] != NOT_MEASURED]
+    if known.empty:
+        return [missing("Nothing was measured yet: targets need traded sessions and matured forecasts.")]
+    rows = [_row(row) for row in known.itertuples()]
+    headers = ["Target", "Here", "95 % interval", "Rests on", "Knowing nothing", "Verdict"]
+    left = len(board) - len(known)
+    remark = (
+        f"A verdict needs the whole interval on one side of the target. {left} further targets are of speed, uptime and "
+        f"of parts that this home has not run: {NOT_MEASURED} here. `fabline scoreboard` lists all."
+    )
+    return [table(headers, rows, words=(0, 5)), note(remark), *_luck(material)]
+
+
+def _row(row: pd.Series) -> list[Child]:
+    numbers = (f"{value:.4g}" if math.isfinite(value) else figures.DASH for value in (row.value, row.naive))
+    value, naive = (text.replace("-", "−") for text in numbers)
+    interval = (
+        f"{row.low:.3g} to {row.high:.3g}".replace("-", "−") if math.isfinite(row.low) else figures.DASH
+    )
+    verdict = el("b", row.verdict, class_=f"verdict {row.verdict.replace(' ', '-')}")
+    return [row.roadmap, value, interval, figures.count(row.n), naive, verdict]
+
+
+def _luck(material: Material) -> list[Html]:
+    performance = material["performance"]
+    if len(performance) < 2:  # noqa: PLR2004 - one session holds the deposit and no return
+        return []
+    own = simple_returns(performance)[0][clean_sessions(material)[1:]]
+    moments = SharpeMoments.of(own)
+    if math.isnan(moments.sharpe):
+        return []
+    return [
+        el("h3", "How much of it could be luck"),
+        table(["Question", "Answer"], _answers(material, own, moments), words=(0, 1)),
+    ]
+
+
+def _answers(material: Material, own: Floats, moments: SharpeMoments) -> list[list[Child]]:
+    trials = max(material.facts.trials, 1)
+    # Trials leave their digest and no ratio: their spread is what luck alone would give over as many sessions.
+    luck = expected_maximum_sharpe(trials, 1 / math.sqrt(moments.count))
+    year = math.sqrt(SESSIONS_PER_YEAR)
+    needed = minimum_track_record(moments)
+    deep = float(drawdown_distribution(own, [_DEEP])[0])
+    return [
+        ["Probability that the true Sharpe ratio is above 0", figures.percent(probabilistic_sharpe(moments))],
+        [f"The best of {trials} {'variant' if trials == 1 else 'variants'} without skill would show", figures.plain(luck * year)],
+        ["Probability that the true ratio is above that (deflated)", figures.percent(probabilistic_sharpe(moments, luck))],
+        ["Sessions until such a ratio is above 0 with 95 % confidence", figures.count(math.ceil(needed)) if math.isfinite(needed) else "never: it is not above 0"],
+        ["Months to tell a true ratio of this size from 0, power 80 %", figures.plain(months_to_detect(moments.sharpe * year), 0) if moments.sharpe > 0 else figures.DASH],
+        ["Drawdown that as many sessions again would exceed one time in twenty", figures.percent(-deep)],
+    ]  # fmt: skip
