@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
 
 import pandas as pd
 
@@ -38,6 +40,14 @@ def market_of(settings: Settings, first: pd.Timestamp, last: pd.Timestamp) -> di
     return {"bars": pd.concat(bars, ignore_index=True), "corporate_actions": actions.accepted}
 
 
+@dataclass(frozen=True)
+class Made:
+    """What the in-memory line has made: the store with every table, and the versions trained on the way."""
+
+    store: MemoryStore
+    models: ModelBook
+
+
 def run_in_memory(
     settings: Settings,
     first: pd.Timestamp,
@@ -51,13 +61,28 @@ def run_in_memory(
 
     Models are trained on the way, each on what was known at its quarter's end.
     """
-    chosen = plan or plan_of(settings)
     rows = market if market is not None else market_of(settings, first, last)
-    store = MemoryStore()
-    store.write(rows, rows["bars"]["session"].min(), last, commit={})
-    request = Request(first, first, last, NOBODY, progress)
-    run_line(chosen, store, request, lambda held: _trained(settings, chosen, held, first, last))
-    return store
+    return make_in_memory(settings, plan or plan_of(settings), rows, first, last, progress).store
+
+
+def make_in_memory(
+    settings: Settings,
+    plan: Plan,
+    market: Market,
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    progress: Progress = silent,
+) -> Made:
+    """The same of a plan and a market, with the versions."""
+    store, books = MemoryStore(), [cast("ModelBook", NOBODY)]
+    store.write(market, market["bars"]["session"].min(), last, commit={})
+
+    def train(held: Store) -> ModelBook:
+        books.append(_trained(settings, plan, held, first, last))
+        return books[-1]
+
+    run_line(plan, store, Request(first, first, last, NOBODY, progress), train)
+    return Made(store, books[-1])
 
 
 def _trained(
