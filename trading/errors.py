@@ -22,7 +22,8 @@ FablineError
 └── ExecutionError
     ├── OrderRejectedError     an order breaks a rule of the venue or the account
     ├── InsufficientCashError  a booking would make cash negative
-    └── ReconciliationError    two books that must agree do not
+    ├── ReconciliationError    two books that must agree do not
+    └── TradingHaltedError     the kill switch is on: nothing is sent
 
 A message says what happened, with which symbol and session, and what to do about it.
 """
@@ -122,3 +123,7 @@ class InsufficientCashError(ExecutionError):
 
 class ReconciliationError(ExecutionError):
     """Two books that must agree do not."""
+
+
+class TradingHaltedError(ExecutionError):
+    """The kill switch of the home is on, so nothing goes to a broker."""

@@ -320,4 +320,16 @@ class Broker(Protocol):
         ...
 
 
+class Brokerage(Broker, Protocol):
+    """A broker that also tells what is needed to compare its account with our records."""
+
+    def order_states(self) -> pd.DataFrame:
+        """Every order of the account: order_id, symbol, quantity, filled (signed shares), status."""
+        ...
+
+    def movements(self, since: pd.Timestamp) -> pd.DataFrame:
+        """What moved the account from `since` on and is no fill: ts, movement_id, kind, symbol, shares, cash_cents."""
+        ...
+
+
 Clock = Callable[[], pd.Timestamp]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from trading import calendar
+from trading.digest import digest
 from trading.errors import OrderRejectedError
 from trading.execution.account import Book, Booking, Fill, Order, Quote
 from trading.execution.corporate_actions import CorporateAction
@@ -16,8 +17,11 @@ from trading.execution.matching import ill_formed
 from trading.execution.simulator import Execution, Venue
 from trading.execution.trading_day import trade_day
 
+Movement = tuple[pd.Timestamp, str, str, str, int, int]
 _NEEDED = ("order_id", "symbol", "decision_session", "quantity", "reference_price")
 _OPTIONAL = ("limit_price", "stop_price", "kind")
+ORDER_STATES = ("order_id", "symbol", "quantity", "filled", "status")
+MOVEMENTS = ("ts", "movement_id", "kind", "symbol", "shares", "cash_cents")
 
 
 class SimulatedBroker:
@@ -35,6 +39,7 @@ class SimulatedBroker:
         self.bookings: list[Booking] = [deposit(cash_cents)]
         self.orders: dict[str, Order] = {}
         self._fills: list[tuple[pd.Timestamp, Fill]] = []
+        self._movements: list[Movement] = []
 
     def submit(self, orders: pd.DataFrame) -> pd.DataFrame:
         """Acknowledgements of `orders`: order_id, accepted, reason. The same order twice is one order."""
@@ -86,6 +91,7 @@ class SimulatedBroker:
         self.book = done.book
         self.bookings += done.bookings
         self._fills += [(moment_of(fill, session), fill) for fill in done.fills]
+        self._movements += movements_of(done.bookings, session)
         self.orders |= {order.order_id: order for order in done.orders}
         return done
 
@@ -93,6 +99,18 @@ class SimulatedBroker:
         """Fills at or after the moment `since` (UTC), with their moment `ts`."""
         rows = [{"ts": ts, **vars(fill)} for ts, fill in self._fills if ts >= since]
         return pd.DataFrame(rows, columns=["ts", *Fill.__dataclass_fields__])
+
+    def order_states(self) -> pd.DataFrame:
+        """Every order that was accepted: order_id, symbol, quantity, filled, status."""
+        rows = [
+            (o.order_id, o.symbol, o.quantity, o.filled, "acknowledged" if o.status == "new" else o.status)
+            for o in self.orders.values()
+        ]
+        return pd.DataFrame(rows, columns=list(ORDER_STATES))
+
+    def movements(self, since: pd.Timestamp) -> pd.DataFrame:
+        """What moved shares or cash from `since` on and is no fill: commissions, fees, dividends, splits."""
+        return pd.DataFrame([line for line in self._movements if line[0] >= since], columns=list(MOVEMENTS))
 
     def positions(self) -> dict[str, int]:
         """Shares by symbol, without zeros."""
@@ -106,3 +124,13 @@ class SimulatedBroker:
 def moment_of(fill: Fill, session: pd.Timestamp) -> pd.Timestamp:
     """When a fill was made (UTC): at the open, or known by the close, which half-days have earlier."""
     return calendar.session_open(session) if fill.moment == "open" else calendar.session_close(session)
+
+
+def movements_of(bookings: Iterable[Booking], session: pd.Timestamp) -> list[Movement]:
+    """The bookings of `session` that move shares or cash and are no fills, dated at its open."""
+    ts = calendar.session_open(session)
+    return [
+        (ts, digest("movement", f"{session:%Y-%m-%d}", place), b.kind, b.symbol, b.shares, b.cash_cents)
+        for place, b in enumerate(bookings)
+        if b.kind not in {"fill", "deposit"} and (b.shares or b.cash_cents)
+    ]
