@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from regime_material import first_known, real_panel, state_of
 
 from models.forecasters.random_walk import RandomWalk
 from models.forecasters.tabular import trailing_volatility
@@ -17,12 +16,12 @@ from models.intervals.fitted import ridge
 from models.regimes.gaussian_hmm import GaussianRegimes
 from trading import calendar
 from trading.evaluation.interval_walk import IntervalWalk
+from trading.evaluation.regime_walk import walk_regimes
 from trading.frames import HORIZONS, LEVELS
-from trading.interfaces import Floats, RegimeFit, Window
+from trading.interfaces import Floats, Window
 from trading.stages.regimes import RegimeRules
 from trading.universe import SYMBOLS
 
-DAILY = Path(__file__).parents[2] / "shared" / "data" / "daily"
 LEARNED_SESSIONS, FEWEST_ROWS = 750, 200
 
 
@@ -45,27 +44,14 @@ class Material:
 
 def material(first: str, last: str, before: int, target: float) -> Material:
     """Everything from `before` sessions before `first` on, so that windows are full when judging begins."""
-    close, volume, vix = _panel("close"), _panel("volume"), _vix()
+    close, volume, vix = real_panel()
     begin = close.index.searchsorted(pd.Timestamp(first)) - before
-    close = close.iloc[begin:].loc[:last]
+    close, volume, vix = (whole.iloc[begin:].loc[:last] for whole in (close, volume, vix))
     sessions = pd.DatetimeIndex(close.index).as_unit("us")
     returns = np.log(close).diff().to_numpy()
-    state = _market_state(close, volume.reindex(close.index), vix.reindex(close.index))
-    regimes = np.array(list(_regimes(sessions, state)), dtype=object)
+    regimes = _regimes(sessions, state_of(close.to_numpy(), volume.to_numpy(), vix.to_numpy()))
     walk = IntervalWalk(_quantiles(returns, sessions), _outcomes(returns), target, regimes=regimes)
     return Material(sessions, returns, walk)
-
-
-def _panel(column: str) -> pd.DataFrame:
-    rows = pd.read_parquet(DAILY / "panel_adjusted.parquet", columns=["symbol", "session", column])
-    rows["session"] = pd.to_datetime(rows["session"])
-    wide = rows.pivot_table(index="session", columns="symbol", values=column)
-    return wide.reindex(columns=list(SYMBOLS))
-
-
-def _vix() -> pd.Series:
-    rows = pd.read_parquet(DAILY / "vix.parquet", columns=["session", "close"])
-    return rows.set_index(pd.to_datetime(rows["session"]))["close"]
 
 
 def _quantiles(returns: Floats, sessions: pd.DatetimeIndex) -> Floats:
@@ -90,36 +76,13 @@ def _outcomes(returns: Floats) -> Floats:
     return out
 
 
-def _market_state(close: pd.DataFrame, volume: pd.DataFrame, vix: pd.Series) -> Floats:
-    """(w, 5) of `trading.features.market_state`, from bars instead of features."""
-    returns = np.log(close).diff()
-    lifted = np.log(volume.where(volume > 0))
-    deviation = (lifted - lifted.rolling(63).mean()) / lifted.rolling(63).std()
-    volatility = np.log(returns.rolling(21).std().mean(axis=1))
-    columns = [
-        returns.mean(axis=1),
-        volatility,
-        deviation.mean(axis=1),
-        returns.rolling(21).sum().mean(axis=1),
-    ]
-    return np.column_stack([*columns, np.log(vix)])
-
-
-def _regimes(sessions: pd.DatetimeIndex, state: Floats) -> Iterator[str]:
-    """The regime named at each session from what was known then, as the stage does; `none` before the first fit."""
-    rules, model = RegimeRules(), GaussianRegimes()
-    fit: RegimeFit | None = None
-    named: tuple[str, int] | None = None
-    for t, session in enumerate(sessions):
-        if t + 1 < rules.window_sessions + 63:
-            yield "none"
-            continue
-        if fit is None or rules.is_refit(session):
-            fit = model.fit(state[t + 1 - rules.window_sessions : t + 1], fit).fit_
-        assert fit is not None
-        chance = model.resume(fit).filter(state[t + 1 - rules.filter_sessions : t + 1])[-1]
-        named = rules.named(chance, named)
-        yield named[0]
+def _regimes(sessions: pd.DatetimeIndex, state: Floats) -> np.ndarray:
+    """(w,) named at each session from what was known then, as the stage does; `none` before the first fit."""
+    first = first_known(state)
+    walk = walk_regimes(GaussianRegimes(), RegimeRules(), state[first:], sessions[first:])
+    out = np.full(len(sessions), "none", dtype=object)
+    out[-len(walk.names) :] = walk.names
+    return out
 
 
 def rolling(given: Material, sessions: int) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -48,11 +49,13 @@ SEQUENTIAL: dict[str, dict[str, object]] = {
 def makers(given: Material) -> dict[str, Callable[[], Bounds]]:
     """How each method's bounds (w, s, h) are made."""
     target = given.walk.target
-    limits = {"target": target, "lowest": min(0.02, target / 5)}
+    limits: dict[str, object] = {"target": target, "lowest": min(0.02, target / 5)}
     found: dict[str, Callable[[], Bounds]] = {
         name: lambda how=how: given.walk.issued(IntervalChoice(**limits | how).chosen)  # type: ignore[arg-type,misc]
         for name, how in SEQUENTIAL.items()
     }
+    slow = replace(IntervalChoice(**limits | {"method": "pid"}).chosen, learning_rate=0.02)  # type: ignore[arg-type,call-arg]
+    found["pid, learning rate 0.02"] = lambda: given.walk.issued(slow)
     found["raw quantiles"] = lambda: given.walk.raw
     found[f"last {ROLLING_SESSIONS}"] = lambda: rolling(given, ROLLING_SESSIONS)
     for method in ("naive", "cv", "cv_plus", "jackknife_plus"):

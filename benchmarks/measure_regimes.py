@@ -2,8 +2,8 @@
 
 python benchmarks/measure_regimes.py PART [--model hmm] [--markets 1000] [--seed 0]
 
-PART is recovery (SIMULATED), stability, alarms (SIMULATED, minutes), falls, variants, strategies or speed; falls,
-variants, strategies and the real half of stability need the daily files of ../shared/data.
+PART is recovery (SIMULATED), stability, alarms (SIMULATED, minutes), falls, variants, inception, strategies or speed;
+falls, variants, inception, strategies and the real half of stability need the daily files of ../shared/data.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from regime_material import DAILY, SESSIONS_A_YEAR, first_known, real_panel, state_of
 
 from models.regimes.choice import RegimeChoice
 from models.regimes.estimator import RegimeEstimator
@@ -35,7 +35,6 @@ from trading.testing.market import MarketOptions, SimulatedMarket
 from trading.testing.regime_markets import chain_market, fair_market
 from trading.universe import SYMBOLS
 
-DAILY = Path(__file__).parents[2] / "shared" / "data" / "daily"
 RULES = RegimeRules()
 WARNING = [REGIMES.index("Bear"), REGIMES.index("Volatile")]
 FALLS = {  # where to look for the peak and the trough
@@ -45,7 +44,7 @@ FALLS = {  # where to look for the peak and the trough
     "2020": ("2020-01-02", "2020-06-30"),
     "2022": ("2021-10-01", "2023-01-31"),
 }
-SESSIONS_A_YEAR, COST, TOP, REBALANCE = 252, 0.0005, 5, 5
+COST, TOP, REBALANCE = 0.0005, 5, 5
 
 
 def main() -> None:
@@ -66,33 +65,11 @@ def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def state_of(close: Floats, volume: Floats, vix: Floats) -> Floats:
-    """(w, 5) of the columns of `market_state` from adjusted closes and volumes (w, s); NaN until all are known."""
-    returns = pd.DataFrame(np.log(close)).diff()
-    traded = pd.DataFrame(np.log(np.where(volume > 0, volume, np.nan)))
-    quarter = traded.rolling(63)
-    columns = [
-        returns.mean(axis=1),
-        np.log(returns.rolling(21).std().mean(axis=1) * np.sqrt(SESSIONS_A_YEAR)),
-        ((traded - quarter.mean()) / quarter.std()).mean(axis=1),
-        pd.DataFrame(np.log(close)).diff(21).mean(axis=1),
-        pd.Series(np.log(vix)),
-    ]
-    return np.column_stack(columns)
-
-
 def real_market() -> tuple[Floats, pd.DataFrame]:
     """State (w, 5) and adjusted closes of the ten names, from the first session at which all is known."""
-    rows = pd.read_parquet(DAILY / "panel_adjusted.parquet", columns=["symbol", "session", "close", "volume"])
-    rows = rows.assign(session=pd.to_datetime(rows["session"]))
-    wide = rows.pivot_table(index="session", columns="symbol")[["close", "volume"]]
-    close, volume = (wide[name].reindex(columns=list(SYMBOLS)) for name in ("close", "volume"))
-    vix = pd.read_parquet(DAILY / "vix.parquet", columns=["session", "close"])
-    level = (
-        vix.assign(session=pd.to_datetime(vix["session"])).set_index("session")["close"].reindex(close.index)
-    )
-    state = state_of(close.to_numpy(), volume.to_numpy(), level.to_numpy())
-    first = int(np.isfinite(state).all(axis=1).argmax())
+    close, volume, vix = real_panel()
+    state = state_of(close.to_numpy(), volume.to_numpy(), vix.to_numpy())
+    first = first_known(state)
     return state[first:], close.iloc[first:]
 
 
@@ -144,8 +121,7 @@ def _of_market(model: RegimeEstimator, options: MarketOptions) -> tuple[float, f
     names, split = len(SYMBOLS), np.cumprod(paths.ratio, axis=0)
     close, volume = paths.close[:, :names] * split[:, :names], paths.volume[:, :names] / split[:, :names]
     state = state_of(close, volume, paths.vix[:, 3])
-    known = np.isfinite(state).all(axis=1)
-    first = int(known.argmax())
+    first = first_known(state)
     state, sessions = state[first:][-2000:], paths.sessions[first:][-2000:]
     walk = walk_regimes(model, RULES, state, sessions)
     truth = paths.regimes[-len(walk.labels) :]
@@ -312,6 +288,25 @@ def variants(_given: argparse.Namespace, _model: RegimeEstimator) -> None:
             f"sessions to the first warning of {', '.join(FALLS)}: {late}")  # fmt: skip
 
 
+# inception ---------------------------------------------------------------------------------------------
+
+
+def inception(_given: argparse.Namespace, model: RegimeEstimator) -> None:
+    """How far names of 2015 to June 2025 agree with those of a walk whose first fit comes some sessions later."""
+    state, closes = real_market()
+    sessions = sessions_of(closes)
+    begin = int(sessions.searchsorted(pd.Timestamp("2013-01-02"))) - RULES.window_sessions
+    found = {}
+    for later in (0, 1, 5, 21, 63):
+        walk = walk_regimes(model, RULES, state[begin + later :], sessions[begin + later :])
+        found[later] = pd.Series(walk.labels, index=walk.sessions).loc["2015-01-02":"2025-06-30"]  # type: ignore[misc]
+    first = found.pop(0)
+    for later, labels in found.items():
+        warned = labels.isin(WARNING) == first.isin(WARNING)
+        say(f"first fit {later} sessions later: the same name in {np.mean(labels == first):.2f} of {len(first)} sessions, "
+            f"the same warning in {np.mean(warned):.2f}")  # fmt: skip
+
+
 # strategies --------------------------------------------------------------------------------------------
 
 
@@ -434,6 +429,7 @@ PARTS: Mapping[str, Callable[[argparse.Namespace, RegimeEstimator], None]] = {
     "alarms": alarms,
     "falls": falls,
     "variants": variants,
+    "inception": inception,
     "strategies": strategies,
     "speed": speed,
 }
