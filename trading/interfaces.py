@@ -328,7 +328,10 @@ class Brokerage(Broker, Protocol):
         ...
 
     def movements(self, since: pd.Timestamp) -> pd.DataFrame:
-        """What moved the account from `since` on and is no fill: ts, movement_id, kind, symbol, shares, cash_cents."""
+        """What moved the account since the day of `since` and is no fill.
+
+        Columns: ts (UTC midnight of its day), movement_id, kind, symbol, shares, cash_cents.
+        """
         ...
 
 

@@ -126,7 +126,7 @@ class AlpacaClient:
             ) from error
 
     def _in_words(self, refusal: APIError, wanted: str) -> FablineError:
-        said = self._keys.hidden_in(_message_of(str(refusal)))
+        said = self._keys.hidden_in(message_of(str(refusal)))
         if refusal.status_code in (UNAUTHORIZED, FORBIDDEN):
             return SourceUnavailableError(
                 f"alpaca refuses {wanted}: {said or 'no reason given'}; {REMEDY}, or take a feed that your "
@@ -163,7 +163,7 @@ class _Session(Polite, requests.Session):
 
     def flaw(self, url: str, answer: Answer) -> str:
         """A page that Alpaca itself would not give: cut off, or from somebody in between."""
-        if answer.status_code == NOT_FOUND and not _message_of(answer.text):  # type: ignore[attr-defined]
+        if answer.status_code == NOT_FOUND and not message_of(answer.text):  # type: ignore[attr-defined]
             return f"HTTP {NOT_FOUND} that is not Alpaca's"
         if answer.status_code != OK:
             return ""
@@ -179,7 +179,7 @@ def _is_page(content: bytes, name: str) -> bool:
         return False
 
 
-def _message_of(text: str) -> str:
+def message_of(text: str) -> str:
     """What Alpaca says of an error; empty if it is not Alpaca that speaks."""
     try:
         return str(json.loads(text)["message"])

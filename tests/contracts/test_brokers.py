@@ -1,19 +1,23 @@
-"""What every broker must do, simulated or fake: each case only brings how its session opens."""
+"""What every broker must do, in this process, over HTTP or dry: each case only brings how its session opens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pandas as pd
 import pytest
 
+from resources.brokers.dry_run import DryRunBroker
+from tests.peers.alpaca_broker import AlpacaAccount
+from tests.peers.alpaca_stream import KEY, SECRET
+from tests.peers.http_peer import HttpPeer
 from trading import calendar
 from trading.errors import OrderRejectedError
 from trading.execution.account import Quote
 from trading.execution.costs import CostModel
 from trading.execution.orders import order_id
-from trading.execution.paper_broker import SimulatedBroker
+from trading.execution.paper_broker import MOVEMENTS, SimulatedBroker
 from trading.execution.simulator import Venue
 from trading.interfaces import Broker
 
@@ -61,15 +65,33 @@ class InstantBroker:
         return self.cents
 
 
-def simulated() -> tuple[Broker, Callable[[], object]]:
+Case = tuple[Broker, Callable[[], object]]
+QUOTES = {symbol: Quote(PRICE, PRICE) for symbol in ("NVDA", "AMD")}
+
+
+def simulated() -> Iterator[Case]:
     broker = SimulatedBroker(CASH_CENTS, FREE)
-    quotes = {symbol: Quote(PRICE, PRICE) for symbol in ("NVDA", "AMD")}
-    return broker, lambda: broker.open_session(OPENED, quotes)
+    yield broker, lambda: broker.open_session(OPENED, QUOTES)
 
 
-def instant() -> tuple[Broker, Callable[[], object]]:
+def instant() -> Iterator[Case]:
     broker = InstantBroker()
-    return broker, broker.open
+    yield broker, broker.open
+
+
+def alpaca() -> Iterator[Case]:
+    module = pytest.importorskip("resources.brokers.alpaca", reason="needs the extra `brokers`")
+    from resources.sources.alpaca_keys import AlpacaKeys
+    from resources.sources.transport import Transport
+
+    account = AlpacaAccount(CASH_CENTS, FREE)
+    with HttpPeer(account) as peer:
+        broker = module.AlpacaBroker(AlpacaKeys(KEY, SECRET), Transport("alpaca"), peer.url)
+        yield broker, lambda: account.open_session(OPENED, QUOTES)
+
+
+def dry_run() -> Iterator[Case]:
+    yield DryRunBroker(CASH_CENTS), lambda: None
 
 
 def orders(**quantities: int) -> pd.DataFrame:
@@ -80,23 +102,30 @@ def orders(**quantities: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-@pytest.fixture(params=[simulated, instant])
-def case(request: pytest.FixtureRequest) -> tuple[Broker, Callable[[], object]]:
-    return request.param()
+@pytest.fixture(params=[simulated, instant, alpaca])
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    yield from request.param()
 
 
-Case = tuple[Broker, Callable[[], object]]
+@pytest.fixture(params=[simulated, instant, alpaca, dry_run])
+def any_case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    yield from request.param()
 
 
-def test_a_new_account_holds_its_cash_and_nothing_else(case: Case) -> None:
-    broker, _ = case
+@pytest.fixture(params=[simulated, alpaca])
+def brokerage(request: pytest.FixtureRequest) -> Iterator[Case]:
+    yield from request.param()
+
+
+def test_a_new_account_holds_its_cash_and_nothing_else(any_case: Case) -> None:
+    broker, _ = any_case
 
     assert (broker.positions(), broker.cash()) == ({}, CASH_CENTS)
     assert len(broker.fills(pd.Timestamp("2000-01-01", tz="UTC"))) == 0
 
 
-def test_submitting_alone_moves_nothing(case: Case) -> None:
-    broker, _ = case
+def test_submitting_alone_moves_nothing(any_case: Case) -> None:
+    broker, _ = any_case
 
     answers = broker.submit(orders(NVDA=10, AMD=5))
 
@@ -140,8 +169,8 @@ def test_fills_name_their_order_and_are_found_by_their_moment(case: Case) -> Non
     assert len(broker.fills(opened + pd.Timedelta(seconds=1))) == 0
 
 
-def test_a_cancelled_order_is_never_filled_and_cancelling_it_again_says_no(case: Case) -> None:
-    broker, open_session = case
+def test_a_cancelled_order_is_never_filled_and_cancelling_it_again_says_no(any_case: Case) -> None:
+    broker, open_session = any_case
     (name,) = broker.submit(orders(NVDA=10))["order_id"]
 
     answers = [broker.cancel([name])["cancelled"].tolist() for _ in range(2)]
@@ -163,10 +192,41 @@ def test_what_is_filled_or_was_never_sent_cannot_be_cancelled(case: Case) -> Non
     assert broker.positions() == {"NVDA": 10}
 
 
-def test_an_order_for_nothing_is_not_accepted(case: Case) -> None:
-    broker, _ = case
+def test_an_order_for_nothing_is_not_accepted(any_case: Case) -> None:
+    broker, _ = any_case
 
     assert broker.submit(orders(NVDA=0))["accepted"].tolist() == [False]
+
+
+def test_a_dry_run_says_what_it_would_send_and_never_fills_it() -> None:
+    broker = DryRunBroker(CASH_CENTS)
+
+    answers = broker.submit(orders(NVDA=10, AMD=-5))
+
+    assert answers["reason"].tolist() == [
+        "dry run, not sent: buy 10 NVDA at the open",
+        "dry run, not sent: sell 5 AMD at the open",
+    ]
+    assert len(broker.fills(pd.Timestamp("2000-01-01", tz="UTC"))) == 0
+    assert broker.order_states()["status"].tolist() == ["acknowledged", "acknowledged"]
+
+
+def test_an_account_tells_where_each_order_stands(brokerage: Case) -> None:
+    broker, open_session = brokerage
+    broker.submit(orders(NVDA=10))
+    before = broker.order_states()["status"].tolist()
+
+    open_session()
+
+    (state,) = broker.order_states().to_dict("records")
+    assert before == ["acknowledged"]
+    assert (state["symbol"], state["quantity"], state["filled"], state["status"]) == (
+        "NVDA",
+        10,
+        10,
+        "filled",
+    )
+    assert list(broker.movements(pd.Timestamp("2000-01-01", tz="UTC")).columns) == list(MOVEMENTS)
 
 
 def test_the_simulator_refuses_an_open_that_is_not_after_the_decision() -> None:

@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(fault.seconds)
         self._say(peer.respond(asked, fault), fault)
 
-    do_POST = do_GET  # noqa: N815  # the server calls it by this name
+    do_POST = do_DELETE = do_GET  # noqa: N815  # the server calls it by this name
 
     def log_message(self, *_: object) -> None:
         """Silence."""

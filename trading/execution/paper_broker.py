@@ -20,6 +20,15 @@ from trading.execution.trading_day import trade_day
 Movement = tuple[pd.Timestamp, str, str, str, int, int]
 _NEEDED = ("order_id", "symbol", "decision_session", "quantity", "reference_price")
 _OPTIONAL = ("limit_price", "stop_price", "kind")
+_STATEMENT = {  # what a broker's statement calls our bookings
+    "commission": "fees",
+    "fees": "fees",
+    "borrow_fee": "fees",
+    "dividend_paid": "dividend",
+    "interest": "interest",
+    "cash_in_lieu": "cash_in_lieu",
+    "split": "split",
+}
 ORDER_STATES = ("order_id", "symbol", "quantity", "filled", "status")
 MOVEMENTS = ("ts", "movement_id", "kind", "symbol", "shares", "cash_cents")
 
@@ -109,8 +118,9 @@ class SimulatedBroker:
         return pd.DataFrame(rows, columns=list(ORDER_STATES))
 
     def movements(self, since: pd.Timestamp) -> pd.DataFrame:
-        """What moved shares or cash from `since` on and is no fill: commissions, fees, dividends, splits."""
-        return pd.DataFrame([line for line in self._movements if line[0] >= since], columns=list(MOVEMENTS))
+        """What moved shares or cash from the day of `since` on and is no fill: fees, dividends, splits."""
+        day = since.normalize()
+        return pd.DataFrame([line for line in self._movements if line[0] >= day], columns=list(MOVEMENTS))
 
     def positions(self) -> dict[str, int]:
         """Shares by symbol, without zeros."""
@@ -127,10 +137,10 @@ def moment_of(fill: Fill, session: pd.Timestamp) -> pd.Timestamp:
 
 
 def movements_of(bookings: Iterable[Booking], session: pd.Timestamp) -> list[Movement]:
-    """The bookings of `session` that move shares or cash and are no fills, dated at its open."""
-    ts = calendar.session_open(session)
+    """The bookings of `session` that move shares or cash and are no fills, as a statement has them: by day."""
+    ts = session.tz_localize("UTC")
     return [
-        (ts, digest("movement", f"{session:%Y-%m-%d}", place), b.kind, b.symbol, b.shares, b.cash_cents)
+        (ts, digest("movement", f"{session:%Y-%m-%d}", place), kind, b.symbol, b.shares, b.cash_cents)
         for place, b in enumerate(bookings)
-        if b.kind not in {"fill", "deposit"} and (b.shares or b.cash_cents)
+        if (kind := _STATEMENT.get(b.kind)) and (b.shares or b.cash_cents)
     ]
