@@ -14,6 +14,31 @@ SESSIONS_PER_MONTH = 21
 VALIDATION_SESSIONS = 63  # the roadmap validates over 90 days
 
 
+# Measurements that are fractions, and read best as percentages.
+SHARES: frozenset[str] = frozenset(
+    {
+        *(
+            "monthly_return",
+            "drawdown",
+            "direction",
+            "mape",
+            "win_rate",
+            "coverage_1",
+            "coverage_5",
+            "coverage_20",
+        ),
+        *(
+            "ensemble_gain",
+            "volatility",
+            "risk_adjusted_gain",
+            "selection_turnover",
+            "uptime",
+            "timeframe_return",
+        ),
+    }
+)
+
+
 @dataclass(frozen=True)
 class RoadmapTarget:
     """One line that promises a number.

@@ -11,6 +11,7 @@ from pipelines.report.contaminated import clean_sessions
 from pipelines.report.markup import Child, Html, el, missing, note, table
 from pipelines.report.material import Material
 from pipelines.report.sections.headline import simple_returns
+from trading.evaluation.roadmap import SHARES, target
 from trading.evaluation.scoreboard import TABLES, measurements, scoreboard
 from trading.evaluation.sharpe_tests import (
     SharpeMoments,
@@ -34,23 +35,25 @@ def targets(material: Material) -> list[Html]:
     if known.empty:
         return [missing("Nothing was measured yet: targets need traded sessions and matured forecasts.")]
     rows = [_row(row) for row in known.itertuples()]
-    headers = ["Target", "Here", "95 % interval", "Rests on", "Knowing nothing", "Verdict"]
+    headers = ["Target", "Here (95 %)", "Rests on", "Knowing nothing", "Verdict"]
     left = len(board) - len(known)
     remark = (
         f"A verdict needs the whole interval on one side of the target. {left} further targets are of speed, uptime and "
-        f"of parts that this home has not run: {NOT_MEASURED} here. `fabline scoreboard` lists all."
+        f"of parts that this home has not run: {NOT_MEASURED} here. The command fabline scoreboard lists all."
     )
-    return [table(headers, rows, words=(0, 5)), note(remark), *_luck(material)]
+    return [table(headers, rows, words=(0, 4)), note(remark), *_luck(material)]
 
 
 def _row(row: pd.Series) -> list[Child]:
-    numbers = (f"{value:.4g}" if math.isfinite(value) else figures.DASH for value in (row.value, row.naive))
-    value, naive = (text.replace("-", "−") for text in numbers)
-    interval = (
-        f"{row.low:.3g} to {row.high:.3g}".replace("-", "−") if math.isfinite(row.low) else figures.DASH
-    )
+    share = target(row.target).measure in SHARES
+    interval = figures.span(row.low, row.high, 1 if share else 2, as_percent=share)
+    here = el("span", _figure(row.value, share=share), el("small", interval), class_="with-interval")
     verdict = el("b", row.verdict, class_=f"verdict {row.verdict.replace(' ', '-')}")
-    return [row.roadmap, value, interval, figures.count(row.n), naive, verdict]
+    return [row.roadmap, here, figures.count(row.n), _figure(row.naive, share=share), verdict]
+
+
+def _figure(value: float, *, share: bool) -> str:
+    return figures.percent(value) if share else figures.plain(value)
 
 
 def _luck(material: Material) -> list[Html]:
