@@ -113,7 +113,7 @@ def sweep_weights(
             )
         return lanes, nothing
 
-    return _swept(given, block, len(weights), market, account or Account(), every, workers)
+    return _swept(given, block, len(weights), market, account or Account(), every=every, workers=workers)
 
 
 def sweep_rule(
@@ -145,15 +145,18 @@ def sweep_rule(
         mine = parameters[:, part]
         return features, np.pad(mine, ((0, 0), (0, LANES - mine.shape[1])), mode="edge").astype(np.float64)
 
-    return _swept(rule, block, parameters.shape[1], market, account or Account(), every, workers)
+    return _swept(
+        rule, block, parameters.shape[1], market, account or Account(), every=every, workers=workers
+    )
 
 
-def _swept(
+def _swept(  # noqa: PLR0917 - what to run, then how
     rule: Rule,
     block: Callable[[slice], tuple[Floats, Floats]],
     variants: int,
     market: Market,
     account: Account,
+    *,
     every: int,
     workers: int,
 ) -> Swept:

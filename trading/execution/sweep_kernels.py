@@ -49,10 +49,10 @@ def _quantity(weight: float, held: float, price: float, equity_cents: float, ban
 
 
 @njit  # type: ignore[untyped-decorator,unused-ignore]
-def _charges(count: float, price: float, sells: bool, fees: Any, numbers: Any) -> float:
+def _charges(count: float, price: float, side: int, fees: Any, numbers: Any) -> float:
     """Commission and, for a sale, regulators' fees, in cents."""
     total = _cents(max(numbers[3], count * numbers[2]))
-    if sells:
+    if side < 0:
         total += math.ceil(fees[0] * _cents(count * price) / _MILLION - _EXACT)
         total += math.ceil(100 * min(fees[1] * count, fees[2]) - _EXACT)
     return total
@@ -61,7 +61,7 @@ def _charges(count: float, price: float, sells: bool, fees: Any, numbers: Any) -
 @njit  # type: ignore[untyped-decorator,unused-ignore]
 def _outlay(count: float, price: float, side: int, fees: Any, numbers: Any) -> float:
     """Cash that `count` shares take, costs included; negative where it brings some in."""
-    return side * _cents(count * price) + _charges(count, price, side < 0, fees, numbers)
+    return side * _cents(count * price) + _charges(count, price, side, fees, numbers)
 
 
 @njit  # type: ignore[untyped-decorator,unused-ignore]
