@@ -20,6 +20,7 @@ from models.ensembles.choice import EnsembleChoice
 from models.forecasters.catalogue import default_models, expanded, model_specs
 from models.intervals.choice import IntervalChoice
 from models.regimes.choice import RegimeChoice
+from models.training.choice import TrainingChoice
 from resources.sources.transport import Policy
 from trading.bounds import COUNT, NOT_NEGATIVE, check_bounds
 from trading.digest import digest
@@ -106,6 +107,7 @@ class Settings:
     timesfm_checkpoint: str = ""
     timesfm_data_through: str = ""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
+    training: TrainingChoice = field(default_factory=TrainingChoice)
     promotion: PromotionRules = field(default_factory=PromotionRules)
     intervals: IntervalChoice = field(default_factory=IntervalChoice)
     ensemble: EnsembleChoice = field(default_factory=EnsembleChoice)

@@ -62,6 +62,7 @@ def _chosen(settings: Settings) -> tuple[ModelSpec, ...]:
         timesfm_checkpoint=settings.timesfm_checkpoint,
         timesfm_data_through=_session_or_none(settings.timesfm_data_through),
         device=device_of(settings.inference.device),
+        training=settings.training,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from models.training.choice import TrainingChoice
 from trading.errors import ShortHistoryError, UsageError
 from trading.features import daily
 from trading.history import History
@@ -66,6 +67,7 @@ class ModelSpec:
     update : `full` learns each version from nothing, `incremental` from the weights of the one before
     slow : a forecast takes longer than to look it up, so that a home keeps it
     joint : a name's forecast rests on the other names' bars as well
+    resumable : its training can go on from the weights of an earlier version
     """
 
     name: str
@@ -83,6 +85,7 @@ class ModelSpec:
     update: Update = "full"
     slow: bool = False
     joint: bool = False
+    resumable: bool = False
 
     @property
     def view(self) -> View:
@@ -198,6 +201,7 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         channels=(*CHANNELS, "log_volume_zscore_63"),
         context=True,
         slow=True,
+        resumable=True,
     ),
     ModelSpec(
         "tsmamba",
@@ -207,6 +211,7 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         min_history=64,
         training_sessions=1008,
         slow=True,
+        resumable=True,
     ),
     ModelSpec(
         "samba",
@@ -217,6 +222,7 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         training_sessions=1008,
         slow=True,
         joint=True,
+        resumable=True,
     ),
     ModelSpec(
         "fracast",
@@ -261,6 +267,7 @@ def model_specs(
     timesfm_checkpoint: str = "",
     timesfm_data_through: pd.Timestamp | None = None,
     device: str = "cpu",
+    training: TrainingChoice | None = None,
 ) -> tuple[ModelSpec, ...]:
     """The catalogue's entries of `names` (None: the default ones), in the order of the catalogue.
 
@@ -269,6 +276,7 @@ def model_specs(
     timesfm_checkpoint : a folder or a cached hub name in place of the shipped checkpoint
     timesfm_data_through : the last session those weights may have seen; not given, all are CONTAMINATED
     device : `cpu` or `cuda`, for the models that can run on either
+    training : how those that learn are trained; None leaves it to the catalogue
 
     Raises
     ------
@@ -283,7 +291,8 @@ def model_specs(
         raise UsageError(f"{asked}; the catalogue holds {known}")
     chosen = (spec for spec in CATALOGUE if spec.name in wanted)
     named = (_configured(spec, timesfm_checkpoint, timesfm_data_through) for spec in chosen)
-    return tuple(on_device(spec, device) for spec in named)
+    chosen_training = training or TrainingChoice()
+    return tuple(on_device(_trained_as(spec, chosen_training), device) for spec in named)
 
 
 def model_spec(name: str) -> ModelSpec:
@@ -296,6 +305,13 @@ def _configured(spec: ModelSpec, checkpoint: str, through: pd.Timestamp | None) 
         return spec
     seen = None if checkpoint in SYNTHETIC_CHECKPOINTS else through or UNKNOWN_DATA
     return replace(spec, prototype=lambda: _timesfm(checkpoint), data_through=seen)
+
+
+def _trained_as(spec: ModelSpec, choice: TrainingChoice) -> ModelSpec:
+    if spec.cadence == "zero_shot":
+        return spec
+    often = spec.cadence if choice.cadence == "default" else choice.cadence
+    return replace(spec, cadence=often, update=choice.update if spec.resumable else spec.update)
 
 
 def on_device(spec: ModelSpec, device: str) -> ModelSpec:

@@ -22,6 +22,7 @@ from trading.stages.maturity import MEDIAN, pinball
 from trading.stages.training import (
     Cadence,
     Due,
+    Start,
     Trainable,
     View,
     due_versions,
@@ -103,7 +104,7 @@ def walk_forward(
     changes = _changes(own, sessions)
     for place, session in enumerate(sessions):
         if place in changes:
-            speaking = _trained(spec, features, changes[place])
+            speaking = _trained(spec, features, changes[place], speaking)
         assert speaking is not None
         version, forecaster = speaking
         quantiles[place] = _forecast(forecaster, spec.view, features, session)
@@ -123,9 +124,14 @@ def _changes(cadence: Cadence, sessions: pd.DatetimeIndex) -> Mapping[int, Due]:
     return found
 
 
-def _trained(spec: Walkable, features: History, due: Due) -> tuple[ModelVersion, Forecaster]:
+def _trained(
+    spec: Walkable, features: History, due: Due, before: tuple[ModelVersion, Forecaster] | None
+) -> tuple[ModelVersion, Forecaster]:
     window = None if due.trained_through is None else training_window(features, spec, due.trained_through)
-    made = train_version(spec, due, window)
+    start = None
+    if before is not None and spec.update == "incremental":
+        start = Start(before[0].version, before[1].to_bytes())
+    made = train_version(spec, due, window, start=start)
     return made.version, made.forecaster
 
 
@@ -140,7 +146,8 @@ def outcomes(features: History, sessions: pd.DatetimeIndex) -> Floats:
     last = calendar.shift(sessions[-1], max(HORIZONS))
     rows = features.window(sessions[0], last, calendar.as_of(last))
     returns = rows.cube("log_return", session=rows.sessions, timeframe=(DAILY,), symbol=SYMBOLS)[:, 0]
-    return np.stack([ahead[: len(sessions)] for ahead in _sums_ahead(returns)], axis=-1)
+    places = rows.sessions.get_indexer(sessions)  # `sessions` may be every fifth one
+    return np.stack([ahead[places] for ahead in _sums_ahead(returns)], axis=-1)
 
 
 def _sums_ahead(returns: Floats) -> Iterator[Floats]:

@@ -23,7 +23,7 @@ RETURNS = np.random.default_rng(5).normal(0, 0.02, (700, len(SYMBOLS)))
 
 @dataclass(frozen=True)
 class Memory:
-    """Says the mean return that it was trained on, and the last one that it sees."""
+    """Says the mean return that it was trained on, on top of that of earlier weights, and the last one that it sees."""
 
     name: str = "memory"
     context_sessions: int = 30
@@ -31,7 +31,8 @@ class Memory:
 
     def fit(self, window: Window, *, journal: TrainingJournal = SILENT) -> Memory:
         del journal
-        return replace(self, mean_=float(np.nanmean(window.channel("log_return"))))
+        before = 0.0 if np.isnan(self.mean_) else self.mean_
+        return replace(self, mean_=before + float(np.nanmean(window.channel("log_return"))))
 
     def predict(self, window: Window, *, horizons: Sequence[int] = HORIZONS) -> Forecast:
         said = self.mean_ + window.channel("log_return")[-1]
@@ -39,11 +40,10 @@ class Memory:
         return Forecast(window.symbols, tuple(horizons), np.broadcast_to(said[:, None, None], shape).copy())
 
     def to_bytes(self) -> bytes:
-        return b""
+        return np.float64(self.mean_).tobytes()
 
     def from_bytes(self, payload: bytes) -> Memory:
-        del payload
-        return self
+        return replace(self, mean_=float(np.frombuffer(payload)[0]))
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,21 @@ def test_what_came_is_the_sum_of_the_next_returns_and_unknown_at_the_end_or_in_a
     assert np.isnan(came[-1]).all()
     assert np.isnan(came[-11, 0, 0])
     assert np.isfinite(came[-11, 1, 0])
+
+
+def test_what_came_is_that_of_the_same_session_where_only_some_are_asked_for() -> None:
+    history, every = feature_history(RETURNS, LAST), sessions(40)
+
+    np.testing.assert_array_equal(outcomes(history, every[::5]), outcomes(history, every)[::5])
+
+
+def test_an_incremental_walk_begins_each_version_at_the_one_before_and_a_full_one_at_nothing() -> None:
+    history, days = feature_history(RETURNS, LAST), sessions(100)
+    full, grown = (walk_forward(Spec(update=update), history, days) for update in ("full", "incremental"))
+    latest = days >= pd.Timestamp("2024-04-01")
+
+    np.testing.assert_array_equal(full.quantiles[~latest], grown.quantiles[~latest])
+    assert (grown.quantiles - full.quantiles)[latest] == pytest.approx(mean_of("2023-12-29"))
 
 
 def test_cases_are_the_forecasts_that_met_their_outcome() -> None:
