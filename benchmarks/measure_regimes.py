@@ -9,6 +9,7 @@ falls, variants, inception, strategies and the real half of stability need the d
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from models.regimes.gaussian_hmm import GaussianRegimes
 from models.regimes.jump import JumpRegimes
 from trading import calendar
 from trading.evaluation.regime_report import complete_stays, delay_until, fall_within, transition_table
-from trading.evaluation.regime_walk import RegimeWalk, named_walk, walk_regimes
+from trading.evaluation.regime_walk import RegimeWalk, walk_fitted, walk_regimes
 from trading.evaluation.resampling import paired_figures
 from trading.evaluation.uncertainty import mean_estimate
 from trading.frames import REGIMES
@@ -200,21 +201,12 @@ def _alarm(model: RegimeEstimator, seed: int) -> tuple[int, float, int, int, int
     fair, broken = fair_market(seed, total), fair_market(seed, total, onset=onset)
     sessions = some_sessions(total)
     fitted = model.fit(fair[:size])
-    walks = [named_walk(RULES, _beliefs(fitted, state), sessions[size - 1 :]) for state in (fair, broken)]
+    walks = [walk_fitted(fitted, RULES, state, sessions) for state in (fair, broken)]
     warned = [np.isin(walk.labels, WARNING) for walk in walks]
     calm = 0 if not warned[0][_ONSET] else -1  # place _ONSET is the session before the onset
     delays = [delay_until(flags, _ONSET + 1, len(flags)) for flags in warned]
     fair_delay, broken_delay = (_NEVER if delay is None else delay for delay in delays)
     return int(walks[0].changed.sum()), float(warned[0].mean()), fair_delay, calm, broken_delay
-
-
-def _beliefs(fitted: RegimeEstimator, state: Floats) -> Floats:
-    """(n, k) of one fit that stays in force: a refit inside the year would learn the break."""
-    size = RULES.window_sessions
-    beliefs = [fitted.filter(state[size - RULES.filter_sessions : size])[-1]]
-    for row in state[size:]:
-        beliefs.append(fitted.update(beliefs[-1], row))
-    return np.stack(beliefs)
 
 
 # falls -------------------------------------------------------------------------------------------------
@@ -292,19 +284,33 @@ def variants(_given: argparse.Namespace, _model: RegimeEstimator) -> None:
 
 
 def inception(_given: argparse.Namespace, model: RegimeEstimator) -> None:
-    """How far names of 2015 to June 2025 agree with those of a walk whose first fit comes some sessions later."""
+    """How far names of 2015 to June 2025 agree between walks whose first fits lie 0, 1, 5, 21 and 63 sessions later."""
+    chains = [chain_market(seed, 1000) for seed in range(3)]
+    for memory, rule in ((model.memory_sessions, model.rule_weight), (20.0, 20.0), (5.0, 2.0), (5.0, 20.0)):
+        varied = replace(model, memory_sessions=memory, rule_weight=rule)
+        labels = [_from(varied, later) for later in (0, 1, 5, 21, 63)]
+        names = [f"{np.mean(other == labels[0]):.2f}" for other in labels[1:]]
+        alike = _alike([np.isin(row, WARNING) for row in labels])
+        hits = [
+            _hits(walk_regimes(varied, RULES, state, some_sessions(1000)), truth)[0]
+            for state, truth in chains
+        ]
+        say(f"memory {memory:.0f}, rule {rule:.0f}: the same name as from the first {', '.join(names)}; all pairs: name "
+            f"{_alike(labels):.2f}, warning {alike:.2f}; SIMULATED chain named rightly {np.mean(hits):.3f}")  # fmt: skip
+
+
+def _from(model: RegimeEstimator, later: int) -> np.ndarray:
+    """Places in `REGIMES` of 2015 to June 2025, from a walk that begins `later` sessions after 2013 does."""
     state, closes = real_market()
     sessions = sessions_of(closes)
-    begin = int(sessions.searchsorted(pd.Timestamp("2013-01-02"))) - RULES.window_sessions
-    found = {}
-    for later in (0, 1, 5, 21, 63):
-        walk = walk_regimes(model, RULES, state[begin + later :], sessions[begin + later :])
-        found[later] = pd.Series(walk.labels, index=walk.sessions).loc["2015-01-02":"2025-06-30"]  # type: ignore[misc]
-    first = found.pop(0)
-    for later, labels in found.items():
-        warned = labels.isin(WARNING) == first.isin(WARNING)
-        say(f"first fit {later} sessions later: the same name in {np.mean(labels == first):.2f} of {len(first)} sessions, "
-            f"the same warning in {np.mean(warned):.2f}")  # fmt: skip
+    begin = int(sessions.searchsorted(pd.Timestamp("2013-01-02"))) - RULES.window_sessions + later
+    walk = walk_regimes(model, RULES, state[begin:], sessions[begin:])
+    return pd.Series(walk.labels, index=walk.sessions).loc["2015-01-02":"2025-06-30"].to_numpy()  # type: ignore[misc]
+
+
+def _alike(rows: list[np.ndarray]) -> float:
+    """Share of entries that two rows have alike, averaged over all pairs."""
+    return float(np.mean([np.mean(one == other) for one, other in itertools.combinations(rows, 2)]))
 
 
 # strategies --------------------------------------------------------------------------------------------

@@ -65,6 +65,17 @@ def beliefs_of(model: RegimeModel, rules: RegimeRules, state: Floats, sessions: 
     return beliefs
 
 
+def walk_fitted(
+    fitted: RegimeModel, rules: RegimeRules, state: Floats, sessions: pd.DatetimeIndex
+) -> RegimeWalk:
+    """From the end of the first window on with one fit of it in force: a refit would learn what is to be found."""
+    size = rules.window_sessions
+    beliefs = [fitted.filter(state[size - rules.filter_sessions : size])[-1]]
+    for row in state[size:]:
+        beliefs.append(fitted.update(beliefs[-1], row))
+    return named_walk(rules, np.stack(beliefs), sessions[size - 1 :])
+
+
 def named_walk(rules: RegimeRules, beliefs: Floats, sessions: pd.DatetimeIndex) -> RegimeWalk:
     """Names and multipliers that the rules give to (n, k) beliefs."""
     named: tuple[str, int] | None = None
