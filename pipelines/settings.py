@@ -38,7 +38,7 @@ from trading.stages.trading_rules import TradingRules
 FILE_NAME = "fabline.toml"
 DATA, MODELS = "source.data", "models"
 # Whatever these are, the tables are the same.
-SAME_NUMBERS = (DATA, "inference.cache", "source.requests_per_hour", "source.against_url")
+SAME_NUMBERS = (DATA, "inference.cache", "source.requests_per_hour", "source.against_url", "broker.")
 MISCOVERAGE = 0.25
 ORDERED = (
     ("trading.limits.recovery_drawdown", "trading.limits.soft_drawdown"),
@@ -91,6 +91,17 @@ class InferenceSettings:
 
 
 @dataclass(frozen=True)
+class BrokerSettings:
+    """Where `fabline trade` sends orders; `url` is that of a peer that answers instead of Alpaca.
+
+    The keys of an account are read from the environment and stand nowhere else.
+    """
+
+    name: Literal["simulated", "alpaca", "dry_run"] = "simulated"
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that changes numbers.
 
@@ -117,6 +128,7 @@ class Settings:
     selection: SelectionRules = field(default_factory=SelectionRules)
     signals: SignalRules = field(default_factory=SignalRules)
     trading: TradingRules = field(default_factory=TradingRules)
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
 
     def __post_init__(self) -> None:
         check_bounds(self, burn_in_sessions=NOT_NEGATIVE)

@@ -14,6 +14,7 @@ import typer
 
 from pipelines import environment, settings
 from pipelines.wiring import plan_of, source_of
+from resources.halt import HaltSwitch
 from resources.home import Home
 from resources.sources.holdings import held_by
 from resources.stale import stale_in
@@ -85,6 +86,9 @@ def report(home: Home) -> list[str]:
         lines.append(f"what if       {said}")
     if holder is not None:
         lines.append(f"writing now   {holder.command} (process {holder.pid}) since {holder.started}")
+    halt = HaltSwitch(home.path).state()
+    if halt is not None:
+        lines.append(f"HALTED        since {halt.since} by {halt.by}: {halt.reason}; then `fabline resume`")
     failure = last_failure(home, busy=holder is not None)
     if failure is not None:
         lines.append(f"failed        {failure.step} in run {failure.run_id}: {failure.cause}")

@@ -58,7 +58,7 @@ class BrokerJournal:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._sql = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=10.0)
         self._sql.row_factory = sqlite3.Row
-        self._sql.executescript(f"PRAGMA synchronous = FULL; {_TABLES}")
+        self._sql.executescript(f"PRAGMA synchronous = FULL; BEGIN; {_TABLES} COMMIT;")
 
     def close(self) -> None:
         """Give the file back."""

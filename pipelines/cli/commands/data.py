@@ -64,9 +64,12 @@ def ingest(
 def reconcile(
     *,
     against: Annotated[
-        Literal["yahoo", "alpaca", "files"],
-        typer.Option(help="The vendor that is asked for a second opinion."),
-    ],
+        Literal["yahoo", "alpaca", "files"] | None,
+        typer.Option(help="The vendor that is asked for a second opinion on bars."),
+    ] = None,
+    broker: Annotated[
+        bool, flag("--broker", help="Compare orders, fills, positions and cash with the broker's instead.")
+    ] = False,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of `--against files`.")] = None,
     basis: Annotated[
         Literal["raw", "fully_adjusted"] | None, typer.Option(help="Price basis of `--against files`.")
@@ -79,7 +82,14 @@ def reconcile(
     wait: Wait = False,
     home: HomeOption = HOME,
 ) -> None:
-    """Compare the home's bars with another vendor's; nothing of the other is stored as a bar."""
+    """Compare the home's bars with another vendor's, or its account with the broker's (--broker)."""
+    if broker == (against is not None):
+        raise UsageError("say what to compare with: --against VENDOR for bars, or --broker for the account")
+    if against is None:
+        from pipelines.cli import trade
+
+        trade.reconcile(home, format_, wait=wait)
+        return
     from pipelines.cli import second_vendor as command
 
     asked = command.Asked(against, data, basis, timeframe, first, last, symbols)
