@@ -50,7 +50,8 @@ def training_asset(
         kinds={"python", "mlflow", "pytorch"},
         backfill_policy=dg.BackfillPolicy.single_run(),  # `dagster asset materialize` wants it of every asset
         description="Each model gets a version at each quarter's (or year's) end, trained on what was known by then: "
-        "a challenger for one quarter, champion in the next. Versions that exist are never trained again, unless "
+        "a challenger for one quarter, champion in the next unless its losses were worse, then a shadow that can come "
+        "back. Versions that exist are never trained again, unless "
         "everything is made again from the inception and code, settings or weights have changed since. A training "
         "that was killed goes on from where it was.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from contextlib import closing
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ WIDE = [
     "mlflow_version",
 ]
 CONTAMINATED = "CONTAMINATED"
+SPEAKS = ("champion", "challenger", "shadow")
 
 
 @dataclass(frozen=True)
@@ -80,23 +82,35 @@ class Shelf:
         return cls(VersionFolder(home.models), specs, tuple(s.name for s in mine), head, by_model)
 
     def role(self, version: ModelVersion) -> str:
-        """What a version is at the head: champion, challenger, retired, or waiting for its first session.
+        """What a version is at the head: champion, challenger, shadow, retired, or waiting for its first session.
 
-        What learned from bars that are not daily speaks for them where its daily sibling is champion.
+        A shadow is older than the champion and still speaks, so that it can come back. What learned from bars that are not daily speaks for them where its daily sibling is champion.
         """
         if self._is_champion(version):
             return "champion"
         if self.head is None or (version.live_from is not None and self.head < version.live_from):
             return "waiting"
-        return "challenger" if version.is_live(self.head) else "retired"
+        if not version.is_live(self.head):
+            return "retired"
+        return "shadow" if self._is_older(version) else "challenger"
+
+    def _is_older(self, version: ModelVersion) -> bool:
+        """Whether the champion of its model learned through a later session."""
+        crowned, mine = self._learned.get(self.champions.get(version.model, "")), version.trained_through
+        return crowned is not None and mine is not None and mine < crowned
+
+    @functools.cached_property
+    def _learned(self) -> dict[str, pd.Timestamp | None]:
+        """Through which session each version of a model with a champion learned."""
+        known = (self.folder.versions(model) for model in self.champions)
+        return {one.version: one.trained_through for versions in known for one in versions}
 
     def _is_champion(self, version: ModelVersion) -> bool:
         """Whether it, or the daily version that learned through the same session, is champion."""
         crowned = self.champions.get(version.model)
         if version.timeframe == DAILY or crowned is None:
             return crowned == version.version
-        known = {one.version: one.trained_through for one in self.folder.versions(version.model)}
-        return known.get(crowned) == version.trained_through
+        return self._learned.get(crowned) == version.trained_through
 
     def contaminated(self, data_through: pd.Timestamp | None) -> str:
         """CONTAMINATED if weights that have seen that much may know the newest session, else up to when."""
@@ -141,12 +155,13 @@ def versions_of(shelf: Shelf, name: str) -> pd.DataFrame:
     """One row a version of a model, in the order in which they speak."""
     spec = shelf.specs[name]
     rows = [_version_row(shelf, spec, logged) for logged in shelf.folder.logged(name)]
-    return _dated(pd.DataFrame(rows, columns=list(_version_columns())))
+    frame = _dated(pd.DataFrame(rows, columns=list(_version_columns())))
+    return frame.astype({"validation_loss": "float64", "seconds": "float64"})
 
 
 def _listed(shelf: Shelf, spec: ModelSpec) -> tuple[object, ...]:
     versions = shelf.folder.versions(spec.name)
-    live = [version for version in versions if shelf.role(version) in ("champion", "challenger")]
+    live = [version for version in versions if shelf.role(version) in SPEAKS]
     champion = next((v for v in versions if v.version == shelf.champions.get(spec.name)), None)
     return (
         spec.name,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from models.forecasters.catalogue import CATALOGUE, UNKNOWN_DATA
 from models.forecasters.random_walk import RandomWalk
 from pipelines import environment
 from pipelines.cli.main import status_of
+from resources.home import Home
 from resources.store import store_at
 from resources.version_folder import VersionFolder
 from trading.interfaces import ModelVersion
@@ -85,6 +87,20 @@ def test_a_model_s_versions_say_who_speaks_and_how_training_went(home: Path, cap
     assert newest["parameters"]["decay"] == 0.94
     assert newest["figures"] == {"training_seconds": 1.5}
     assert newest["mlflow_run"] is None
+
+
+def test_a_version_older_than_the_champion_that_still_speaks_is_its_shadow(
+    home: Path, capsysbinary: Any
+) -> None:
+    folder, dates = VersionFolder(Home.open(home).models), (QUARTERS[0], QUARTERS[1], QUARTERS[4])
+    old = replace(version(0), version="old", live_from=dates[0], champion_from=dates[1], retired=dates[2])
+    folder.log(replace(old, trained_through=pd.Timestamp("2023-03-30")), PooledAR1(), {})
+
+    rows = json.loads(said(capsysbinary, "models", "show", "ar1", "--format", "json", "--home", str(home)))
+    listed = json.loads(said(capsysbinary, "models", "list", "--format", "json", "--home", str(home)))
+
+    assert {row["version"]: row["role"] for row in rows}["old"] == "shadow"
+    assert {row["model"]: row["live"] for row in listed}["ar1"] == 3
 
 
 def test_weights_that_may_know_the_newest_session_are_contaminated(home: Path, capsysbinary: Any) -> None:
