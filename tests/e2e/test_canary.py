@@ -1,212 +1,196 @@
-"""The leak canary over the whole line: no honest stage moves, and planted leaks do."""
+"""The leak analysis over the whole line: no honest stage moves, every mutant does; and how much history each needs."""
 
-import dataclasses
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.in_memory import market_of, run_in_memory
+from pipelines import leak_analysis
+from pipelines.cli.main import status_of
+from pipelines.leak_analysis import CLEAN, FOLLOWS, LEAK, caught_mutants, found_in, judged_assets, settings_of
 from pipelines.settings import Settings
 from pipelines.wiring import plan_of
-from tests.e2e.restless import restless_actions, restless_bars
-from trading import calendar, frames
-from trading.interfaces import Forecaster, ModelVersion
-from trading.monitoring.leaks import Leak, Market, find_leaks
+from trading import calendar
+from trading.errors import UsageError
+from trading.monitoring.canary import World
+from trading.monitoring.leaks import moved_before
+from trading.monitoring.warm_up import needs_of
 from trading.plan import Plan
-from trading.stages.stage import Inputs, ModelBook, Moment, Outputs
+from trading.stages.stage import Inputs, Moment, Outputs
+from trading.testing.mutants import MUTANTS, Mutant
 
-SMALL = Settings(models=("random_walk", "ar1"), burn_in_sessions=45).with_value("regimes.hmm.starts", 2)
-# The range crosses a quarter's end, so that models are trained and the regimes refitted within it.
-FIRST, LAST = calendar.session_of("2024-03-20"), calendar.session_of("2024-04-10")
-CUT = calendar.session_of("2024-04-03")
-BEFORE_TRAINING = calendar.session_of("2024-03-27")  # the quarter's versions are trained after this cut
-PLAN = plan_of(SMALL)
-Change = Callable[[Moment, dict[str, np.ndarray]], None]
+Told = pytest.CaptureFixture[str]
+Worlds = tuple[World, ...]
+SMALL = settings_of()
 
 
 @pytest.fixture(scope="module")
-def market() -> Market:
-    calm = market_of(SMALL, FIRST, LAST)
-    bars, actions = calm["bars"], calm["corporate_actions"]
-    for cut in (CUT, BEFORE_TRAINING):  # rows come late and are revised on both sides of each cut
-        bars, actions = restless_bars(bars, cut), restless_actions(actions, cut)
-    key = list(frames.table_of("bars").key)
-    return {"bars": bars.sort_values(key, kind="stable", ignore_index=True), "corporate_actions": actions}
+def worlds() -> Worlds:
+    """Three lines of a minute's market: 10 s of processor, which every test here shares."""
+    return leak_analysis.worlds_of(SMALL, plan_of(SMALL))
 
 
-def tables(market: Market, plan: Plan = PLAN) -> Market:
-    store = run_in_memory(SMALL, FIRST, LAST, market=market, plan=plan)
-    return {table: store.read(table) for table in plan.makers}
+def test_no_honest_asset_sees_the_future(worlds: Worlds) -> None:
+    judged = judged_assets(worlds)
+    assert set(judged["asset"]) == set(worlds[0].plan.makers)
+    assert set(judged["verdict"]) == {CLEAN}
 
 
-def mutant(stage_name: str, table: str, change: Change) -> Plan:
-    """The plan with one stage whose output `change` spoils."""
-    honest = PLAN.stage(stage_name)
-
-    def make(moment: Moment, inputs: Inputs) -> Outputs:
-        made = honest.make(moment, inputs)
-        spoiled = {name: np.array(values) for name, values in made[table].items()}
-        change(moment, spoiled)
-        return {**made, table: spoiled}
-
-    stages = [dataclasses.replace(s, make=make) if s.name == stage_name else s for s in PLAN.stages]
-    return Plan.of(stages, PLAN.burn_in_sessions).up_to(stage_name)
+def test_every_asset_but_what_nothing_happened_in_differs_after_the_cut(worlds: Worlds) -> None:
+    """A table that no future could move would be called clean whatever it is."""
+    honest, other = worlds[0], worlds[1]
+    same = [
+        table
+        for table in honest.plan.makers
+        if moved_before(table, honest.table(table), other.table(table), honest.last) is None
+    ]
+    assert same == ["receivables"]  # nobody is owed a dividend in so few sessions
 
 
-def closes(market: Market) -> pd.DataFrame:
-    """Every close there is, (sessions, symbols): what no honest stage can hold in its hands."""
-    return market["bars"].pivot_table(index="session", columns="symbol", values="close", aggfunc="last")
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_planted_leak_is_caught_in_its_table_and_column(worlds: Worlds, mutant: Mutant) -> None:
+    assert found_in(worlds, mutant)
 
 
-def at(frame: pd.DataFrame, moment: Moment, symbols: np.ndarray) -> np.ndarray:
-    return frame.loc[moment.session].reindex(symbols).to_numpy(dtype=float)
+def test_there_are_at_least_twenty_mutants_in_every_kind_of_stage() -> None:
+    stages = {stage.name for stage in plan_of(SMALL).stages}
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 20
+    assert stages - {mutant.stage for mutant in MUTANTS} == {"forecasts"}  # which only chooses
 
 
-def negative_shift(market: Market) -> Plan:
-    ahead = np.log(closes(market)).diff(5).shift(-5)
-
-    def change(moment: Moment, rows: dict[str, np.ndarray]) -> None:
-        rows["momentum_21"] = at(ahead, moment, rows["symbol"])
-
-    return mutant("features", "features", change)
+def test_a_stage_without_a_mistake_is_not_caught(worlds: Worlds) -> None:
+    honest = Mutant("none", "signals", "signals", "alpha", lambda _, stage: stage.make)
+    assert not caught_mutants(worlds, [honest])["caught"].any()
 
 
-def centred_window(market: Market) -> Plan:
-    around = np.log(closes(market)).diff().rolling(21, center=True).std()
-
-    def change(moment: Moment, rows: dict[str, np.ndarray]) -> None:
-        rows["volatility_21"] = at(around, moment, rows["symbol"])
-
-    return mutant("features", "features", change)
+def test_a_shift_is_said_to_look_at_least_as_far_ahead_as_it_does(worlds: Worlds) -> None:
+    (shift,) = (mutant for mutant in MUTANTS if mutant.name == "negative_shift")
+    on_time = [leak for leak in found_in(worlds, shift) if leak.session > calendar.shift(worlds[1].first, 1)]
+    assert max(leak.sessions_ahead for leak in on_time) >= 5
 
 
-def scaler_fitted_on_everything(market: Market) -> Plan:
-    returns = np.log(closes(market)).diff()
-    scaled = (returns - returns.mean()) / returns.std()
-
-    def change(moment: Moment, rows: dict[str, np.ndarray]) -> None:
-        rows["bollinger_20"] = at(scaled, moment, rows["symbol"])
-
-    return mutant("features", "features", change)
-
-
-def bar_stamped_at_its_start(market: Market) -> Plan:
-    daily = closes(market)
-    weekly = daily.resample("W-FRI", label="left").last().reindex(daily.index, method="ffill")
-
-    def change(moment: Moment, rows: dict[str, np.ndarray]) -> None:
-        rows["momentum_63"] = np.log(at(weekly / daily, moment, rows["symbol"]))
-
-    return mutant("features", "features", change)
+def spoiled(worlds: Worlds, *names: str) -> Worlds:
+    """The worlds with the tables that some mutants make in the place of the honest ones."""
+    out = []
+    for world in worlds:
+        changed = {}
+        for mutant in (mutant for mutant in MUTANTS if mutant.name in names):
+            changed |= world.again(mutant.of(world))
+        out.append(replace(world, store=_Over(world.store, changed)))
+    return tuple(out)
 
 
-def smoothed_regime(market: Market) -> Plan:
-    from hmmlearn.hmm import GaussianHMM
+class _Over:
+    """A store, some of its tables replaced."""
 
-    returns = np.log(closes(market)["SMH"]).diff().fillna(0.0)
-    hmm = GaussianHMM(n_components=2, covariance_type="diag")
-    hmm.startprob_, hmm.transmat_ = np.array([0.5, 0.5]), np.array([[0.95, 0.05], [0.05, 0.95]])
-    hmm.means_, hmm.covars_ = np.zeros((2, 1)), np.array([[1e-4], [1e-3]])
-    calm = pd.Series(hmm.predict_proba(returns.to_numpy()[:, None])[:, 0], index=returns.index)
+    def __init__(self, inner: object, changed: dict[str, pd.DataFrame]) -> None:
+        self._inner, self._changed = inner, changed
 
-    def change(moment: Moment, rows: dict[str, np.ndarray]) -> None:
-        rows["multiplier"] = np.clip([float(calm[moment.session])], 0.0, 1.0)
-
-    return mutant("regimes", "regimes", change)
+    def read(self, table: str) -> pd.DataFrame:
+        return self._changed[table] if table in self._changed else self._inner.read(table)  # type: ignore[attr-defined]
 
 
-def universe_chosen_by_the_future(market: Market) -> Plan:
-    winners = closes(market).iloc[-1] / closes(market).iloc[0]
-
-    def change(_moment: Moment, rows: dict[str, np.ndarray]) -> None:
-        rank = winners.reindex(rows["symbol"]).rank(pct=True).to_numpy()
-        rows["alpha"] = np.where(rank > 0.5, 0.01, -0.01)
-
-    return mutant("signals", "signals", change)
+def test_what_reads_a_leak_is_told_from_where_the_future_came_in(worlds: Worlds) -> None:
+    judged = judged_assets(spoiled(worlds, "target_in_the_forecast", "signal_of_tomorrows_forecast"))
+    found = judged[judged["verdict"] != CLEAN].drop_duplicates("asset").set_index("asset")["verdict"]
+    assert found.to_dict() == {"ensemble_forecast": LEAK, "signals": FOLLOWS}
 
 
-def target_in_the_forecast(market: Market) -> Plan:
-    ahead = np.log(closes(market)).diff().shift(-1).fillna(0.0)
+def memory(weight: float) -> Callable[[Moment, Inputs], Outputs]:
+    """A rule that carries a share of its last value on."""
 
-    def change(moment: Moment, rows: dict[str, np.ndarray]) -> None:
-        rows["between_models"] = np.abs(at(ahead, moment, rows["symbol"]))
+    def make(_moment: Moment, inputs: Inputs) -> Outputs:
+        before = inputs["ensemble_skill"]["average_product"]
+        value = weight * (before[-1] if len(before) else 0.0) + 1.0
+        zeros = {name: np.zeros(1) for name in ("average_square", "average_realized_square", "skill")}
+        keys = {"timeframe": np.array(["1D"], dtype=object), "horizon": np.array([1], dtype=np.int64)}
+        return {"ensemble_skill": keys | zeros | {"average_product": np.array([value]),
+                                                  "observations": np.zeros(1, dtype=np.int64)}}  # fmt: skip
 
-    return mutant("ensemble_forecast", "ensemble_forecast", change)
-
-
-def revision_before_it_was_known(market: Market) -> Plan:
-    revised = closes(market)  # the last opinion on each close, whenever it came
-
-    def change(moment: Moment, rows: dict[str, np.ndarray]) -> None:
-        rows["overnight_return"] = np.log(at(revised, moment, rows["symbol"]))
-
-    return mutant("features", "features", change)
+    return make
 
 
-@dataclasses.dataclass(frozen=True)
-class NextQuarters:
-    """The versions of two weeks later."""
-
-    inner: ModelBook
-
-    def live(
-        self, model: str, session: pd.Timestamp, timeframe: str = "1D"
-    ) -> tuple[tuple[ModelVersion, Forecaster], ...]:
-        return self.inner.live(model, calendar.shift(session, 10), timeframe)
-
-    def records(self, model: str, session: pd.Timestamp, timeframe: str = "1D") -> tuple[ModelVersion, ...]:
-        return self.inner.records(model, calendar.shift(session, 10), timeframe)
-
-
-def version_trained_later(_market: Market) -> Plan:
-    honest = PLAN.stage("forecast_ar1")
-
-    def make(moment: Moment, inputs: Inputs) -> Outputs:
-        early = calendar.shift(moment.session, 10) <= LAST
-        return honest.make(
-            dataclasses.replace(moment, models=NextQuarters(moment.models)) if early else moment, inputs
-        )
-
-    stages = [dataclasses.replace(s, make=make) if s is honest else s for s in PLAN.stages]
-    return Plan.of(stages, PLAN.burn_in_sessions).up_to("forecast_ar1")
-
-
-MUTANTS: Mapping[Callable[[Market], Plan], tuple[str, str]] = {
-    negative_shift: ("features", "momentum_21"),
-    centred_window: ("features", "volatility_21"),
-    scaler_fitted_on_everything: ("features", "bollinger_20"),
-    bar_stamped_at_its_start: ("features", "momentum_63"),
-    smoothed_regime: ("regimes", "multiplier"),
-    universe_chosen_by_the_future: ("signals", "alpha"),
-    target_in_the_forecast: ("ensemble_forecast", "between_models"),
-    revision_before_it_was_known: ("features", "overnight_return"),
-}
-
-
-def leaks_of(market: Market, plan_from: Callable[[Market], Plan]) -> dict[str, Leak]:
-    return {
-        leak.table: leak for leak in find_leaks(lambda world: tables(world, plan_from(world)), market, CUT)
-    }
-
-
-@pytest.mark.parametrize("cut", [CUT, BEFORE_TRAINING])
-def test_no_honest_stage_sees_the_future(market: Market, cut: pd.Timestamp) -> None:
-    assert find_leaks(tables, market, cut) == []
-
-
-def test_a_version_that_was_trained_after_the_cut_is_caught(market: Market) -> None:
-    plan = version_trained_later(market)
-    (leak,) = find_leaks(lambda world: tables(world, plan), market, BEFORE_TRAINING)
-    assert leak.table == "forecast_ar1"
-
-
-@pytest.mark.parametrize("plan_from", MUTANTS, ids=lambda mutant: mutant.__name__)
-def test_a_planted_leak_is_caught_in_its_table_and_column(
-    market: Market, plan_from: Callable[[Market], Plan]
+@pytest.mark.parametrize(("weight", "sessions"), [(0.0, 0), (0.5, 19)])
+def test_a_fading_memory_needs_as_many_sessions_as_it_takes_to_fade(
+    worlds: Worlds, weight: float, sessions: int
 ) -> None:
-    table, column = MUTANTS[plan_from]
-    leaks = leaks_of(market, plan_from)
-    assert column in leaks[table].columns
-    assert leaks[table].session <= CUT
+    """With a half carried on, what n + 1 sessions leave out of the sum of all is 2 ** -(n + 1) of it."""
+    world = worlds[0]
+    honest = world.plan.stage("ensemble_intervals")
+    own = tuple(read for read in honest.keeps if read.table == "ensemble_skill")
+    stage = replace(honest, reads=(), keeps=own, makes=("ensemble_skill",), make=memory(weight))
+    rows = world.table("ensemble_skill").query("horizon == 1")
+    zeros = dict.fromkeys(("average_square", "average_realized_square", "skill"), 0.0)
+    settled = rows.assign(**zeros, observations=0, average_product=1.0 / (1.0 - weight))
+    (need,) = needs_of(replace(world, store=_Over(world.store, {"ensemble_skill": settled})), stage, 45)
+    assert (need.alike, need.unsettled) == (sessions, ())
+    assert need.exact == (None if weight else 0)  # a half of a half is never nothing
+
+
+def test_an_asset_needs_no_more_than_it_declares_where_it_has_no_memory(worlds: Worlds) -> None:
+    world = worlds[0]
+    found = {need.table: need for name in ("forecast_random_walk", "version_losses", "signals")
+             for need in needs_of(world, world.plan.stage(name), 45)}  # fmt: skip
+    assert not any(need.unsettled for need in found.values())
+    assert {table: need.exact for table, need in found.items()} == {
+        "forecast_random_walk": 62, "version_losses": 20, "signals": 0,
+    }  # fmt: skip
+
+
+def test_a_book_never_forgets_its_first_day(worlds: Worlds) -> None:
+    world = worlds[0]
+    needs = {need.table: need for need in needs_of(world, world.plan.stage("trading_session"), 5)}
+    assert "equity_cents" in needs["performance"].unsettled
+
+
+def test_the_command_names_asset_column_session_and_how_far_and_fails(
+    monkeypatch: pytest.MonkeyPatch, worlds: Worlds, capfd: Told
+) -> None:
+    monkeypatch.setattr(
+        leak_analysis, "worlds_of", lambda *_: spoiled(worlds, "alpha_for_those_who_will_win")
+    )
+    status = status_of(["leaks", "signals", "--format", "json"])
+    (row,) = (row for row in json.loads(capfd.readouterr().out) if row["verdict"] == LEAK)
+    assert status == 1
+    assert (row["asset"], row["column"], row["sessions_ahead"]) == ("signals", "alpha", 11)
+    assert row["session"] == "2024-03-19"
+
+
+def test_the_command_says_that_one_asset_is_clean(capfd: Told) -> None:
+    status = status_of(["leaks", "graph_nodes", "--format", "csv"])
+    assert (status, capfd.readouterr().out.splitlines()[1:]) == (0, ["graph_nodes,clean,,,"])
+
+
+def test_the_command_plants_the_mutants_of_an_asset(
+    monkeypatch: pytest.MonkeyPatch, worlds: Worlds, capfd: Told
+) -> None:
+    only = tuple(replace(world, plan=world.plan.up_to("graph")) for world in worlds)
+    monkeypatch.setattr(leak_analysis, "worlds_of", lambda *_: only)
+    status = status_of(["leaks", "graph_nodes", "--mutants", "--format", "json"])
+    (row,) = json.loads(capfd.readouterr().out)
+    assert (status, row["mutant"], row["caught"]) == (0, "correlation_of_the_weeks_around", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nothing_like_it"], "there is no asset 'nothing_like_it'"),
+        (["signals", "--time", "day"], "belong to a file"),
+        (["a.csv", "--mutants"], "belong to assets"),
+        (["a.csv"], "needs --time COLUMN"),
+    ],
+)
+def test_a_wrong_use_of_the_command_is_told(words: list[str], said: str, capfd: Told) -> None:
+    assert status_of(["leaks", *words]) == 2
+    assert said in capfd.readouterr().err
+
+
+def test_an_asset_may_be_named_by_its_stage_and_nothing_else() -> None:
+    assert leak_analysis.plan_up_to(SMALL, "orders").stages[-1].name == "trading_session"
+    assert leak_analysis.plan_up_to(SMALL, "graph").stages[-1].name == "graph"
+    with pytest.raises(UsageError, match="there is no asset 'bars'"):
+        leak_analysis.plan_up_to(Settings(), "bars")
+    assert isinstance(leak_analysis.plan_up_to(SMALL, None), Plan)

@@ -15,10 +15,10 @@ from pipelines.settings import Settings
 from pipelines.wiring import Workshop
 from resources.sources import SimulatedSource
 from tests.e2e.homes import materialise, workshop_at
-from tests.e2e.restless import restless_actions, restless_bars
 from tests.e2e.vendors import Supplied
 from trading import calendar
 from trading.monitoring.leaks import another_future, moved_before
+from trading.testing.restless_market import restless_actions, restless_bars
 
 FULL = replace(Settings(), burn_in_sessions=25).with_value("regimes.hmm.starts", 2)
 FIRST, LAST = calendar.session_of("2024-03-25"), calendar.session_of("2024-04-03")

@@ -19,10 +19,11 @@ from pipelines.wiring import Workshop
 from resources import clock as wall
 from resources.home import Home
 from tests.e2e.homes import FIRST, LAST, SMALL, arrow_tables, copied, materialise, same_bytes
-from tests.e2e.vendors import Edit, revision, row_of, supplied
+from tests.e2e.vendors import Edit, revision, supplied
 from trading import calendar
 from trading.errors import DataError
 from trading.restatement import as_if_known
+from trading.testing.restless_market import row_of
 
 REVISED = calendar.shift(FIRST, 3)
 INFORMED = calendar.shift(FIRST, 4)  # the first session that can know of the revision

@@ -11,6 +11,7 @@ from resources.open_home import OpenHome
 from resources.sources import SimulatedSource
 from trading.interfaces import MarketDataSource
 from trading.line import Progress, silent
+from trading.testing.restless_market import revised
 
 Edit = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -43,21 +44,10 @@ def supplied(workshop: Workshop, edit: Edit) -> Supplied:
     return Supplied(workshop.home, workshop.settings, workshop.plan, workshop.clock, Vendor(edit))
 
 
-def row_of(bars: pd.DataFrame, symbol: str, session: pd.Timestamp) -> pd.Series:
-    """Which rows are the bar of a symbol in a session."""
-    return (bars["symbol"] == symbol) & (bars["session"] == session)
-
-
 def revision(symbol: str, session: pd.Timestamp, factor: float, known_at: pd.Timestamp) -> Edit:
     """Adds a second opinion on one bar: all prices times `factor`, known later than the first."""
 
-    def edit(bars: pd.DataFrame) -> pd.DataFrame:
-        said = bars[row_of(bars, symbol, session)]
-        prices = said[["open", "high", "low", "close"]] * factor
-        again = said.assign(**prices, known_at=known_at.as_unit("us"))
-        return pd.concat([bars, again], ignore_index=True) if len(again) else bars
-
-    return edit
+    return lambda bars: revised(bars, symbol, session, factor, known_at)
 
 
 def written_files(folder: Path, bars: pd.DataFrame) -> Path:

@@ -12,6 +12,7 @@ from pipelines.cli.options import (
     Format,
     HomeOption,
     Wait,
+    flag,
 )
 
 PANEL = "Models"
@@ -44,20 +45,36 @@ def train(
 
 def leaks(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file of features.")],
-    time: Annotated[str, typer.Option(metavar="COLUMN", help="When each row was known.")],
-    price: Annotated[str, typer.Option(metavar="COLUMN", help="The price at that time.")],
+    of: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ASSET|FILE]", help="An asset, or a CSV or Parquet file of features; else all assets."
+        ),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of a file: when each row was known.")
+    ] = None,
+    price: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of a file: the price at that time.")
+    ] = None,
     symbol: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Of which instrument, if the file holds several.")
     ] = None,
+    mutants: Annotated[
+        bool, flag("--mutants", help="Plant known leaks in the assets, and say whether each is caught.")
+    ] = False,
+    warm_up: Annotated[
+        bool, flag("--warm-up", help="How much history each asset needs before its values stop changing.")
+    ] = False,
     format_: Annotated[
         Literal["table", "json", "csv"], typer.Option("--format", help="How to write it.")
     ] = "table",
 ) -> None:
-    """Say which columns of a file of features know the future; status 0 if none does, else 1."""
-    from pipelines.cli import feature_file
+    """Say which assets, or which columns of a file, know the future; status 0 if none does, else 1."""
+    from pipelines.cli import leaks as command
 
-    raise typer.Exit(0 if feature_file.judge(file, time, price, symbol, format_) else 1)
+    asked = command.Asked(of, time, price, symbol, mutants=mutants, warm_up=warm_up)
+    raise typer.Exit(0 if command.leaks(asked, format_) else 1)
 
 
 @models_app.command("list")
