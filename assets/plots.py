@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -96,10 +97,29 @@ def frontier(frame: pd.DataFrame) -> Figure:
     styles = {"frontier": "-o", "mix": "D", "equal_weight": "s"}
     for kind, style in styles.items():
         mine = points[points["kind"] == kind]
-        axes.plot(mine["volatility"], mine["expected_return"], style, markersize=4, label=kind.replace("_", " "))
+        axes.plot(
+            mine["volatility"], mine["expected_return"], style, markersize=4, label=kind.replace("_", " ")
+        )
     axes.set_xlabel("volatility of a year")
     axes.set_ylabel("believed return of a year")
     axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def stress(frame: pd.DataFrame) -> Figure:
+    """A heat map: what each name brings of each case's loss, in percent of equity, worst case first."""
+    from matplotlib.figure import Figure
+
+    wide = frame.pivot_table(index=["loss", "kind", "case"], columns="symbol", values="share", observed=True)
+    figure = Figure(figsize=(7, 0.22 * len(wide) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    values = wide.to_numpy() * 100
+    edge = max(float(np.abs(values).max()), 1e-9)
+    image = axes.imshow(values, cmap="RdBu", vmin=-edge, vmax=edge, aspect="auto")
+    axes.set_xticks(range(len(wide.columns)), list(wide.columns), fontsize=7)
+    labels = [f"{kind} {case} {loss:.1%}" for loss, kind, case in wide.index]
+    axes.set_yticks(range(len(wide)), labels, fontsize=6)
+    figure.colorbar(image, ax=axes, label="% of equity")
     return figure
 
 

@@ -41,7 +41,8 @@ FACES = {
     ),
     "risk": Face(
         group="portfolio",
-        description="Performance becomes risk: what the drawdown limits allow tomorrow.",
+        description="Performance becomes risk: what the drawdown limits allow tomorrow, value at risk and shortfall, and "
+        "which limits the book breaks.",
         owner=TRADING,
         kinds=_SQL,
     ),

@@ -21,6 +21,7 @@ from assets.market import market_assets
 from assets.regime_transitions import regime_transitions_asset
 from assets.scoreboard import scoreboard_asset
 from assets.staleness import staleness_check
+from assets.stress import stress_asset
 from assets.training import training_asset
 from pipelines import environment, settings
 from pipelines.alias_sensor import alias_sensor
@@ -92,6 +93,7 @@ def _assets(workshop: Workshop, partitions: dg.PartitionsDefinition[str]) -> lis
         regime_transitions_asset(),
         scoreboard_asset(),
         frontier_asset(workshop.settings.trading),
+        stress_asset(workshop.settings.trading),
     ]
     assets = with_freshness(made)
     if workshop.settings.source.name != SimulatedSource.name:  # asked without opening it: it may be away

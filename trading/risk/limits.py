@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trading.bounds import ABOVE_ZERO, COUNT, FRACTION, SHARE, check_bounds
+from trading.portfolio.mandates import ConvexOptimizer
+from trading.portfolio.sizing import KellySizer
+from trading.risk.tail import Method
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,9 @@ class RiskLimits:
     drawdown_lookback_sessions : over which the peak is taken
     volatility_target : of a year, before the regime's multiplier
     value_at_risk_limit : largest one-session loss at 95 %, a fraction of equity
+    value_at_risk_method : how that loss is told
+    position_limit, group_limit, gross_limit : largest absolute weights of a name, a group and all of them, checked
+        before orders whatever the optimiser promised
     """
 
     soft_drawdown: float = 0.10
@@ -28,6 +34,10 @@ class RiskLimits:
     drawdown_lookback_sessions: int = 30
     volatility_target: float = 0.15
     value_at_risk_limit: float = 0.05
+    value_at_risk_method: Method = "historical"
+    position_limit: float = KellySizer.position_limit
+    group_limit: float = ConvexOptimizer.group_cap
+    gross_limit: float = ConvexOptimizer.gross
 
     def __post_init__(self) -> None:
         check_bounds(
@@ -38,4 +48,7 @@ class RiskLimits:
             drawdown_lookback_sessions=COUNT,
             volatility_target=ABOVE_ZERO,
             value_at_risk_limit=ABOVE_ZERO,
+            position_limit=ABOVE_ZERO,
+            group_limit=ABOVE_ZERO,
+            gross_limit=ABOVE_ZERO,
         )

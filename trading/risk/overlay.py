@@ -12,10 +12,9 @@ import numpy as np
 from trading.interfaces import Floats
 from trading.portfolio.covariance import SESSIONS_PER_YEAR
 from trading.risk.limits import RiskLimits
+from trading.risk.tail import MINIMUM_RETURNS
 
 DrawdownState = Literal["normal", "soft", "hard"]
-TAIL = 0.05
-MINIMUM_RETURNS = 21
 
 
 @dataclass(frozen=True)
@@ -66,19 +65,6 @@ def _reason(drawdown: float, state: DrawdownState, limits: RiskLimits) -> str:
 def portfolio_volatility(weights: Floats, covariance: Floats) -> float:
     """Standard deviation of a year for weights (s,) and the covariance (s, s) of one session."""
     return math.sqrt(max(0.0, float(weights @ covariance @ weights)) * SESSIONS_PER_YEAR)
-
-
-def historical_value_at_risk(weights: Floats, log_returns: Floats) -> float:
-    """Loss that one session in twenty exceeded, had the book (s,) been held through (w, s) log returns.
-
-    A fraction of equity, not negative; missing returns count as 0; NaN with fewer than 21 sessions
-    (Jorion, "Value at Risk", 3rd edition, section 10.4).
-    """
-    present = np.isfinite(log_returns).any(axis=1)
-    if present.sum() < MINIMUM_RETURNS:
-        return math.nan
-    outcomes = np.einsum("ts,s->t", np.expm1(np.nan_to_num(log_returns[present])), weights)
-    return max(0.0, -float(np.quantile(outcomes, TAIL)))
 
 
 def realized_volatility(log_returns: Floats) -> float:

@@ -136,7 +136,10 @@ class Performance(Frame):
 
 @table("risk", key=("session", "strategy"), storage="recorded")
 class Risk(Frame):
-    """What the risk overlay allows after the close of `session`."""
+    """What the risk overlay allows after the close of `session`, and which limits the book breaks there.
+
+    The target of the same session is within all limits: what is broken is traded away at the next open.
+    """
 
     strategy: Series[str]
     drawdown: Series[float] = pandera.Field(ge=0, le=1)
@@ -144,6 +147,8 @@ class Risk(Frame):
     drawdown_multiplier: Series[float] = pandera.Field(ge=0, le=1)
     realized_volatility: Series[float] = pandera.Field(nullable=True, ge=0)
     value_at_risk_95: Series[float] = pandera.Field(nullable=True, ge=0)
+    shortfall_95: Series[float] = pandera.Field(nullable=True, ge=0)
+    breaches: Series[str]
     reason: Series[str]
 
 
@@ -161,6 +166,7 @@ class TargetPortfolio(Frame):
     exposure: Series[float] = pandera.Field(ge=0, le=1)
     target_weight: Series[float] = pandera.Field(ge=-1, le=1)
     current_weight: Series[float]
+    cut_by: Series[str]
     optimized_session: Series[Session]
     status: Series[str]
     objective: Series[str]

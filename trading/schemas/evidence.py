@@ -113,3 +113,23 @@ class Frontier(Frame):
     expected_return: Series[float]
     volatility: Series[float] = pandera.Field(ge=0)
     binding: Series[str]
+
+
+@table("stress", key=("session", "kind", "case", "symbol"), sparse=True)
+class Stress(Frame):
+    """What the book of the last session would lose, case by case, and what each name brings of it.
+
+    `loss` is the book's return and is the same on every row of a case. Replaced whole: `session` is the last
+    traded one.
+    """
+
+    kind: Series[str] = pandera.Field(isin=("history", "worst_week", "scenario", "monte_carlo"))
+    case: Series[str]
+    loss: Series[float]
+    known: Series[float] = pandera.Field(ge=0, le=1 + 1e-9)
+    symbol: Series[str]
+    weight: Series[float]
+    share: Series[float]
+    risk_share: Series[float]
+    group: Series[str]
+    factor_share: Series[float] = pandera.Field(nullable=True, ge=0, le=1)

@@ -16,6 +16,7 @@ from trading.portfolio.covariance_rules import CovarianceRules
 from trading.portfolio.mandates import ConvexOptimizer
 from trading.portfolio.sizing import KellySizer
 from trading.risk.limits import RiskLimits
+from trading.risk.stops import StopRules
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class TradingRules:
     filter : `continuous` lets probability and width scale the size, `roadmap` also asks for its gates
     risk_aversion : behind the returns that equal weight implies
     solve_on_regime_change : whether a mix is solved anew in a session whose regime changed, beside each week's first
-    sizer, covariance, optimizer, limits, costs, orders, margin : the parts, each with its own settings
+    sizer, covariance, optimizer, limits, costs, orders, margin, stops : the parts, each with its own settings
     """
 
     strategy: str = "swing"
@@ -44,6 +45,7 @@ class TradingRules:
     costs: CostModel = field(default_factory=CostModel)
     orders: OrderRules = field(default_factory=OrderRules)
     margin: MarginRules = field(default_factory=MarginRules)
+    stops: StopRules = field(default_factory=StopRules)
 
     def __post_init__(self) -> None:
         check_bounds(self, initial_cash_usd=ABOVE_ZERO, risk_aversion=ABOVE_ZERO)

@@ -24,24 +24,27 @@ from trading.execution.trading_day import trade_day
 from trading.interfaces import Floats
 from trading.portfolio.drift import drifted
 from trading.portfolio.problem import GRID
+from trading.risk.checks import Names, breaches, told, within
 from trading.risk.overlay import (
     DrawdownVerdict,
     drawdown_verdict,
     exposure,
-    historical_value_at_risk,
     portfolio_volatility,
     realized_volatility,
 )
+from trading.risk.tail import tail_loss
 from trading.stages import trading_tables as tables
 from trading.stages.layout import DAILY
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
+from trading.stages.trading_exits import Holdings, exits, read_holdings
 from trading.stages.trading_market import Market, read_market
 from trading.stages.trading_mix import optimized
 from trading.stages.trading_rules import TradingRules
 from trading.stages.trading_state import KeptMix, State, read_state
-from trading.universe import SYMBOLS
+from trading.universe import SYMBOLS, groups
 
 RETURNS_LOOKBACK_SESSIONS = 62
+_NAMES = Names(SYMBOLS, tuple(groups()[symbol] for symbol in SYMBOLS))
 LATE_ACTION_SESSIONS = 20  # an action that becomes known later than this is never booked
 _MAKES = (
     "fills",
@@ -61,7 +64,9 @@ def trading_session_stage(rules: TradingRules | None = None) -> Stage:
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
         market = read_market(moment, inputs, chosen.strategy)
-        return _session(moment, read_state(moment, inputs, chosen.strategy), market, chosen)
+        state = read_state(moment, inputs, chosen.strategy)
+        holdings = None if state is None else read_holdings(inputs, chosen)
+        return _session(moment, state, market, chosen, holdings)
 
     look_back = chosen.limits.drawdown_lookback_sessions - 2  # with today's row, and counted from 0
     return Stage(
@@ -103,19 +108,26 @@ _CAUSES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class _Target:
-    """The mix in force, the part of it that is held, and the weights that follow (s,)."""
+    """The mix in force, the part of it that is held, the weights that follow (s,), and what cut them further."""
 
     mix: KeptMix
     exposure: float
     weights: Floats
+    cut_by: str
 
 
-def _session(moment: Moment, state: State | None, market: Market, rules: TradingRules) -> Outputs:
+def _session(
+    moment: Moment, state: State | None, market: Market, rules: TradingRules, holdings: Holdings | None
+) -> Outputs:
     session = moment.session
     traded = _trade(session, state, market, rules)
     performance = _performance(state, traded, market)
     verdict = _verdict(state, performance, rules)
-    target = _target(session, state, market, verdict, rules, equity=traded.book.equity_cents / 100)
+    target = _checked(
+        _target(session, state, market, verdict, rules, equity=traded.book.equity_cents / 100),
+        exits(holdings, traded.book, market, rules) if holdings else (),
+        rules,
+    )
     orders = decide_orders(
         rules.strategy,
         session,
@@ -127,15 +139,25 @@ def _session(moment: Moment, state: State | None, market: Market, rules: Trading
     )
     current = _weights(traded.book)
     own = np.append(state.log_returns, performance.log_return) if state else np.empty(0)
-    loss = historical_value_at_risk(current, market.log_returns)
+    loss = tail_loss(rules.limits.value_at_risk_method, current, market.log_returns)
+    broken = breaches(
+        current,
+        _NAMES,
+        rules.limits,
+        value_at_risk=loss.value_at_risk,
+        drawdown=verdict.drawdown,
+        slack=rules.orders.rebalance_band,
+    )
     rows = {
         "fills": tables.fill_rows(traded.fills, session),
         "ledger": tables.ledger_rows(traded.bookings),
         "receivables": tables.receivable_rows(traded.book),
         "positions": tables.position_rows(traded.book),
         "performance": tables.performance_rows(performance),
-        "risk": tables.risk_rows(verdict, realized_volatility(own), loss),
-        "target_portfolio": tables.target_rows(target.mix, target.exposure, target.weights, current),
+        "risk": tables.risk_rows(verdict, realized_volatility(own), loss, told(broken)),
+        "target_portfolio": tables.target_rows(
+            target.mix, target.exposure, target.weights, current, cut_by=target.cut_by
+        ),
         "orders": tables.order_rows(orders),
     }
     return {table: tables.columns(table, rules.strategy, rows[table]) for table in _MAKES}
@@ -192,12 +214,22 @@ def _target(
         mix = _carried(state, market, rules)
     allowed = exposure(
         portfolio_volatility(mix.weights, estimate.covariance),
-        historical_value_at_risk(mix.weights, market.log_returns),
+        tail_loss(rules.limits.value_at_risk_method, mix.weights, market.log_returns).value_at_risk,
         market.regime_multiplier,
         rules.limits,
     )
     held = verdict.multiplier * allowed
-    return _Target(mix, held, np.trunc(mix.weights * held / GRID) * GRID)
+    return _Target(mix, held, np.trunc(mix.weights * held / GRID) * GRID, "")
+
+
+def _checked(target: _Target, leave: tuple[str, ...], rules: TradingRules) -> _Target:
+    """The target before orders: stopped names left, and the limits kept whatever the optimiser promised."""
+    weights = (
+        np.where([bool(reason) for reason in leave], 0.0, target.weights) if any(leave) else target.weights
+    )
+    weights, cut = within(weights, _NAMES, rules.limits)
+    stops = [f"stop {symbol} {reason}" for symbol, reason in zip(SYMBOLS, leave, strict=False) if reason]
+    return replace(target, weights=weights, cut_by="; ".join([*stops, *([told(cut)] if cut else [])]))
 
 
 def _carried(state: State, market: Market, rules: TradingRules) -> KeptMix:

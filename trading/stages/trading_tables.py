@@ -16,6 +16,7 @@ from trading.execution.account import Book, Booking, Fill, Order
 from trading.execution.paper_broker import moment_of
 from trading.interfaces import Floats
 from trading.risk.overlay import DrawdownVerdict
+from trading.risk.tail import TailLoss
 from trading.stages.trading_state import CASH, RECEIVABLE, KeptMix
 from trading.universe import SYMBOLS
 
@@ -78,19 +79,23 @@ def performance_rows(performance: SessionPerformance) -> Iterable[Row]:
     return (asdict(performance),)
 
 
-def risk_rows(verdict: DrawdownVerdict, volatility: float, value_at_risk: float) -> Iterable[Row]:
+def risk_rows(verdict: DrawdownVerdict, volatility: float, loss: TailLoss, breaches: str) -> Iterable[Row]:
     """The one row of risk."""
     yield {
         "drawdown": verdict.drawdown,
         "drawdown_state": verdict.state,
         "drawdown_multiplier": verdict.multiplier,
         "realized_volatility": volatility,
-        "value_at_risk_95": value_at_risk,
+        "value_at_risk_95": loss.value_at_risk,
+        "shortfall_95": loss.shortfall,
+        "breaches": breaches,
         "reason": verdict.reason,
     }
 
 
-def target_rows(mix: KeptMix, exposure: float, targets: Floats, current: Floats) -> Iterable[Row]:
+def target_rows(
+    mix: KeptMix, exposure: float, targets: Floats, current: Floats, *, cut_by: str
+) -> Iterable[Row]:
     """A row for each symbol of the universe, held or not; targets and current weights are (s,)."""
     proof = {name: value for name, value in vars(mix).items() if name not in {"caps", "weights"}}
     for place, symbol in enumerate(SYMBOLS):
@@ -101,6 +106,7 @@ def target_rows(mix: KeptMix, exposure: float, targets: Floats, current: Floats)
             "exposure": exposure,
             "target_weight": targets[place],
             "current_weight": current[place],
+            "cut_by": cut_by,
             **proof,
         }
 

@@ -13,7 +13,6 @@ from trading.risk.limits import RiskLimits
 from trading.risk.overlay import (
     drawdown_verdict,
     exposure,
-    historical_value_at_risk,
     portfolio_volatility,
     realized_volatility,
 )
@@ -66,28 +65,6 @@ def test_volatility_of_two_names_is_worked_by_hand() -> None:
     daily = portfolio_volatility(np.array([0.5, 0.5]), np.diag([1e-4, 4e-4])) / math.sqrt(252)
 
     assert daily == pytest.approx(0.0111803, abs=1e-7)  # the digits written above
-
-
-def test_value_at_risk_is_the_loss_that_one_in_twenty_exceeds() -> None:
-    outcomes = np.arange(-0.10, 0.101, 0.01)  # 21 sessions; the quantile 0.05 is the second worst
-
-    found = historical_value_at_risk(np.array([0.5]), np.log1p(outcomes)[:, None])
-
-    assert found == pytest.approx(0.045)
-
-
-def test_value_at_risk_needs_history_and_is_never_a_gain() -> None:
-    assert math.isnan(historical_value_at_risk(np.ones(1), np.zeros((20, 1))))
-    assert historical_value_at_risk(np.ones(1), np.full((30, 1), 0.01)) == 0.0
-
-
-def test_a_symbol_without_returns_counts_nothing() -> None:
-    known = np.log1p(np.linspace(-0.1, 0.1, 30))[:, None]
-    both = np.hstack([known, np.full((30, 1), np.nan)])
-
-    assert historical_value_at_risk(np.array([0.5, 0.5]), both) == historical_value_at_risk(
-        np.array([0.5]), known
-    )
 
 
 @pytest.mark.parametrize(

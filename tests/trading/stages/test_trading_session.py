@@ -21,7 +21,9 @@ from trading.testing.tiny_market import FixedMix, Tables, action, edited, tiny_m
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (f"2024-06-{day:02d}" for day in range(3, 8))
 FREE = CostModel.free()
 DEAR = CostModel(2.0, 2.0, 0.005, 0.35, 0.0)
-UNLIMITED = RiskLimits(volatility_target=99.0, value_at_risk_limit=99.0)
+UNLIMITED = RiskLimits(
+    volatility_target=99.0, value_at_risk_limit=99.0, position_limit=9.0, group_limit=9.0, gross_limit=9.0
+)
 
 
 def rules(
