@@ -77,7 +77,7 @@ class Fate:
             raise KilledError
 
 
-BROKER_CALLS = ("submit", "cancel", "fills", "movements", "positions", "cash", "order_states")
+BROKER_CALLS = ("submit", "cancel")  # what changes nothing is as good a place to die as its neighbour
 JOURNAL_CALLS = ("take_over", "intend", "answer", "see", "record", "note")
 
 

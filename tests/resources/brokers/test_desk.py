@@ -54,7 +54,7 @@ def test_a_decision_is_sent_once_however_often_it_is_traded(tmp_path: Path) -> N
     assert broker.reached == Counter(NAMES)
 
 
-def test_a_desk_killed_before_or_after_any_step_sends_each_order_once_when_it_comes_back(
+def test_a_desk_killed_before_or_after_anything_it_changes_sends_each_order_once_when_it_comes_back(
     tmp_path: Path,
 ) -> None:
     two, whole = decision(NVDA=10, AMD=5), Fate()
@@ -71,7 +71,7 @@ def test_a_desk_killed_before_or_after_any_step_sends_each_order_once_when_it_co
         assert broker.positions() == {"AMD": 5, "NVDA": 10}, at
         assert back.journal.digests() == digests, at
 
-    assert whole.steps > 40  # otherwise nothing was killed
+    assert whole.steps > 20  # otherwise nothing was killed
 
 
 def test_an_order_whose_answer_was_lost_is_looked_up_and_not_doubled(tmp_path: Path) -> None:
