@@ -38,7 +38,7 @@ def regimes_over_price(regimes: pd.DataFrame, price: pd.Series) -> Figure:
         sessions, regimes[columns].to_numpy().T, labels=columns, colors=list(REGIME_COLOURS.values())
     )
     below.set_ylim(0, 1)
-    below.legend(ncols=4, frameon=False, loc="lower left", fontsize=8)
+    below.legend(ncols=4, loc="lower left", fontsize=8)
     return figure
 
 

@@ -25,6 +25,11 @@ def _pair(width: float = 9.0) -> tuple[Figure, Axes, Axes]:
     return figure, left, right
 
 
+def _slant(axes: Axes) -> None:
+    """Dates that do not run into one another, however few sessions there are."""
+    axes.tick_params(axis="x", rotation=30, labelsize=7)
+
+
 def signals(frame: pd.DataFrame) -> Figure:
     """The newest session's probability of each name, and over the sessions how many of ten the gates pass."""
     figure, left, right = _pair()
@@ -38,7 +43,10 @@ def signals(frame: pd.DataFrame) -> Figure:
     passed = frame.groupby("session")["passes_filter"].sum()
     right.plot(passed.index, passed, color=QUIET)
     right.set_ylim(-0.2, len(SYMBOLS) + 0.2)
-    right.set_ylabel(f"names that pass the gates ({int(passed.sum())} of {len(frame)} signals)")
+    right.set_title(
+        f"names that pass the gates ({int(passed.sum())} of {len(frame)} signals)", loc="left", fontsize=8
+    )
+    _slant(right)
     return figure
 
 
@@ -50,7 +58,8 @@ def selection(frame: pd.DataFrame) -> Figure:
     )
     left.stackplot(wide.index, wide.fillna(0.0).to_numpy().T, labels=list(SYMBOLS))
     left.set_ylim(0, 1)
-    left.legend(ncols=5, frameon=False, fontsize=7, loc="upper left")
+    left.legend(ncols=5, fontsize=7, loc="upper left")
+    _slant(left)
     newest = frame[frame["session"] == frame["session"].max()].set_index("symbol").reindex(list(SYMBOLS))
     right.pcolormesh(newest[list(SLEEVES)].to_numpy(dtype=float), cmap="Blues", vmin=0, vmax=0.4)
     right.set_xticks(np.arange(len(SLEEVES)) + 0.5, list(SLEEVES.values()))

@@ -134,9 +134,10 @@ def _slices(part: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 def _figures(part: pd.DataFrame, horizon: int, nominal: float) -> dict[str, float]:
     """Figures of rows in order of session; tests of those that do not overlap."""
-    flags = part.pivot_table(index="session", columns="symbol", values="held").to_numpy(dtype=float)[
-        ::horizon
-    ]
+    wide = part.pivot_table(index="session", columns="symbol", values="held")
+    # every session between: the last one in a regime and the first one in it months later are no neighbours
+    every = calendar.sessions_between(part["session"].min(), part["session"].max())
+    flags = wide.reindex(every).to_numpy(dtype=float)[::horizon]
     return {
         "n": len(part),
         "coverage": float(part["held"].mean()),

@@ -71,6 +71,16 @@ def test_overlapping_intervals_are_tested_on_every_h_th_session_only() -> None:
     assert (row["n"], row["coverage"]) == (40, 0.75)
 
 
+def test_two_sessions_of_a_regime_with_another_between_them_are_no_neighbours() -> None:
+    rows = issued(np.tile([1.0, 1, 0, 0], 10))
+    turns = rows.assign(regime=np.where(np.arange(len(rows)) % 2, "bull", "bear"))
+
+    row = of(interval_report(turns, 0.75), "regime", "bull")
+
+    assert (row["n"], row["coverage"]) == (20, 0.5)
+    assert np.isnan(row["christoffersen_p"])  # no pair of sessions that follow one another
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.booleans(), min_size=2, max_size=40))
 def test_coverage_is_the_share_that_held(held: list[bool]) -> None:
