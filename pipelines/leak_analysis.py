@@ -149,6 +149,8 @@ def warm_up(settings: Settings, asset: str | None = None, progress: Progress = s
 
 
 def _settling(need: Need) -> tuple[str, str]:
-    if not need.unsettled:
-        return (WITHIN if need.alike <= need.declared else LONGER), ""
-    return f"changes beyond {need.longest}", ", ".join(need.unsettled)
+    if need.unsettled:
+        return f"changes beyond {need.longest}", ", ".join(need.unsettled)
+    if need.longest and need.longest < need.declared and need.alike == need.longest:
+        return f"needs all {need.longest} that there were", ""
+    return (WITHIN if need.alike <= need.declared else LONGER), ""

@@ -71,10 +71,10 @@ def make_range(stage: Stage, plan: Plan, store: Store, request: Request) -> dict
         moment = Moment(session, decided, request.inception, session == start, request.models)
         rows = _visible(stage, moment, inputs) | _kept(stage, moment, own)
         for table, columns in stage.make(moment, rows).items():
-            stamped = _stamp(columns, moment)
-            made[table].append(stamped)
+            rows_made = stamped(columns, moment)
+            made[table].append(rows_made)
             if table in own:
-                own[table].append(stamped, session)
+                own[table].append(rows_made, session)
         request.progress(stage.name, place + 1, len(sessions))
     return {table: history.to_frame(table, parts) for table, parts in made.items()}
 
@@ -102,7 +102,7 @@ def _refuse_holes(stage: Stage, read: Read, missing: pd.DatetimeIndex) -> None:
         )
 
 
-class _Kept:
+class Kept:
     """The sessions of its own table that a stage looks back on, moved on by one session at a time."""
 
     def __init__(self, read: Read, values: Columns) -> None:
@@ -121,10 +121,10 @@ class _Kept:
         self._values = {name: np.concatenate([old[start:], made[name]]) for name, old in self._values.items()}
 
 
-def _previous(store: Store, read: Read, session: pd.Timestamp) -> _Kept:
+def _previous(store: Store, read: Read, session: pd.Timestamp) -> Kept:
     first, last = calendar.shift(session, -read.depth), calendar.shift(session, -1)
     frame = store.read(read.table, first, last, timeframe=read.timeframe)
-    return _Kept(read, History.from_frame(read.table, frame).values)
+    return Kept(read, History.from_frame(read.table, frame).values)
 
 
 def _visible(stage: Stage, moment: Moment, inputs: Mapping[str, History]) -> dict[str, Rows]:
@@ -143,7 +143,7 @@ def _look_back(stage: Stage, read: Read, moment: Moment, rows: History) -> Rows:
     return window
 
 
-def _kept(stage: Stage, moment: Moment, own: Mapping[str, _Kept]) -> dict[str, Rows]:
+def _kept(stage: Stage, moment: Moment, own: Mapping[str, Kept]) -> dict[str, Rows]:
     if not stage.keeps:
         return {}
     last = calendar.shift(moment.session, -1)
@@ -156,7 +156,8 @@ def _kept(stage: Stage, moment: Moment, own: Mapping[str, _Kept]) -> dict[str, R
     return kept
 
 
-def _stamp(columns: Columns, moment: Moment) -> Columns:
+def stamped(columns: Columns, moment: Moment) -> Columns:
+    """The columns that a stage has made, with the session and when it was known."""
     count = len(next(iter(columns.values())))
     session = np.full(count, moment.session.to_datetime64().astype("datetime64[us]"))
     known = np.full(count, moment.as_of.tz_localize(None).to_datetime64().astype("datetime64[us]"))

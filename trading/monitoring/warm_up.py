@@ -13,6 +13,7 @@ import pandas as pd
 from trading import calendar, frames, history
 from trading.errors import FablineError
 from trading.history import Columns, History, Rows
+from trading.line import Kept, stamped
 from trading.monitoring.canary import World
 from trading.stages.stage import Moment, Read, Stage
 
@@ -71,17 +72,20 @@ class _Walks:
 
     def _walked(self, start: pd.Timestamp) -> dict[str, pd.DataFrame] | None:
         known = {name: self._since(rows, start) for name, rows in self.inputs.items()}
-        own = {read.table: history.to_frame(read.table, []) for read in self.stage.keeps}
+        own = {read.table: Kept(read, _nothing(read.table)) for read in self.stage.keeps}
         first = start if self.stage.keeps else self.world.last
         try:
             for session in calendar.sessions_between(first, self.world.last):
                 moment = self._moment(session, start)
-                kept = {read.table: _kept(read, own[read.table], moment) for read in self.stage.keeps}
-                made = _stamped(self.stage, moment, _windows(self.stage, known, moment) | kept)
-                own = {name: pd.concat([own[name], made[name]], ignore_index=True) for name in own}
+                before = calendar.shift(session, -1)
+                kept = {table: rows.rows(before) for table, rows in own.items()}
+                made = self.stage.make(moment, _windows(self.stage, known, moment) | kept)
+                rows = {table: stamped(columns, moment) for table, columns in made.items()}
+                for table, past in own.items():
+                    past.append(rows[table], session)
+            return {table: history.to_frame(table, [columns]) for table, columns in rows.items()}
         except _FAILS:
             return None  # what cannot be made yet is not the same either
-        return made
 
     def _since(self, rows: History, start: pd.Timestamp) -> History:
         """The rows of `start` and later; to a stage with a memory, all rows of what is always made early enough."""
@@ -153,23 +157,10 @@ def _windows(stage: Stage, known: Mapping[str, History], moment: Moment) -> dict
     return {read.name: _window(read, known[read.name], moment) for read in stage.reads}
 
 
-def _kept(read: Read, rows: pd.DataFrame, moment: Moment) -> Rows:
-    return _window(read, History.from_frame(read.table, rows), moment)
+def _nothing(table: str) -> Columns:
+    return History.from_frame(table, frames.empty(table)).values
 
 
 def _window(read: Read, rows: History, moment: Moment) -> Rows:
     last = calendar.shift(moment.session, -read.offset)
     return rows.window(calendar.shift(last, -read.lookback), last, moment.as_of)
-
-
-def _stamped(stage: Stage, moment: Moment, inputs: Mapping[str, Rows]) -> dict[str, pd.DataFrame]:
-    known = moment.as_of.tz_localize(None)
-    frames_made = {}
-    for table, columns in stage.make(moment, inputs).items():
-        count = len(next(iter(columns.values())))
-        stamps: Columns = {
-            "session": np.full(count, moment.session.to_datetime64().astype("datetime64[us]")),
-            "known_at": np.full(count, known.to_datetime64().astype("datetime64[us]")),
-        }
-        frames_made[table] = history.to_frame(table, [{**columns, **stamps}])
-    return frames_made

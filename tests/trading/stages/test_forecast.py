@@ -13,7 +13,7 @@ from trading import calendar, frames, history
 from trading.errors import ModelError
 from trading.frames import HORIZONS, QUANTILES
 from trading.interfaces import Forecast, ModelVersion
-from trading.line import _stamp
+from trading.line import stamped
 from trading.stages.forecast import _fallback, forecast_stage
 from trading.stages.models_book import MemoryModelBook
 from trading.stages.stage import Moment
@@ -64,7 +64,7 @@ def made(models: object, features: history.History = FEATURES) -> pd.DataFrame:
     moment = Moment(DAY, calendar.as_of(DAY), DAY, is_first=True, models=models)
     rows = features.window(calendar.shift(DAY, -STAGE.reads[0].lookback), DAY, moment.as_of)
     columns = STAGE.make(moment, {"features": rows})["forecast_random_walk"]
-    return history.to_frame("forecast_random_walk", [_stamp(columns, moment)])
+    return history.to_frame("forecast_random_walk", [stamped(columns, moment)])
 
 
 def test_each_live_version_forecasts_each_symbol_at_each_horizon() -> None:
