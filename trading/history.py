@@ -119,7 +119,7 @@ class Rows:
         """Values of one column, one a row; read-only by convention."""
         return self._history.values[column][self._index]
 
-    @property
+    @functools.cached_property
     def sessions(self) -> pd.DatetimeIndex:
         """(w,) every session of the window, with or without rows."""
         return calendar.sessions_between(self.first, self.last)
