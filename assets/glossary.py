@@ -262,6 +262,7 @@ _EVIDENCE = {
     "interval_score": "Mean of the width and 2 / (1 - nominal) times what lay outside, log return; less is better.",
     "kupiec_p": "Of Kupiec's test that the share is as promised; every h-th session, symbols taken as independent.",
     "christoffersen_p": "Of the test that misses do not follow misses; the same sessions.",
+    "group": "Group of sub-industry that the symbol belongs to.",
     "loss": "What the book would return in the case, held at its weights, a fraction of equity.",
     "known": "Part of the book whose names traded then; the others stand in as their mean.",
     "risk_share": "Part of the book's variance that the symbol brings; the parts sum to 1.",

@@ -34,7 +34,7 @@ class RiskLimits:
     drawdown_lookback_sessions: int = 30
     volatility_target: float = 0.15
     value_at_risk_limit: float = 0.05
-    value_at_risk_method: Method = "historical"
+    value_at_risk_method: Method = "parametric"
     position_limit: float = KellySizer.position_limit
     group_limit: float = ConvexOptimizer.group_cap
     gross_limit: float = ConvexOptimizer.gross
