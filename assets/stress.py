@@ -1,7 +1,5 @@
 """What the book of the last traded session would lose, made anew each time, and the event of a broken limit."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
