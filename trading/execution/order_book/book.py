@@ -125,7 +125,7 @@ class OrderBook:
             )
 
     def _apply(self, kind: int, slot: int, size: int, tick: int, side: int) -> tuple[Trade, ...]:
-        row = np.array([kind, slot, size, tick, side], dtype=np.int32)
+        row = np.array([[kind, slot, size, tick, side]], dtype=np.int32)
         self.state[kernels.TRADES] = 0
         kernels.apply(row, 0, self.orders, self.levels, self.state, self._trades)
         made = self._trades[: self.state[kernels.TRADES]].tolist()

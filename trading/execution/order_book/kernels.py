@@ -2,7 +2,8 @@
 
 Memory: `orders` (slots, 6) int32 of next, previous, shares left, tick, side and arrival; `levels`
 (2 * ticks, 4) int32 of first, last, shares and orders, bids first; `state` int64 of best bid, best ask,
-arrivals, number of trades; `trades` (n, 4) int32 of message, maker's slot, shares, tick. Best bid is -1 and best
+arrivals, number of trades; `trades` (n, 4) int32 of message, maker's slot, shares, tick. Arrays are
+indexed element by element: a view of a row would cost more than the event. Best bid is -1 and best
 ask `ticks` where a side is empty. A slot with nothing left is free.
 """
 
@@ -61,18 +62,17 @@ def _settle(side: int, levels: Any, state: Any) -> None:
 @compiled
 def rest(slot: int, size: int, tick: int, side: int, orders: Any, levels: Any, state: Any) -> None:
     """Put an order at the end of its level's queue."""
-    level = levels[tick + side * (len(levels) // 2)]
-    order = orders[slot]
-    order[NEXT], order[PREVIOUS], order[LEFT] = NONE, level[LAST], size
-    order[AT], order[OF], order[ARRIVAL] = tick, side, state[ARRIVALS]
+    level = tick + side * (len(levels) // 2)
+    orders[slot, NEXT], orders[slot, PREVIOUS], orders[slot, LEFT] = NONE, levels[level, LAST], size
+    orders[slot, AT], orders[slot, OF], orders[slot, ARRIVAL] = tick, side, state[ARRIVALS]
     state[ARRIVALS] += 1
-    if level[COUNT] == 0:
-        level[FIRST] = slot
+    if levels[level, COUNT] == 0:
+        levels[level, FIRST] = slot
     else:
-        orders[level[LAST], NEXT] = slot
-    level[LAST] = slot
-    level[SHARES] += size
-    level[COUNT] += 1
+        orders[levels[level, LAST], NEXT] = slot
+    levels[level, LAST] = slot
+    levels[level, SHARES] += size
+    levels[level, COUNT] += 1
     if side == BID:
         state[BID] = max(state[BID], tick)
     else:
@@ -82,26 +82,32 @@ def rest(slot: int, size: int, tick: int, side: int, orders: Any, levels: Any, s
 @compiled
 def reduce(slot: int, size: int, orders: Any, levels: Any, state: Any) -> int:
     """Take shares from an order where it stands; out of the queue if none are left. What was taken."""
-    order = orders[slot]
-    taken = min(size, order[LEFT])
+    taken = min(size, orders[slot, LEFT])
     if taken <= 0:
         return 0
-    level = levels[order[AT] + order[OF] * (len(levels) // 2)]
-    order[LEFT] -= taken
-    level[SHARES] -= taken
-    if order[LEFT] == 0:
-        level[COUNT] -= 1
-        if order[PREVIOUS] == NONE:
-            level[FIRST] = order[NEXT]
-        else:
-            orders[order[PREVIOUS], NEXT] = order[NEXT]
-        if order[NEXT] == NONE:
-            level[LAST] = order[PREVIOUS]
-        else:
-            orders[order[NEXT], PREVIOUS] = order[PREVIOUS]
-        if level[SHARES] == 0:
-            _settle(order[OF], levels, state)
+    level = orders[slot, AT] + orders[slot, OF] * (len(levels) // 2)
+    orders[slot, LEFT] -= taken
+    levels[level, SHARES] -= taken
+    if orders[slot, LEFT] == 0:
+        _unlink(slot, level, orders, levels)
+        if levels[level, SHARES] == 0:
+            _settle(orders[slot, OF], levels, state)
     return taken
+
+
+@compiled
+def _unlink(slot: int, level: int, orders: Any, levels: Any) -> None:
+    """Join the neighbours of an order that leaves its queue."""
+    before, after = orders[slot, PREVIOUS], orders[slot, NEXT]
+    levels[level, COUNT] -= 1
+    if before == NONE:
+        levels[level, FIRST] = after
+    else:
+        orders[before, NEXT] = after
+    if after == NONE:
+        levels[level, LAST] = before
+    else:
+        orders[after, PREVIOUS] = before
 
 
 @compiled
@@ -123,16 +129,16 @@ def match(
             break  # an aggregated level has shares and no orders
         size -= taken
         if state[TRADES] < len(trades):
-            trade = trades[state[TRADES]]
-            trade[0], trade[1], trade[2], trade[3] = number, slot, taken, best
+            place = state[TRADES]
+            trades[place, 0], trades[place, 1], trades[place, 2], trades[place, 3] = number, slot, taken, best
         state[TRADES] += 1
     return size
 
 
 @compiled
-def _replace(row: Any, number: int, orders: Any, levels: Any, state: Any, trades: Any) -> None:
+def _replace(rows: Any, number: int, orders: Any, levels: Any, state: Any, trades: Any) -> None:
     """A new size and price: only a smaller size at the old price keeps the place in the queue."""
-    slot, size, tick = row[SLOT], row[SIZE], row[TICK]
+    slot, size, tick = rows[number, SLOT], rows[number, SIZE], rows[number, TICK]
     left, side = orders[slot, LEFT], orders[slot, OF]
     if left == 0:
         return
@@ -156,31 +162,31 @@ def _set_depth(size: int, tick: int, side: int, levels: Any, state: Any) -> None
 
 
 @compiled
-def apply(row: Any, number: int, orders: Any, levels: Any, state: Any, trades: Any) -> None:
-    """Let one message happen to the book."""
-    kind, slot, side = row[KIND], row[SLOT], row[SIDE]
+def apply(rows: Any, number: int, orders: Any, levels: Any, state: Any, trades: Any) -> None:
+    """Let message `number` happen to the book."""
+    kind, slot, side = rows[number, KIND], rows[number, SLOT], rows[number, SIDE]
     if kind == LIMIT:
-        size = row[SIZE]
+        size = rows[number, SIZE]
         best = state[1 - side]
-        if best <= row[TICK] if side == BID else best >= row[TICK]:
-            size = match(size, row[TICK], side, number, orders, levels, state, trades)
+        if best <= rows[number, TICK] if side == BID else best >= rows[number, TICK]:
+            size = match(size, rows[number, TICK], side, number, orders, levels, state, trades)
         if size > 0:
-            rest(slot, size, row[TICK], side, orders, levels, state)
+            rest(slot, size, rows[number, TICK], side, orders, levels, state)
     elif kind in (REDUCE, EXECUTE):
-        reduce(slot, row[SIZE], orders, levels, state)
+        reduce(slot, rows[number, SIZE], orders, levels, state)
     elif kind == DELETE:
         reduce(slot, orders[slot, LEFT], orders, levels, state)
     elif kind == MARKET:
         worst = len(levels) // 2 if side == BID else NONE
-        match(row[SIZE], worst, side, number, orders, levels, state, trades)
+        match(rows[number, SIZE], worst, side, number, orders, levels, state, trades)
     elif kind == REPLACE:
-        _replace(row, number, orders, levels, state, trades)
+        _replace(rows, number, orders, levels, state, trades)
     elif kind == DEPTH:
-        _set_depth(row[SIZE], row[TICK], side, levels, state)
+        _set_depth(rows[number, SIZE], rows[number, TICK], side, levels, state)
 
 
 @compiled
 def replay(rows: Any, first: int, last: int, orders: Any, levels: Any, state: Any, trades: Any) -> None:
     """Let messages `first` … `last` - 1 happen, and nothing else."""
     for i in range(first, last):
-        apply(rows[i], i, orders, levels, state, trades)
+        apply(rows, i, orders, levels, state, trades)

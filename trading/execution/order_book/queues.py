@@ -208,6 +208,6 @@ def play(
     while i < len(rows) and time[i] <= until and count + len(own) <= len(fills):
         if some:
             count = _happens(rows[i], model, power, time[i], orders, levels, own, fronts, fills, count)
-        apply(rows[i], i, orders, levels, state, nobody)
+        apply(rows, i, orders, levels, state, nobody)
         i += 1
     return i, count
