@@ -34,7 +34,7 @@ CLEAN, LEAK, FOLLOWS = "clean", "leak", "follows from a leak"
 FOUND = ("asset", "verdict", "column", "session", "sessions_ahead")
 WITHIN, LONGER = "within what it declares", "its own past carries on"
 NEEDED = ("asset", "declared", "alike", "exact", "verdict", "unsettled")
-CAUGHT = ("mutant", "stage", "caught", "asset", "column", "session", "sessions_ahead", "seconds")
+CAUGHT = ("mutant", "caught", "asset", "column", "session", "sessions_ahead", "seconds")
 
 
 def settings_of(models: Sequence[str] = FAST_MODELS) -> Settings:
@@ -110,10 +110,10 @@ def _caught(worlds: Sequence[World], mutant: Mutant) -> tuple[object, ...]:
     leaks = found_in(worlds, mutant)
     seconds = round(time.process_time() - begun, 2)
     if not leaks:
-        return (mutant.name, mutant.stage, False, mutant.table, mutant.column, pd.NaT, None, seconds)
+        return (mutant.name, False, mutant.table, mutant.column, pd.NaT, None, seconds)
     furthest = max(leaks, key=lambda leak: leak.sessions_ahead)
     where = (mutant.table, mutant.column, furthest.session, furthest.sessions_ahead)
-    return (mutant.name, mutant.stage, True, *where, seconds)
+    return (mutant.name, True, *where, seconds)
 
 
 def found_in(worlds: Sequence[World], mutant: Mutant) -> list[Leak]:
