@@ -4,6 +4,8 @@ PYTHON benchmarks/peer_hftbacktest.py FEED.npz: prints one line of JSON, shares 
 is either filled or not: its partial fills end in an error (status 14) when what is left is cancelled.
 """
 
+# ruff: noqa: ANN001, ANN201, FBT003, SIM113 - hftbacktest's own calling convention, compiled
+
 import json
 import sys
 
@@ -12,7 +14,7 @@ import numpy as np
 from numba import njit
 
 
-def events(feed) -> np.ndarray:  # noqa: ANN001 - an npz file
+def events(feed) -> np.ndarray:
     rows = np.zeros(len(feed["time"]), dtype=hbt.event_dtype)
     kinds = np.where(feed["trade"], hbt.TRADE_EVENT, hbt.DEPTH_EVENT)
     buys = feed["bid"] != feed["trade"]  # a trade is named after who takes
@@ -24,7 +26,7 @@ def events(feed) -> np.ndarray:  # noqa: ANN001 - an npz file
 
 
 @njit
-def quote(market, moments, size):  # noqa: ANN001 - compiled
+def quote(market, moments, size):
     mine, sent = 0, 0
     for k in range(len(moments)):
         wait = moments[k] - market.current_timestamp

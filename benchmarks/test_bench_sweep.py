@@ -31,7 +31,7 @@ FLOOR = 50e6  # a crowded machine at its worst; the goal is told beside the figu
 
 
 @njit
-def above(t, features, parameters, out):  # noqa: ANN001 - compiled
+def above(t, features, parameters, out) -> None:  # noqa: ANN001 - compiled
     for s in range(out.shape[0]):
         for lane in range(out.shape[1]):
             out[s, lane] = 0.1 if features[t, s, 0] > parameters[0, lane] else 0.0

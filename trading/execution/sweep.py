@@ -150,7 +150,7 @@ def sweep_rule(
     )
 
 
-def _swept(  # noqa: PLR0917 - what to run, then how
+def _swept(
     rule: Rule,
     block: Callable[[slice], tuple[Floats, Floats]],
     variants: int,
@@ -162,7 +162,7 @@ def _swept(  # noqa: PLR0917 - what to run, then how
 ) -> Swept:
     kernel, terms = kernel_of(rule), _terms(market, account)
 
-    def run(part: slice) -> tuple[NDArray[np.int64], ...]:
+    def run(part: slice) -> tuple[Floats, ...]:
         kept = len(market.open) if every == 0 else -(-len(market.open) // every)
         totals = np.zeros((4, LANES))
         shares, drawdown = np.zeros((market.open.shape[1], LANES)), np.zeros(LANES)
@@ -175,7 +175,8 @@ def _swept(  # noqa: PLR0917 - what to run, then how
         done = list(pool.map(run, parts))
     totals = _whole(np.concatenate([one[0].T for one in done])[:variants])
     shares, drawdown, curve = (np.concatenate([one[k] for one in done])[:variants] for k in (1, 2, 3))
-    return Swept(*totals.T[:2], _whole(shares), *totals.T[2:], drawdown, _whole(curve))
+    equity, cash, fills, lost = totals.T
+    return Swept(equity, cash, _whole(shares), fills, lost, drawdown, _whole(curve))
 
 
 def _parts(variants: int) -> Iterator[slice]:

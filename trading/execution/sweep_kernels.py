@@ -34,7 +34,7 @@ def given(t: int, features: Any, parameters: Any, out: Any) -> None:  # noqa: AR
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator,unused-ignore]
-def _cents(usd: float) -> float:
+def _cents(usd: float) -> Any:
     """`account.cents` of an amount that is not negative."""
     return math.floor(usd * 100 + _HALF)
 
@@ -135,7 +135,7 @@ def _decide(lane: int, weights: Any, closes: Any, shares: Any, totals: Any, band
     """One variant's orders after a close; whether there is any."""
     some = False
     for s in range(wanted.shape[0]):
-        wanted[s, lane] = _quantity(weights[s, lane], shares[s, lane], closes[s], totals[0, lane], band)
+        wanted[s, lane] = _quantity(weights[s, lane], shares[s, lane], closes[s], totals[0, lane], band)  # type: ignore[call-arg,unused-ignore]
         some = some or wanted[s, lane] != 0.0
     return some
 
