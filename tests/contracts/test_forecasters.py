@@ -18,6 +18,7 @@ from models.forecasters.catalogue import CATALOGUE, default_models, model_spec, 
 from trading.errors import CheckpointError, UsageError
 from trading.frames import HORIZONS, LEVELS
 from trading.interfaces import Forecaster, Window
+from trading.stages.layout import FIVE_MINUTES, WEEKLY
 from trading.testing.feature_history import full_window
 from trading.universe import SYMBOLS
 
@@ -118,6 +119,28 @@ def test_it_gives_quantiles_of_every_symbol_that_do_not_cross(name: str) -> None
     assert forecast.quantiles.dtype == np.float64
     assert np.isfinite(forecast.quantiles).all()
     assert not (np.diff(forecast.quantiles, axis=2) < 0).any()
+
+
+def in_bars(given: Window, timeframe: str, bars: int) -> Window:
+    """The newest `bars` rows as bars of another timeframe; of weeks, what needs more than a year of them is unknown."""
+    panel = given.panel[-bars:].copy()
+    if timeframe == WEEKLY:
+        unknown = [
+            place for place, name in enumerate(given.channels) if name.endswith(("_63", "_126", "_252"))
+        ]
+        panel[:, :, unknown] = np.nan
+    beside = None if given.context is None else given.context[-bars:]
+    return replace(given, timeframe=timeframe, panel=panel, sessions=given.sessions[-bars:], context=beside)
+
+
+@each_model
+@pytest.mark.parametrize(("timeframe", "bars"), [(WEEKLY, 104), (FIVE_MINUTES, 512)])
+def test_a_version_that_learned_from_days_speaks_on_other_bars(name: str, timeframe: str, bars: int) -> None:
+    quantiles = fitted(name).predict(in_bars(window(name), timeframe, bars)).quantiles
+
+    assert quantiles.shape == (len(SYMBOLS), len(HORIZONS), len(LEVELS))
+    assert np.isfinite(quantiles).all()
+    assert not (np.diff(quantiles, axis=2) < 0).any()
 
 
 @each_model
