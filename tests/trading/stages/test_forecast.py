@@ -111,7 +111,7 @@ def test_the_stage_declares_how_far_back_it_reads() -> None:
     spec = ModelSpec("random_walk", RandomWalk, "zero_shot", enabled=True, min_history=21)
 
     assert STAGE.reads[0].lookback == spec.stage.reads[0].lookback == 62
-    assert replace(spec, cadence="quarterly", training_sessions=378).stage.reads[0].lookback == 505
+    assert replace(spec, cadence="quarterly", training_sessions=378).stage.reads[0].lookback == 569
     assert STAGE.starts == "burn_in"
 
 
