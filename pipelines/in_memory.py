@@ -62,7 +62,7 @@ def run_in_memory(
     Models are trained on the way, each on what was known at its quarter's end.
     """
     rows = market if market is not None else market_of(settings, first, last)
-    return make_in_memory(settings, plan or plan_of(settings), rows, first, last, progress).store
+    return make_in_memory(settings, plan or plan_of(settings), rows, first, last, progress=progress).store
 
 
 def make_in_memory(
@@ -71,6 +71,7 @@ def make_in_memory(
     market: Market,
     first: pd.Timestamp,
     last: pd.Timestamp,
+    *,
     progress: Progress = silent,
 ) -> Made:
     """The same of a plan and a market, with the versions."""

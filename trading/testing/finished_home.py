@@ -139,7 +139,9 @@ def _forecasts(draws: Draws) -> dict[str, pd.DataFrame]:
 def _champions(draws: Draws) -> pd.DataFrame:
     rows = _laid_out(draws.sessions, model=MODELS)
     trained = rows["model"].eq("ar1").map({True: pd.Timestamp("2023-12-29"), False: pd.NaT})
-    duel = dict.fromkeys(("log_evidence", "log_counter_evidence", "mean_difference", "mean_square", "mean_size"), 0.0)
+    duel = dict.fromkeys(
+        ("log_evidence", "log_counter_evidence", "mean_difference", "mean_square", "mean_size"), 0.0
+    )
     return rows.assign(
         version=rows["model"] + "-v1", role="champion", since=draws.sessions[0], trained_through=trained, reason="calendar",
         compared=0, **duel,

@@ -135,7 +135,9 @@ def trade(
         if len(frame):
             store.write({table: frame}, frame["session"].min(), frame["session"].max(), commit={})
     stage = trading_session_stage(rules)
-    plan = Plan((*(_given(table) for table in ("features", "signals", "ensemble_forecast", "regimes")), stage))
+    plan = Plan(
+        (*(_given(table) for table in ("features", "signals", "ensemble_forecast", "regimes")), stage)
+    )
     start = first
     for end in ends:
         last = calendar.session_of(end)
