@@ -73,7 +73,7 @@ def worlds_of(settings: Settings, plan: Plan, progress: Progress = silent) -> tu
 def _world(
     settings: Settings, plan: Plan, market: Market, cut: pd.Timestamp | None, progress: Progress
 ) -> World:
-    made = make_in_memory(settings, plan, market, FIRST, LAST, progress)
+    made = make_in_memory(settings, plan, market, FIRST, LAST, progress=progress)
     return World(market, plan, made.store, made.models, FIRST, LAST, cut)
 
 
