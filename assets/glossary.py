@@ -318,7 +318,10 @@ _OF_TABLE = {
     ("positions", "symbol"): "Ticker; USD is cash, USD_RECEIVABLE the dividends owed.",
     ("positions", "quantity"): "Shares at the close; cents in the two rows of money.",
     ("orders", "kind"): "on_open, on_close, market, limit or stop.",
-    ("orders", "status"): "new, acknowledged and partially_filled go on; filled, cancelled, rejected and expired are over.",
+    (
+        "orders",
+        "status",
+    ): "new, acknowledged and partially_filled go on; filled, cancelled, rejected and expired are over.",
     ("performance", "log_return"): "Log return of the strategy's equity.",
     ("version_losses", "session"): "Session in which the forecast matured.",
     ("target_portfolio", "status"): "The solver's word on its solution.",

@@ -142,7 +142,8 @@ def test_status_says_that_the_run_was_killed_and_what_to_do(
     kill: Kill, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.set_values(
-        kill.killed, {name: SMALL.flat()[name] for name in ("models", "burn_in_sessions", "regimes.hmm.starts")}
+        kill.killed,
+        {name: SMALL.flat()[name] for name in ("models", "burn_in_sessions", "regimes.hmm.starts")},
     )
     assert status_of(["status", "--home", str(kill.killed)]) == 0
     said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())

@@ -73,7 +73,13 @@ def test_contaminated_losses_are_left_out_of_the_comparison() -> None:
 
 
 def test_weights_go_on_from_the_session_before() -> None:
-    own = {"model": ["a", "b"], "average_loss": [0.8, 1.2], "observations": [7, 7], "weight": 0.5, "score": 0.0}
+    own = {
+        "model": ["a", "b"],
+        "average_loss": [0.8, 1.2],
+        "observations": [7, 7],
+        "weight": 0.5,
+        "score": 0.0,
+    }
     before = history_of("ensemble_weights", [calendar.shift(T, -1)] * 2, **own)
     made = weights(
         ensemble_weights=before, version_losses=losses(("a1", 1, "NVDA", 1.0), ("b1", 1, "NVDA", 1.0))
