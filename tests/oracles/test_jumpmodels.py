@@ -1,4 +1,4 @@
-"""Our jump model beside the authors' package, where it is installed: pip install jumpmodels."""
+"""Our jump model beside the authors' package."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from models.regimes.jump import JumpRegimes, cheapest_path
 from trading.testing.regime_markets import chain_market
 
-jump = pytest.importorskip("jumpmodels.jump", reason="the oracle jumpmodels is not installed")
+jump = pytest.importorskip("jumpmodels.jump", reason="needs the extra `test`")
 STATE = chain_market(7, 504)[0]
 
 

@@ -23,7 +23,7 @@ from trading.universe import SYMBOLS
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared market data is not here")
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data")
 
 LAST, BEFORE = pd.Timestamp("2024-07-05"), pd.Timestamp("2024-07-03")
 

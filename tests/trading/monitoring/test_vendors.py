@@ -177,7 +177,7 @@ def test_bars_that_one_side_lacks_are_not_compared(raw: pd.DataFrame, known: Kno
     assert between_vendors(raw, frames.empty("bars"), SIDES, known).empty
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the real market data lie beside the checkout")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_the_two_real_vendors_agree_but_for_six_closes_and_dividends_of_asml_and_tsm() -> None:
     first, last = pd.Timestamp("2024-04-01"), pd.Timestamp("2025-06-30")
     vendor, adjusting = open_source("files", data=DATA, basis="raw"), open_source("files", data=DATA)

@@ -14,7 +14,7 @@ from trading.testing.stage_rows import frame_of, history_of, made_by
 from trading.universe import SYMBOLS
 
 PANEL = Path(__file__).parents[4] / "shared" / "data" / "daily" / "panel_adjusted.parquet"
-pytestmark = pytest.mark.skipif(not PANEL.exists(), reason="real bars lie beside the checkout, not in it")
+pytestmark = pytest.mark.skipif(not PANEL.exists(), reason="needs ../shared/data")
 HORIZON, SKILL = 5, 0.3
 CALM, WILD = calendar.session_of("2020-02-12"), calendar.session_of("2020-03-20")
 
