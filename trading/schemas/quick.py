@@ -22,12 +22,13 @@ _NEVER_NULL = ("int64", "bool")
 
 @dataclass(frozen=True)
 class Limits:
-    """What the values of one column keep; `above` excludes its bound, the others include theirs."""
+    """What the values of one column keep; `above` excludes its bound, the others include theirs, `never` is a value."""
 
     nullable: bool
     above: float = -math.inf
     least: float = -math.inf
     most: float = math.inf
+    never: float = math.nan
     allowed: frozenset[object] | None = None
 
 
@@ -65,6 +66,8 @@ def _narrowed(limits: Limits, check: Any) -> Limits | None:
             return replace(limits, least=stated["min_value"])
         case "less_than_or_equal_to":
             return replace(limits, most=stated["max_value"])
+        case "not_equal_to":
+            return replace(limits, never=stated["value"])
         case "isin":
             return replace(limits, allowed=frozenset(stated["allowed_values"]))
     return None
@@ -84,8 +87,10 @@ def _holds(column: pd.Series[Any], limits: Limits) -> bool:
 
 
 def _is_bounded(limits: Limits) -> bool:
-    return limits.above > -math.inf or limits.least > -math.inf or limits.most < math.inf
+    ends = limits.above > -math.inf or limits.least > -math.inf or limits.most < math.inf
+    return ends or not math.isnan(limits.never)
 
 
 def _within(values: NDArray[Any], limits: Limits) -> bool:
-    return bool(np.all((values > limits.above) & (values >= limits.least) & (values <= limits.most)))
+    ends = (values > limits.above) & (values >= limits.least) & (values <= limits.most)
+    return bool(np.all(ends & (values != limits.never)))
