@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trading import calendar, frames
+from trading.errors import HomeError
 
 
 def to_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
@@ -25,8 +26,20 @@ def as_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
 
 
 def from_arrow(table: str, rows: pa.Table) -> pd.DataFrame:
-    """The frame of Arrow rows that hold every column of the table, with exactly its types."""
+    """The frame of Arrow rows that hold every column of the table, with exactly its types.
+
+    Raises
+    ------
+    HomeError
+        If they lack a column: an earlier release wrote them.
+    """
     dtypes = frames.table_of(table).dtypes
+    absent = [field.name for field in frames.arrow_schema(table) if field.name not in rows.schema.names]
+    if absent:
+        raise HomeError(
+            f"table {table} lacks {', '.join(absent)}: an earlier release of Fabline made it; begin a new home, "
+            f"with the same source and settings: fabline run --home DIR"
+        )
     columns = {}
     for field in frames.arrow_schema(table):
         values = rows[field.name]
