@@ -44,12 +44,13 @@ def replace_whole(store: Store, table: str, made: pd.DataFrame, commit: dict[str
 
 
 def facts(table: str, made: pd.DataFrame, face: Face, *, simulated: bool) -> dict[str, dg.MetadataValue]:
-    """What the UI shows of a table: rows, models, last session, picture, and whether its market is simulated."""
+    """What the UI shows of a table: rows, models if it has any, last session, picture, and whether its market is simulated."""
     shown: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(len(made))}
     if simulated:
         shown["market"] = dg.MetadataValue.text("SIMULATED")
     if len(made) and face.plot is not None:
-        shown["models"] = dg.MetadataValue.text(", ".join(sorted(made["model"].unique())))
+        if "model" in made:
+            shown["models"] = dg.MetadataValue.text(", ".join(sorted(made["model"].unique())))
         shown["last_session"] = dg.MetadataValue.text(f"{made['session'].max():%Y-%m-%d}")
         shown["plot"] = picture_of(face.plot, made, table, simulated=simulated)
     return shown

@@ -9,7 +9,6 @@ import pandas as pd
 from assets import evidence, plots
 from assets.face import TRADING, Face
 from assets.failures import translated
-from assets.tables import picture_of
 from resources.open_home import OpenHome
 from trading import calendar, frames
 from trading.interfaces import Floats, Store
@@ -44,13 +43,9 @@ def frontier_asset(rules: TradingRules) -> dg.AssetsDefinition:
             made = drawn(home.store, rules)
             commit = {"run_id": context.run.run_id, "settings": home.settings_digest}
             evidence.replace_whole(home.store, TABLE, made, commit)
-        simulated = home.source.simulated
-        shown: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(len(made))}
-        if simulated:
-            shown["market"] = dg.MetadataValue.text("SIMULATED")
-        if len(made):
-            shown["plot"] = picture_of(plots.frontier, made, TABLE, simulated=simulated)
-        return dg.MaterializeResult(metadata=shown)
+        return dg.MaterializeResult(
+            metadata=evidence.facts(TABLE, made, FACE, simulated=home.source.simulated)
+        )
 
     return frontier
 

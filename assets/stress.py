@@ -9,7 +9,6 @@ import pandas as pd
 from assets import evidence, plots
 from assets.face import TRADING, Face
 from assets.failures import translated
-from assets.tables import picture_of
 from resources.open_home import OpenHome
 from trading import calendar, frames
 from trading.interfaces import Floats, Store
@@ -45,13 +44,9 @@ def stress_asset(rules: TradingRules) -> dg.AssetsDefinition:
             commit = {"run_id": context.run.run_id, "settings": home.settings_digest}
             evidence.replace_whole(home.store, TABLE, made, commit)
         tell_breaches(home, rules.strategy)
-        simulated = home.source.simulated
-        shown: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(len(made))}
-        if simulated:
-            shown["market"] = dg.MetadataValue.text("SIMULATED")
-        if len(made):
-            shown["plot"] = picture_of(plots.stress, made, TABLE, simulated=simulated)
-        return dg.MaterializeResult(metadata=shown)
+        return dg.MaterializeResult(
+            metadata=evidence.facts(TABLE, made, FACE, simulated=home.source.simulated)
+        )
 
     return stress
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pandera.pandas as pandera
 from pandera.typing import Series
 
+from trading.execution.account import BookingKind, MarketMoment, OrderKind, OrderStatus
 from trading.schemas.table import Frame, Session, Stamp, table
 
 
@@ -25,12 +28,10 @@ class Orders(Frame):
     quantity: Series[np.int64]
     reference_price: Series[float] = pandera.Field(gt=0)
     limit_price: Series[float] = pandera.Field(nullable=True)
-    status: Series[str] = pandera.Field(
-        isin=("new", "acknowledged", "partially_filled", "filled", "cancelled", "rejected", "expired")
-    )
+    status: Series[str] = pandera.Field(isin=get_args(OrderStatus))
     sessions_waited: Series[np.int64] = pandera.Field(ge=0)
     reason: Series[str]
-    kind: Series[str] = pandera.Field(isin=("market", "limit", "stop", "on_open", "on_close"))
+    kind: Series[str] = pandera.Field(isin=get_args(OrderKind))
     stop_price: Series[float] = pandera.Field(nullable=True)
     filled: Series[np.int64]
     life: Series[str]
@@ -58,7 +59,7 @@ class Fills(Frame):
     commission_cents: Series[np.int64] = pandera.Field(ge=0)
     impact_cents: Series[np.int64] = pandera.Field(ge=0)
     fees_cents: Series[np.int64] = pandera.Field(ge=0)
-    moment: Series[str] = pandera.Field(isin=("open", "within", "close"))
+    moment: Series[str] = pandera.Field(isin=get_args(MarketMoment))
 
 
 @table("ledger", key=("session", "strategy", "sequence"), storage="recorded", sparse=True)
@@ -67,21 +68,7 @@ class Ledger(Frame):
 
     strategy: Series[str]
     sequence: Series[np.int64] = pandera.Field(ge=0)
-    kind: Series[str] = pandera.Field(
-        isin=(
-            "deposit",
-            "split",
-            "cash_in_lieu",
-            "dividend_accrued",
-            "dividend_paid",
-            "fill",
-            "commission",
-            "fees",
-            "borrow_fee",
-            "interest",
-            "margin_call",
-        )
-    )
+    kind: Series[str] = pandera.Field(isin=get_args(BookingKind))
     symbol: Series[str]
     shares: Series[np.int64]
     cash_cents: Series[np.int64]
