@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.evaluation.betting import WARM_UP, Evidence, relative_difference
+from trading.evaluation.betting import WARM_UP, Duel, Evidence, relative_difference
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 ALPHA, SESSIONS = 0.05, 500
@@ -117,6 +117,16 @@ def test_a_better_challenger_is_found() -> None:
 
     assert np.mean([session is not None for session in passed]) > 0.9
     assert np.median([session for session in passed if session is not None]) < 250
+
+
+@given(st.lists(st.floats(-1, 1), max_size=60))
+def test_both_sides_of_a_duel_bet_on_opposite_differences(differences: list[float]) -> None:
+    duel = Duel()
+    for difference in differences:
+        duel = duel.after(difference)
+
+    assert duel.challenger == told(*differences)
+    assert duel.champion == told(*[-difference for difference in differences])
 
 
 def test_relative_differences_have_no_units() -> None:

@@ -108,6 +108,21 @@ def test_a_bet_is_won_where_the_challenger_lost_less() -> None:
     assert made["log_counter_evidence"] == 0.0
 
 
+def test_the_other_bet_is_won_where_the_challenger_lost_more() -> None:
+    state = {
+        "compared": [0, 100],
+        "mean_difference": [0, -0.02],
+        "mean_square": [0, 0.01],
+        "mean_size": [0, 0.1],
+    }
+    own = yesterday(version=["new", "next"], role=["champion", "challenger"], **state)
+
+    made = champions(T, own, lost(new=0.009, next=0.011)).loc["next"]
+
+    assert made["log_counter_evidence"] == pytest.approx(np.log1p(0.8 / 0.6 * 0.1))
+    assert made["log_evidence"] == 0.0
+
+
 def test_contaminated_losses_are_no_evidence() -> None:
     named = {"symbol": "NVDA", "model": "trained", "horizon": 1, "version": ["new", "next"]}
     seen = history_of("version_losses", [T] * 2, **named, pinball=[0.03, 0.01], contaminated=True)
