@@ -26,11 +26,13 @@ class KellySizer:
     position_limit : largest weight of one name
     kelly_fraction : part of the Kelly bet that is taken
     width_power : of (usual spread / spread), where the interval is wider than usual; 0 ignores it
+    correlation_penalty : whether a name that moves with the rest of the book is sized down
     """
 
     position_limit: float = 0.20
     kelly_fraction: float = 0.25
     width_power: float = 1.0
+    correlation_penalty: bool = True
 
     def __post_init__(self) -> None:
         check_bounds(self, position_limit=FRACTION, kelly_fraction=NOT_NEGATIVE, width_power=NOT_NEGATIVE)
@@ -57,7 +59,7 @@ class KellySizer:
         """
         kelly = self.kelly_fraction * kelly_fractions(outcomes_of(expected, spread, quantiles))
         bet = kelly * probability * self._width_confidence(spread, usual_spread)
-        sized = bet * correlation_penalty(correlation, np.isfinite(bet))
+        sized = bet * correlation_penalty(correlation, np.isfinite(bet)) if self.correlation_penalty else bet
         return np.nan_to_num(np.minimum(self.position_limit, sized), nan=0.0)
 
     def _width_confidence(self, spread: Floats, usual: Floats | None) -> Floats:

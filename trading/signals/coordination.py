@@ -7,12 +7,13 @@ timeframe win a conflict: weekly over daily over intraday.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from trading.bounds import NOT_NEGATIVE, SHARE, check_bound, check_bounds
+from trading.errors import UsageError
 from trading.interfaces import Bools, Floats
 from trading.signals.distribution import mean_of, probability_positive
 
@@ -30,14 +31,20 @@ class CoordinationRules:
     resolution : `priority` drops a decided view that a decided higher timeframe contradicts; `weights` only weighs
     weights : of each timeframe's view, among those that speak
     decided_margin : a probability this far from 1/2 is a decided one
+    left_out : timeframes that have no say, as if the home did not have them; where 1D is one of them, the others
+        alone turn a direction, and no alpha is left
     """
 
     resolution: Literal["priority", "weights"] = "priority"
     weights: Mapping[str, float] = field(default_factory=lambda: {"1W": 0.2, "1D": 0.5, "5min": 0.3})
     decided_margin: float = 0.02
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_bounds(self, decided_margin=SHARE)
+        unknown = sorted(set(self.left_out) - set(PRIORITY))
+        if unknown:
+            raise UsageError(f"no timeframe {unknown[0]!r} can be left out; there are {', '.join(PRIORITY)}")
         for timeframe, weight in self.weights.items():
             check_bound(f"weight of {timeframe}", weight, NOT_NEGATIVE)
 
@@ -96,8 +103,23 @@ def coordinated(views: Sequence[View], horizon: int, rules: CoordinationRules) -
     """One opinion over `horizon` sessions.
 
     Probability and expected return are weighed over all that have a say. Alpha is weighed over those whose
-    skill was measured: an unproven timeframe may turn an opinion, and never makes a bet larger.
+    skill was measured: an unproven timeframe may turn an opinion, and never makes a bet larger. Where all that
+    speak are left out, the opinion is 1/2 and nothing.
     """
+    heard = [view for view in views if view.timeframe not in rules.left_out]
+    if len(heard) == len(views):
+        return _weighed(views, horizon, rules)
+    made = _weighed(heard or [_silenced(views[0])], horizon, rules)
+    undecided = np.nan_to_num(made.probability, nan=0.5)
+    return replace(made, probability=undecided, expected_return=np.nan_to_num(made.expected_return))
+
+
+def _silenced(view: View) -> View:
+    unknown = np.full(len(view.probability), np.nan)
+    return View(view.timeframe, unknown, unknown, view.sessions)
+
+
+def _weighed(views: Sequence[View], horizon: int, rules: CoordinationRules) -> Opinion:
     ordered = sorted(views, key=lambda view: PRIORITY.index(view.timeframe))
     probability = np.stack([view.probability for view in ordered])
     means = np.stack([view.mean * (horizon / view.sessions) for view in ordered])

@@ -30,6 +30,7 @@ class TradingRules:
     filter : `continuous` lets probability and width scale the size, `roadmap` also asks for its gates
     risk_aversion : behind the returns that equal weight implies
     solve_on_regime_change : whether a mix is solved anew in a session whose regime changed, beside each week's first
+    regime_scaling : whether the regime's multiplier scales the volatility target; without it all regimes count as 1
     sizer, covariance, optimizer, limits, costs, orders, margin, stops : the parts, each with its own settings
     """
 
@@ -38,6 +39,7 @@ class TradingRules:
     filter: Literal["continuous", "roadmap"] = "continuous"
     risk_aversion: float = QUARTER_KELLY_RISK_AVERSION
     solve_on_regime_change: bool = True
+    regime_scaling: bool = True
     sizer: Sizer = field(default_factory=KellySizer)
     covariance: CovarianceRules = field(default_factory=CovarianceRules)
     optimizer: Optimizer = field(default_factory=ConvexOptimizer)

@@ -215,7 +215,7 @@ def _target(
     allowed = exposure(
         portfolio_volatility(mix.weights, estimate.covariance),
         tail_loss(rules.limits.value_at_risk_method, mix.weights, market.log_returns).value_at_risk,
-        market.regime_multiplier,
+        market.regime_multiplier if rules.regime_scaling else 1.0,
         rules.limits,
     )
     held = verdict.multiplier * allowed

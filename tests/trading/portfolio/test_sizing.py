@@ -36,6 +36,16 @@ def test_the_penalty_falls_with_correlation_to_one_half(average: float, factor: 
     assert correlation_penalty(correlation) == pytest.approx([factor] * 3)
 
 
+def test_without_the_penalty_a_cap_is_that_of_a_name_alone() -> None:
+    asked = (np.array([0.6, 0.6]), np.full(2, 0.0004), np.full(2, 0.02))
+    together = np.array([[1.0, 0.9], [0.9, 1.0]])
+
+    without = KellySizer(correlation_penalty=False).caps(*asked, together)
+
+    assert without.tolist() == KellySizer().caps(*asked, ALONE).tolist()
+    assert (KellySizer().caps(*asked, together) == without / 2).all()  # the least factor is one half
+
+
 def test_a_name_outside_the_book_does_not_penalise_the_others() -> None:
     correlation = np.array([[1.0, 0.0, 0.9], [0.0, 1.0, 0.9], [0.9, 0.9, 1.0]])
     expected = np.array([4e-4, 4e-4, np.nan])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trading.errors import UsageError
 from trading.signals.coordination import CoordinationRules, Opinion, View, coordinated
 from trading.testing.stage_rows import fan
 
@@ -84,3 +85,30 @@ def test_the_opinion_lies_between_those_that_had_a_say(said: list[float]) -> Non
     made = opinion(*(view(t, p) for t, p in zip(("1W", "1D", "5min"), said, strict=True)))
     spoke = np.array(said)[made.counted[:, 0]]
     assert spoke.min() - 1e-12 <= made.probability[0] <= spoke.max() + 1e-12
+
+
+def test_a_timeframe_that_is_left_out_is_as_if_it_had_not_been_there() -> None:
+    day, week = view("1D", 0.61, 0.013, 5.0, 0.3), view("1W", 0.20, -0.1)
+    made = opinion(day, week, rules=CoordinationRules(left_out=("1W",)))
+    assert (made.probability, made.expected_return, made.alpha) == (
+        opinion(day).probability,
+        opinion(day).expected_return,
+        opinion(day).alpha,
+    )
+
+
+def test_without_the_day_the_week_turns_the_direction_and_no_alpha_is_left() -> None:
+    made = opinion(
+        view("1D", 0.61, 0.013, 5.0, 0.3), view("1W", 0.2), rules=CoordinationRules(left_out=("1D",))
+    )
+    assert (made.probability[0], made.alpha[0]) == (0.2, 0.0)
+
+
+def test_with_every_timeframe_left_out_nothing_is_believed() -> None:
+    made = opinion(view("1D", 0.61, 0.013, 5.0, 0.3), rules=CoordinationRules(left_out=("1D",)))
+    assert (made.probability[0], made.expected_return[0], made.alpha[0]) == (0.5, 0.0, 0.0)
+
+
+def test_a_timeframe_that_there_is_not_cannot_be_left_out() -> None:
+    with pytest.raises(UsageError, match="no timeframe '1H' can be left out; there are 1W, 1D, 5min"):
+        CoordinationRules(left_out=("1H",))

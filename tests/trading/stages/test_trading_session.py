@@ -347,6 +347,21 @@ def test_between_weeks_the_overlay_alone_moves_the_target() -> None:
     assert (tuesday["target_weight"] <= tuesday["mix_weight"] * tuesday["exposure"] + 1e-12).all()
 
 
+def test_without_regime_scaling_the_multiplier_means_nothing() -> None:
+    stormy, calm = tiny_market(MONDAY, 1), tiny_market(MONDAY, 1)
+    stormy["regimes"].loc[0, "multiplier"] = 0.3
+    low = RiskLimits(volatility_target=0.02)  # so that all of the mix is held in no regime
+    usual, deaf = TradingRules(limits=low), TradingRules(limits=low, regime_scaling=False)
+
+    held, unscaled, whole = (
+        row(traded(market, MONDAY, rule), "target_portfolio", MONDAY, "NVDA")["exposure"]
+        for market, rule in ((stormy, usual), (stormy, deaf), (calm, usual))
+    )
+
+    assert unscaled == whole
+    assert held == pytest.approx(0.3 * whole)  # rounding of one product
+
+
 def test_prices_that_move_apart_make_no_orders_between_weeks() -> None:
     market = tiny_market(MONDAY, 3)
     traded_sessions = market["features"]["session"] >= pd.Timestamp(MONDAY)
