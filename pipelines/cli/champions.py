@@ -26,7 +26,7 @@ COLUMNS = ["model", "version", "first_session", "last_session", "trained_through
 
 
 def history(path: Path, name: str, as_of: str | None, format_: str, output: Path | None) -> None:
-    """Write one row a reign; with `as_of` only the one that lasted then.
+    """Write one row a reign; with `as_of` only the one that lasted then, as far as it had come.
 
     Raises
     ------
@@ -34,14 +34,9 @@ def history(path: Path, name: str, as_of: str | None, format_: str, output: Path
         If there is no such model, or nobody was champion then.
     """
     model_spec(name)
-    reigns = _reigns(_champions(path, name))
-    if as_of is not None:
-        session = calendar.last_closed(dates.moment(as_of))
-        lasted = (reigns["first_session"] <= session) & (session <= reigns["last_session"])
-        if not lasted.any():
-            raise UsageError(f"nobody was champion of {name} at {session:%Y-%m-%d} in this home")
-        reigns = reigns[lasted]
-    rendering.write(reigns, format_, output, heading=market_line(path))
+    rows = _champions(path, name)
+    shown = _reigns(rows) if as_of is None else _reign_at(rows, name, dates.moment(as_of))
+    rendering.write(shown, format_, output, heading=market_line(path))
 
 
 def promote(path: Path, name: str, version: str, note: str, *, wait: bool) -> None:
@@ -145,6 +140,15 @@ def _champions(path: Path, name: str) -> pd.DataFrame:
 def _champion(path: Path, name: str) -> str:
     rows = _champions(path, name)
     return str(rows["version"].iloc[-1]) if len(rows) else ""
+
+
+def _reign_at(rows: pd.DataFrame, name: str, moment: pd.Timestamp) -> pd.DataFrame:
+    """The reign that lasted at a moment, of which nothing is told that came later."""
+    session = calendar.last_closed(moment)
+    known = rows[(rows["session"] <= session).to_numpy()]
+    if session not in set(known["session"]):
+        raise UsageError(f"nobody was champion of {name} at {session:%Y-%m-%d} in this home")
+    return _reigns(known).tail(1)
 
 
 def _reigns(rows: pd.DataFrame) -> pd.DataFrame:

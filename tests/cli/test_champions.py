@@ -68,6 +68,13 @@ def test_who_was_champion_then_is_one_row(home: Path, capsys: Capture) -> None:
     assert [row.split(",")[1] for row in capsys.readouterr().out.splitlines()[1:]] == ["a"]
 
 
+def test_a_reign_is_told_only_as_far_as_it_had_come(home: Path, capsys: Capture) -> None:
+    status_of(["models", "history", "ar1", "--as-of", "2024-01-02", "--format", "csv", "--home", str(home)])
+
+    (row,) = capsys.readouterr().out.splitlines()[1:]
+    assert row.split(",")[:4] == ["ar1", "a", "2024-01-02", "2024-01-02"]
+
+
 def test_before_the_first_reign_nobody_was_champion(home: Path, capsys: Capture) -> None:
     assert status_of(["models", "history", "ar1", "--as-of", "2023-12-01", "--home", str(home)]) == WRONG_USE
     assert "nobody was champion of ar1" in capsys.readouterr().err
