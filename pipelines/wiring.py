@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -44,6 +44,7 @@ from trading.stages.graph import graph_stage
 from trading.stages.regimes import regimes_stage
 from trading.stages.selection import selection_stage
 from trading.stages.signals import signals_stage
+from trading.stages.stage import Stage
 from trading.stages.trading_session import trading_session_stage
 from trading.stages.version_intervals import version_intervals_stage
 from trading.stages.version_losses import version_losses_stage
@@ -89,27 +90,57 @@ def _session_or_none(text: str) -> pd.Timestamp | None:
     return pd.Timestamp(text).as_unit("us") if text else None
 
 
+@dataclass(frozen=True)
+class Part:
+    """A stage, and all that it was told: two stages of one name that were told the same make the same of the same.
+
+    Attributes
+    ----------
+    told : settings that can be compared
+    """
+
+    stage: Stage
+    told: tuple[object, ...]
+
+
+def parts_of(settings: Settings) -> tuple[Part, ...]:
+    """Every stage of the line, in causal order, with what each was told."""
+    specs = _chosen(settings)
+    names, timeframes = tuple(spec.name for spec in specs), settings.timeframes
+    intervals, ensemble = settings.intervals, settings.ensemble
+    return (
+        Part(features_stage(timeframes), (timeframes,)),
+        Part(graph_stage(), ()),
+        *(Part(spec.stage_of(timeframes), (timeframes, *_told_to_models(settings))) for spec in specs),
+        Part(version_losses_stage(names, timeframes), (names, timeframes)),
+        Part(version_intervals_stage(names, intervals.chosen), (names, intervals)),
+        Part(champions_stage(names, settings.promotion), (names, settings.promotion)),
+        Part(forecasts_stage(names, timeframes), (names, timeframes)),
+        Part(
+            ensemble_weights_stage(names, ensemble.chosen, settings.degradation),
+            (names, replace(ensemble, combination="quantiles"), settings.degradation),
+        ),
+        Part(ensemble_forecast_stage(ensemble.combination), (ensemble.combination,)),
+        Part(ensemble_intervals_stage(intervals.chosen), (intervals,)),
+        Part(
+            regimes_stage(settings.regimes.chosen, settings.regime_rules),
+            (settings.regimes, settings.regime_rules),
+        ),
+        Part(selection_stage(settings.selection), (settings.selection,)),
+        Part(signals_stage(settings.signals, timeframes), (settings.signals, timeframes)),
+        Part(trading_session_stage(settings.trading), (settings.trading,)),
+    )
+
+
+def _told_to_models(settings: Settings) -> tuple[object, ...]:
+    """What decides, beside its name, how a model learns and forecasts."""
+    weights = (settings.timesfm_checkpoint, settings.timesfm_data_through)
+    return (*weights, settings.inference.device, settings.training)
+
+
 def plan_of(settings: Settings) -> Plan:
     """Every stage of the line, in causal order."""
-    specs = _chosen(settings)
-    names = tuple(spec.name for spec in specs)
-    stages = [
-        features_stage(settings.timeframes),
-        graph_stage(),
-        *(spec.stage_of(settings.timeframes) for spec in specs),
-        version_losses_stage(names, settings.timeframes),
-        version_intervals_stage(names, settings.intervals.chosen),
-        champions_stage(names, settings.promotion),
-        forecasts_stage(names, settings.timeframes),
-        ensemble_weights_stage(names, settings.ensemble.chosen, settings.degradation),
-        ensemble_forecast_stage(settings.ensemble.combination),
-        ensemble_intervals_stage(settings.intervals.chosen),
-        regimes_stage(settings.regimes.chosen, settings.regime_rules),
-        selection_stage(settings.selection),
-        signals_stage(settings.signals, settings.timeframes),
-        trading_session_stage(settings.trading),
-    ]
-    return Plan.of(stages, settings.burn_in_sessions)
+    return Plan.of((part.stage for part in parts_of(settings)), settings.burn_in_sessions)
 
 
 def faces_of(settings: Settings) -> dict[str, Face]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -48,6 +48,13 @@ class MemoryStore:
         valid = {name: checked(name, frame, first, last) for name, frame in tables.items()}
         self._frames |= {name: self._changed(name, frame, first, last) for name, frame in valid.items()}
         self._versions |= {name: self._versions.get(name, 0) + 1 for name in valid}
+
+    def sharing(self, tables: Iterable[str]) -> MemoryStore:
+        """A store of its own that begins with some of this one's tables, which it does not copy."""
+        other = MemoryStore(clock=self._clock)
+        other._frames = {name: self._frames[name] for name in tables if name in self._frames}
+        other._versions = {name: self._versions[name] for name in other._frames}
+        return other
 
     def tables(self) -> pd.DataFrame:
         """One row a table: table, rows, first_session, last_session, version."""
