@@ -31,18 +31,18 @@ _LOCK = threading.Lock()
 class Shape:
     """What decides the structure of a program, and so when one must be compiled.
 
-    `groups` is a power of two, as many as there are and rows of zeros; `members` are (group, name), only of
-    a program of many names, in which they are fixed; `ellipsoid` and `impact` say which
-    terms there are; `pairs` which pairs have a cap.
+    `members` are (group, name), `pairs` those which have a cap; the flags say which limits and terms there are.
     """
 
     objective: Objective | Literal["least_slack"]
     names: int
     factors: int
-    groups: int
+    groups: int = 0
     members: tuple[tuple[int, int], ...] = ()
     pairs: tuple[tuple[int, int], ...] = ()
     shorts: bool = False
+    liquidity: bool = False
+    beta: bool = False
     ellipsoid: bool = False
     impact: bool = False
 
@@ -56,10 +56,12 @@ def shape_of(objective: Objective | Literal["least_slack"], beliefs: Beliefs, li
         objective=objective,
         names=names,
         factors=0 if plain else len(beliefs.risk.loadings),
-        groups=1 << (len(limits.members) - 1).bit_length(),
-        members=_members(limits) if names > FEW else (),
+        groups=len(limits.members),
+        members=_members(limits),
         pairs=_pairs(limits, names),
         shorts=limits.shorts,
+        liquidity=plain or bool((limits.tradable < FREE).any()),
+        beta=plain or limits.beta_cap < FREE,
         ellipsoid=has_mean and bool(beliefs.ellipsoid.any()),
         impact=has_mean and bool(beliefs.impact_cost.any()),
     )
@@ -78,14 +80,15 @@ def _pairs(limits: Limits, names: int) -> tuple[tuple[int, int], ...]:
 
 
 class Book:
-    """Variables (y, k) of a book, its trades and their absolute values, and every limit on them."""
+    """Variables (y, k) of a book, what is bought and sold to reach it, and every limit on them."""
 
     def __init__(self, shape: Shape) -> None:
         names = shape.names
         self.shape = shape
         self.y, self.k = cp.Variable(names), cp.Variable()
         self.size = cp.Variable(names) if shape.shorts else self.y
-        self.trade = cp.Variable(names)
+        self.bought, self.sold = cp.Variable(names), cp.Variable(names)
+        self.trade = self.bought + self.sold
 
     def limits(self, slack: Mapping[str, Any] | None = None) -> list[Any]:
         """The limits, each widened by the slack of its kind if there is one."""
@@ -99,34 +102,35 @@ class Book:
             name: cp.Parameter(name=name)
             for name in ("turnover", "gross", "net_low", "net_high", "beta_cap", "group_cap")
         }
-        members = self._members()
-        change, beta = y - cp.multiply(vector["previous"], k), vector["beta"] @ y
         found = [
             y <= cp.multiply(vector["upper"], k),
-            y >= cp.multiply(vector["lower"], k),
-            change <= trade,
-            -change <= trade,
-            members @ self.size <= number["group_cap"] * k + s.get("group", 0.0),
-            trade <= cp.multiply(vector["liquidity"], k) + s.get("liquidity", 0.0),
+            y - cp.multiply(vector["previous"], k) == self.bought - self.sold,
+            self.bought >= 0,
+            self.sold >= 0,
+            self._members() @ self.size <= number["group_cap"] * k + s.get("group", 0.0),
             cp.sum(trade) <= number["turnover"] * k + s.get("turnover", 0.0),
             cp.sum(y) <= number["net_high"] * k + s.get("net", 0.0),
             cp.sum(y) >= number["net_low"] * k - s.get("net", 0.0),
-            beta <= number["beta_cap"] * k + s.get("beta", 0.0),
-            -beta <= number["beta_cap"] * k + s.get("beta", 0.0),
         ]
+        if self.shape.liquidity:
+            found.append(trade <= cp.multiply(vector["liquidity"], k) + s.get("liquidity", 0.0))
+        if self.shape.beta:
+            room = number["beta_cap"] * k + s.get("beta", 0.0)
+            found += [vector["beta"] @ y <= room, -(vector["beta"] @ y) <= room]
         if self.shape.shorts:
             found += [
+                y >= cp.multiply(vector["lower"], k),
                 y <= self.size,
                 -y <= self.size,
                 cp.sum(self.size) <= number["gross"] * k + s.get("gross", 0.0),
             ]
+        else:
+            found.append(y >= 0)
         return found + self._pair_limits(s)
 
     def _members(self) -> Any:
+        groups, names = zip(*self.shape.members, strict=True) if self.shape.members else ((), ())
         shape = (self.shape.groups, self.shape.names)
-        if not self.shape.members:
-            return cp.Parameter(shape, name="members")
-        groups, names = zip(*self.shape.members, strict=True)
         return sp.csr_matrix((np.ones(len(names)), (groups, names)), shape=shape)
 
     def _pair_limits(self, slack: Mapping[str, Any]) -> list[Any]:
@@ -154,12 +158,11 @@ def _slack_program(shape: Shape) -> CompiledProblem:
 def _mix_program(shape: Shape) -> CompiledProblem:
     book = Book(shape)
     loadings = cp.Parameter((shape.factors, shape.names), name="loadings")
-    specific = cp.Parameter(shape.names, name="specific")
+    own = cp.Parameter(shape.names, name="specific_variance", nonneg=True)
     factors = cp.Variable(shape.factors)
-    own = cp.multiply(specific, book.y)
     limits = [*book.limits(), factors == loadings @ book.y]
     net_mean, extra = _net_mean(shape, book)
-    variance = cp.sum_squares(factors) + cp.sum_squares(own)
+    variance = cp.sum_squares(factors) + cp.sum(cp.multiply(own, cp.square(book.y)))
     if shape.objective == "maximum_sharpe":
         goal, form = variance, [net_mean >= 1]
     elif shape.objective == "minimum_variance":
@@ -168,7 +171,8 @@ def _mix_program(shape: Shape) -> CompiledProblem:
         goal, form = variance - net_mean, [book.k == 1]
     elif shape.objective == "volatility_target":
         target = cp.Parameter(name="volatility", nonneg=True)
-        goal, form = -net_mean, [book.k == 1, cp.norm(cp.hstack([factors, own])) <= target]
+        alone = cp.multiply(cp.Parameter(shape.names, name="specific"), book.y)
+        goal, form = -net_mean, [book.k == 1, cp.norm(cp.hstack([factors, alone])) <= target]
     else:
         budgets = cp.Parameter(shape.names, name="budgets", nonneg=True)
         goal, form = variance / 2 - budgets @ cp.log(book.y), [book.k >= 0]
@@ -214,21 +218,19 @@ def limit_values(limits: Limits, shape: Shape) -> dict[str, Any]:
             "beta_cap",
         )
     }
-    members = np.zeros((shape.groups, shape.names))
-    members[: len(limits.members)] = limits.members
     linked = {(int(i), int(j)) for i, j in limits.links}
     caps = np.array([limits.pair_cap if pair in linked else FREE for pair in shape.pairs])
     return values | {
         "liquidity": limits.tradable,
         "beta": limits.betas,
         "pair_caps": caps,
-        "members": members,
     }
 
 
 def belief_values(beliefs: Beliefs) -> dict[str, Any]:
     """Parameter values of beliefs."""
-    risk = {"loadings": beliefs.risk.loadings, "specific": beliefs.risk.specific}
+    specific = beliefs.risk.specific
+    risk = {"loadings": beliefs.risk.loadings, "specific": specific, "specific_variance": np.square(specific)}
     doubt = {
         name: getattr(beliefs, name) for name in ("mean", "box", "ellipsoid", "linear_cost", "impact_cost")
     }
