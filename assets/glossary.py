@@ -246,6 +246,17 @@ _DECISION = {
     "fallback": "Fallback that was used; empty if none.",
     "conflicts": "Kinds of limits that could not all be met; empty if none.",
 }
+_TRIALS = {
+    "trial": "Digest of variant, first and last session.",
+    "variant": "Digest of settings, code and cut: what counts as one trial.",
+    "command": "The command that looked.",
+    "label": "The variant in a few words.",
+    "settings": "Digest of the settings that made the returns.",
+    "code": "Digest of the code that made the returns.",
+    "cut": "Sessions that a person chose; empty for all that there are.",
+    "first_session": "First session that was looked at.",
+    "sharpe": "Sharpe ratio of a session, over cash at no interest; empty below 21 sessions.",
+}
 _EVIDENCE = {
     "target": "Name of the target.",
     "roadmap": "Where the roadmap asks for it, and how much.",
@@ -272,7 +283,7 @@ _EVIDENCE = {
     "to_regime": "Regime of the session after it.",
 }
 MEANINGS = {
-    **_KEYS, **_MARKET, **_QUALITY, **_REFERENCE, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_GRAPH, **_EVIDENCE, **_SELECTION, **_SIGNALS, **_BOOK, **_DECISION,
+    **_KEYS, **_MARKET, **_QUALITY, **_REFERENCE, **_FEATURES, **_FORECASTS, **_ENSEMBLE, **_REGIMES, **_GRAPH, **_TRIALS, **_EVIDENCE, **_SELECTION, **_SIGNALS, **_BOOK, **_DECISION,
     "status": "What became of it, in a word.",
     "reason": "Why.",
 }  # fmt: skip
@@ -303,6 +314,9 @@ _OF_TABLE = {
     ("scoreboard", "high"): "Upper end of the 95 % interval.",
     ("scoreboard", "n"): "Sessions, trades or forecasts that it rests on.",
     ("scoreboard", "naive"): "Equal weight's, the random walk's, or that of always saying up.",
+    ("trials", "session"): "Last session that was looked at.",
+    ("trials", "known_at"): "Moment (UTC) of the look.",
+    ("trials", "n"): "Sessions with a return.",
     ("corporate_actions", "session"): "First session that trades without the entitlement.",
     ("stress", "session"): "Last traded session.",
     ("stress", "kind"): "history, worst_week (of a name held), scenario or monte_carlo.",

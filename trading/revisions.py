@@ -20,6 +20,7 @@ APPEND_ONLY: frozenset[str] = frozenset(
         *("bars", "corporate_actions", "quarantine", "quarantine_decisions"),
         *("findings", "data_quality", "reconciliation"),
         *("extended_bars", "earnings", "fundamentals"),
+        "trials",
     }
 )
 _TICK = pd.Timedelta(microseconds=1)

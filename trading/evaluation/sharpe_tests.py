@@ -136,11 +136,15 @@ def lo_interval(returns: Floats, confidence: float = 0.95) -> Estimate:
     moments, scale = SharpeMoments.of(returns), math.sqrt(SESSIONS_PER_YEAR)
     if math.isnan(moments.sharpe):
         return Estimate(math.nan, math.nan, math.nan, len(returns))
-    standardised = (returns - np.mean(returns)) / np.std(returns)
-    influence = standardised - moments.sharpe / 2 * (standardised**2 - 1)
-    around = mean_estimate(influence, confidence=confidence)  # its mean is 0 by construction
+    around = mean_estimate(sharpe_influence(returns), confidence=confidence)  # its mean is 0 by construction
     low, high = moments.sharpe + around.low, moments.sharpe + around.high
     return Estimate(moments.sharpe, low, high, len(returns)).scaled(scale)
+
+
+def sharpe_influence(returns: Floats) -> Floats:
+    """(n,) how much each return moves the Sharpe ratio of a session, times n; their mean is 0."""
+    standardised = (returns - np.mean(returns)) / np.std(returns)
+    return np.asarray(standardised - SharpeMoments.of(returns).sharpe / 2 * (standardised**2 - 1))
 
 
 def drawdown_distribution(returns: Floats, quantiles: Sequence[float], seed: int = 0) -> Floats:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from trading.interfaces import Floats
 
@@ -64,6 +64,21 @@ def mean_estimate(values: Floats, overlap: int = 1, confidence: float = 0.95) ->
     mean = float(known.mean()) if len(known) else math.nan
     half = _half_width(known, overlap, confidence)
     return Estimate(mean, mean - half, mean + half, len(known))
+
+
+def mean_p_value(values: Floats, overlap: int = 1) -> float:
+    """Two-sided p-value of values (n,) having mean zero, by the variance and freedom of `mean_estimate`.
+
+    NaN where that has no interval, or where nothing varies.
+    """
+    known = values[np.isfinite(values)]
+    count, cosines = len(known), cosines_for(len(known), overlap)
+    if count < MINIMUM_OBSERVATIONS or cosines < MINIMUM_COSINES:
+        return math.nan
+    variance = long_run_variance(known, cosines)
+    if not variance > 0:
+        return math.nan
+    return 2 * float(stdtr(cosines, -abs(float(known.mean())) / math.sqrt(variance / count)))
 
 
 def ratio_estimate(

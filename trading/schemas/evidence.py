@@ -6,7 +6,7 @@ import numpy as np
 import pandera.pandas as pandera
 from pandera.typing import Series
 
-from trading.schemas.table import REGIMES, Frame, table
+from trading.schemas.table import REGIMES, Frame, Session, table
 
 
 @table("comparison", key=("session", "horizon", "slice", "metric", "model"), sparse=True)
@@ -133,3 +133,23 @@ class Stress(Frame):
     risk_share: Series[float]
     group: Series[str]
     factor_share: Series[float] = pandera.Field(nullable=True, ge=0, le=1)
+
+
+@table("trials", key=("session", "trial"), storage="recorded", sparse=True)
+class Trials(Frame):
+    """Every look at what a variant of the line was worth; it only grows, and is dated by the clock.
+
+    `session` is the last that was looked at. Looks at the same `variant` (settings, code and cut) are one trial
+    for the deflated Sharpe ratio. `sharpe` is of a session, over `n` of them.
+    """
+
+    trial: Series[str]
+    variant: Series[str]
+    command: Series[str]
+    label: Series[str]
+    settings: Series[str]
+    code: Series[str]
+    cut: Series[str]
+    first_session: Series[Session]
+    n: Series[np.int64] = pandera.Field(ge=0)
+    sharpe: Series[float] = pandera.Field(nullable=True)

@@ -1,0 +1,76 @@
+"""The book of trials of a home: whoever looks at what a variant was worth enters it here, once and for good.
+
+The book is a recorded table that only grows; MLflow's experiment `trials` is its mirror, and deleting a run there
+makes nobody forget.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pandas as pd
+
+from resources import clock as wall
+from trading.digest import digest
+from trading.evaluation.trials import TABLE, Look, Trials, trial_row
+from trading.interfaces import Clock, Store
+
+_ROOMS = ("trading", "models")
+_NO_NUMBERS = ("testing", "evaluation")  # they change no return of a book
+
+
+def record_trial(
+    store: Store,
+    returns: pd.Series[float],
+    *,
+    command: str,
+    label: str,
+    settings: str,
+    code: str | None = None,
+    cut: str = "",
+    run_id: str = "",
+    clock: Clock = wall.now,
+) -> bool:
+    """Enter a look at simple `returns` (indexed by session) into the book; True if the variant is new to it.
+
+    The same look again changes nothing. Nothing is entered where there is no return.
+
+    Parameters
+    ----------
+    command : that looked, such as `ablate`; label : the variant in a few words
+    settings : digest of the settings that made the returns (`Settings.digest()`), or of what stands for them
+    code : digest of the code that made them; that of this installation by default
+    cut : sessions that a person chose, such as `2020-01-02 to 2020-12-31`; empty for all that there are
+    """
+    look = Look(command, label, settings, code_of_the_line() if code is None else code, cut)
+    row = trial_row(look, returns, clock())
+    if row.empty:
+        return False
+    known = store.read(TABLE)
+    if row["trial"].iloc[0] not in set(known["trial"]):
+        session = row["session"].iloc[0]
+        store.write({TABLE: row}, session, session, commit={"run_id": run_id, "command": command})
+    return look.variant not in set(known["variant"])
+
+
+def trials_of(store: Store) -> Trials:
+    """How many variants the home's book has, and how their Sharpe ratios spread."""
+    return Trials.of(store.read(TABLE))
+
+
+@functools.cache
+def code_of_the_line() -> str:
+    """Digest of the code that decides what a book earns: of its files as they are, so that no change is missed."""
+    root = Path(__file__).resolve().parents[1]
+    files = sorted(
+        path for room in _ROOMS for path in (root / room).rglob("*") if path.suffix in (".py", ".csv")
+    )
+    counted = [path.relative_to(root) for path in files]
+    return digest(
+        {
+            str(path): digest((root / path).read_bytes())
+            for path in counted
+            if not set(path.parts) & set(_NO_NUMBERS)
+        }
+    )

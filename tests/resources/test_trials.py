@@ -1,0 +1,98 @@
+"""The book of trials on disk: once and for good, whoever looks, however often, and at the same time."""
+
+import threading
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from resources import trials
+from resources.store import HomeStore, store_at
+from resources.trials import code_of_the_line, record_trial, trials_of
+from trading import calendar
+from trading.digest import generator
+
+DAYS = calendar.sessions_between(calendar.session_of("2023-01-03"), calendar.session_of("2023-06-30"))
+RETURNS = pd.Series(generator("returns").normal(0, 0.01, len(DAYS)), index=DAYS)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> HomeStore:
+    return store_at(tmp_path / "tables", tmp_path / "fabline.db")
+
+
+def look(store: HomeStore, settings: str = "a", **more: str) -> bool:
+    return record_trial(store, RETURNS, command="run", label="default", settings=settings, **more)
+
+
+def test_the_first_look_is_new_and_the_second_is_known(store: HomeStore) -> None:
+    assert look(store)
+    assert not look(store)
+    assert len(store.read("trials")) == 1
+    assert len(store.commits()) == 1
+
+
+def test_a_longer_look_is_entered_and_is_no_other_variant(store: HomeStore) -> None:
+    record_trial(store, RETURNS.iloc[:-5], command="run", label="default", settings="a")
+
+    assert not look(store)
+    assert len(store.read("trials")) == 2
+    assert trials_of(store).count == 1
+
+
+def test_each_settings_looked_at_count(store: HomeStore) -> None:
+    assert [look(store, name) for name in "abca"] == [True, True, True, False]
+    assert trials_of(store).count == 3
+
+
+def test_a_look_cannot_be_taken_back_by_writing_its_sessions_again(store: HomeStore) -> None:
+    look(store)
+    nothing = store.read("trials").iloc[:0]
+
+    store.write({"trials": nothing}, DAYS[0], DAYS[-1], commit={})
+
+    assert trials_of(store).count == 1
+    assert len(store.read("trials")) == 1
+
+
+def test_what_has_no_return_is_no_look(store: HomeStore) -> None:
+    assert not record_trial(store, RETURNS.iloc[:0], command="run", label="", settings="a")
+    assert store.read("trials").empty
+
+
+def test_two_that_look_at_once_make_one_trial(store: HomeStore, tmp_path: Path) -> None:
+    store.read("trials")
+    others = [store_at(tmp_path / "tables", tmp_path / "fabline.db") for _ in range(4)]
+
+    running = [threading.Thread(target=look, args=(other,)) for other in others]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+
+    assert len(store.read("trials")) == 1
+
+
+def test_the_code_is_the_same_twice_and_another_after_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room, name in (
+        ("trading", "fees.py"),
+        ("trading/evaluation", "tests.py"),
+        ("resources", "trials.py"),
+    ):
+        (tmp_path / room).mkdir(parents=True, exist_ok=True)
+        (tmp_path / room / name).write_text("FEE = 1\n", encoding="utf-8")
+    monkeypatch.setattr(trials, "__file__", str(tmp_path / "resources" / "trials.py"))
+
+    def digest_now() -> str:
+        code_of_the_line.cache_clear()
+        return code_of_the_line()
+
+    before = digest_now()
+    (tmp_path / "trading/evaluation/tests.py").write_text("FEE = 2\n", encoding="utf-8")
+    assert digest_now() == before
+    (tmp_path / "trading/fees.py").write_text("FEE = 2\n", encoding="utf-8")
+    assert digest_now() != before
+    monkeypatch.undo()
+    code_of_the_line.cache_clear()
