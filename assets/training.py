@@ -62,8 +62,8 @@ def training_asset(
             renew = makes_everything(context.run, plan, home.home.inception)
             asked = named(chosen, config.models)
             made = train_due(plan, home, asked, renew=renew, through=_day_of(config.through), timeframes=bars)
-            if made:
-                home.adopt_moved(home.registry.mirror())
+            if made or home.registry.is_behind:
+                home.mirror()
         listed = [
             {
                 "model": one.model,

@@ -90,11 +90,24 @@ class OpenHome:
         champions = made.get("champions")
         if champions is None or not len(champions):
             return
-        newest = champions[(champions["session"] == champions["session"].max()).to_numpy()]
-        speaking = newest[(newest["role"] == "champion").to_numpy()]
-        current = dict(zip(speaking["model"], speaking["version"], strict=True))
-        if any(self.registry.champion(str(model)) != version for model, version in current.items()):
-            self.adopt_moved(self.registry.sync_alias(champions))
+        self.registry.follow(champions)
+        if self.registry.is_behind:
+            self.mirror()
+
+    def mirror(self) -> None:
+        """Bring MLflow up to date and take up what was moved there; where it cannot be, tell people and go on.
+
+        The champions stand in the home's own table and folder, so that nothing waits for MLflow: the next run mirrors.
+        """
+        try:
+            moved = self.registry.mirror()
+        except Exception as error:  # noqa: BLE001 - of MLflow, its database or its files: none may stop the line
+            reason = (
+                f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
+            )
+            self.notifier.notify("mlflow_mirror_failed", reason=reason, then="the next run mirrors again")
+            return
+        self.adopt_moved(moved)
 
     def adopt_moved(self, moved: Iterable[MovedAlias]) -> None:
         """Take up aliases that were moved by hand: each is a decision that takes effect in the next session.

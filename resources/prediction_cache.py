@@ -22,6 +22,7 @@ from structlog.typing import FilteringBoundLogger
 
 from resources import clock as wall
 from trading.digest import digest
+from trading.errors import ModelError
 from trading.frames import HORIZONS, LEVELS
 from trading.interfaces import (
     SILENT,
@@ -166,6 +167,7 @@ class LiveForecaster:
         self._cache = cache
         self._lock = threading.Lock()
         self._loaded: Forecaster | None = None
+        self._unable = False
 
     @property
     def name(self) -> str:
@@ -217,7 +219,7 @@ class LiveForecaster:
         return self._prototype.from_bytes(payload)
 
     def _told(self, window: Window, horizons: Sequence[int]) -> Forecast:
-        made = self.forecaster.predict(window, horizons=horizons)
+        made = self._able(window, horizons)
         if made.fallback:
             self._log.warning(
                 "forecast_fallback",
@@ -227,6 +229,17 @@ class LiveForecaster:
                 fallback=made.fallback,
             )
         return made
+
+    def _able(self, window: Window, horizons: Sequence[int]) -> Forecast:
+        """What the version says; that it cannot is told once, because the line goes on without it."""
+        try:
+            return self.forecaster.predict(window, horizons=horizons)
+        except ModelError as error:
+            if not self._unable:
+                facts = {"model": self._version.model, "version": self._version.version}
+                self._log.error("version_cannot_speak", **facts, reason=str(error))
+            self._unable = True
+            raise
 
 
 def name_of(version: ModelVersion, window: Window, horizons: Sequence[int]) -> str:

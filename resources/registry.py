@@ -24,7 +24,8 @@ from resources.version_folder import MIRRORED, Logged, VersionFolder
 from trading import calendar
 from trading.digest import generator
 from trading.frames import QUANTILES
-from trading.interfaces import TIMEFRAME
+from trading.interfaces import TIMEFRAME, Curves, Forecaster
+from trading.interfaces import ModelVersion as Version
 from trading.stages.training import BESIDE, DATA_VERSION, SEES, STARTED_FROM, TRAINED_FROM
 from trading.stages.training import CHANNELS as USUAL_CHANNELS
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 ALIAS = "champion"
+# In the folder of the versions while MLflow lacks something of it.
+BEHIND = ".mirror_behind"
 # MLflow takes so many at once.
 MOST_FIGURES = 1000
 EXPERIMENT = "training"
@@ -50,7 +53,7 @@ class MovedAlias(NamedTuple):
 
 
 class MlflowRegistry(VersionFolder):
-    """Implements `trading.interfaces.ModelRegistry`; only `mirror` and `sync_alias` load MLflow.
+    """Implements `trading.interfaces.ModelRegistry`; only `mirror` loads MLflow.
 
     Parameters
     ----------
@@ -69,6 +72,37 @@ class MlflowRegistry(VersionFolder):
         """MLflow's tracking address of this home."""
         return f"sqlite:///{self._mlflow / 'mlflow.db'}"
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether MLflow does not show everything yet: a mirror was killed, or MLflow could not be written."""
+        return self._behind.exists()
+
+    @property
+    def _behind(self) -> Path:
+        return self.root / BEHIND
+
+    def log(
+        self,
+        version: Version,
+        forecaster: Forecaster,
+        metrics: Mapping[str, float],
+        curves: Curves = (),
+    ) -> None:
+        """Record a version, as `VersionFolder.log` does; MLflow is behind until it is mirrored."""
+        self._fall_behind()
+        super().log(version, forecaster, metrics, curves)
+
+    def promote(self, model: str, version: str) -> None:
+        """Point our alias, as `VersionFolder.promote` does; MLflow is behind until it is mirrored."""
+        if self.champion(model) != version:
+            self._fall_behind()
+            super().promote(model, version)
+
+    def _fall_behind(self) -> None:
+        """Note it before anything is written that MLflow is to show, so that no kill can come between."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._behind.touch()
+
     def mirror(self) -> tuple[MovedAlias, ...]:
         """Bring MLflow up to date; a second call changes nothing, one after a kill completes the first.
 
@@ -79,18 +113,19 @@ class MlflowRegistry(VersionFolder):
         """
         if not self.models():
             return ()
+        self._fall_behind()
         with self._client() as client:
             for model in self.models():
                 self._mirror_versions(client, model)
             moved = [self._mirror_alias(client, model) for model in self.models()]
+        self._behind.unlink(missing_ok=True)
         return tuple(alias for alias in moved if alias is not None)
 
-    def sync_alias(self, champions: pd.DataFrame) -> tuple[MovedAlias, ...]:
-        """Promote the champions of the newest session of `champions`, then `mirror`."""
+    def follow(self, champions: pd.DataFrame) -> None:
+        """Promote the champions of the newest session of `champions`; MLflow is not touched."""
         newest = champions[(champions["session"] == champions["session"].max()).to_numpy()]
         for row in newest[(newest["role"] == ALIAS).to_numpy()].itertuples():
             self.promote(str(row.model), str(row.version))
-        return self.mirror()
 
     def _mirror_versions(self, client: MlflowClient, model: str) -> None:
         names = {found.name for found in client.search_registered_models(f"name = '{model}'")}

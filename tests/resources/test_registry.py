@@ -162,7 +162,10 @@ def test_the_champions_table_moves_mlflows_alias(registry: MlflowRegistry) -> No
     rows = [("2024-01-02", "digest1", "champion"), ("2024-01-03", "digest0", "champion")]
     rows.append(("2024-01-03", "digest1", "challenger"))
     champions = pd.DataFrame(rows, columns=["session", "version", "role"]).assign(model="ar1")
-    assert registry.sync_alias(champions) == ()
+    registry.follow(champions)
+    assert registry.is_behind
+    assert registry.mirror() == ()
+    assert not registry.is_behind
     assert (registry.champion("ar1"), shown(registry)["champion"]) == ("digest0", 1)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ from trading.stages.windows import (
 )
 
 Ending = tuple[pd.Timestamp, Window]
+Part = dict[str, Column]
 
 
 def forecast_stage(
@@ -54,16 +56,15 @@ def forecast_stage(
     windows = _Windows(context_sessions, view, tuple(timeframes), weekly_look_back)
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
-        parts = [
-            forecast_rows(version, by.predict(window), moment.session, window.timeframe, ts)
-            for ts, window in windows.at(moment, inputs)
-            for version, by in moment.models.live(model, moment.session, window.timeframe)
-        ]
+        parts: list[dict[str, Column]] = []
+        for ts, window in windows.at(moment, inputs):
+            live = moment.models.live(model, moment.session, window.timeframe)
+            parts += _of_able(live, functools.partial(_at_bar, moment, window, ts))
         # Nothing is calibrated on five-minute forecasts, so none are made in the burn-in.
         if FIVE_MINUTES in timeframes and moment.session >= moment.inception:
             intraday = windows.intraday(moment, inputs)
-            versions = moment.models.live(model, moment.session, FIVE_MINUTES)
-            parts += [part for version, by in versions for part in _by_bar(version, by, moment, intraday)]
+            live = moment.models.live(model, moment.session, FIVE_MINUTES)
+            parts += _of_able(live, functools.partial(_by_bar, moment, intraday))
         return {table: stacked(parts)}
 
     depth = max(context_sessions - 1, look_back_sessions or 0)
@@ -109,9 +110,39 @@ class _Windows:
         return intraday_windows(inputs[f"features {FIVE_MINUTES}"], moment.session, bars, self.view)
 
 
+def _of_able(
+    live: Sequence[tuple[ModelVersion, Forecaster]],
+    rows: Callable[[ModelVersion, Forecaster], Iterable[Part]],
+) -> list[Part]:
+    """Rows of the versions that can speak: one whose artefact does not fit is silent, and the others go on.
+
+    Raises
+    ------
+    ModelError
+        Of the first of them, if none can.
+    """
+    made: list[Part] = []
+    failed: list[ModelError] = []
+    for version, by in live:
+        try:
+            made += rows(version, by)
+        except ModelError as error:
+            failed.append(error)
+    if failed and len(failed) == len(live):
+        raise failed[0]
+    return made
+
+
+def _at_bar(
+    moment: Moment, window: Window, ts: pd.Timestamp, version: ModelVersion, by: Forecaster
+) -> Iterator[Part]:
+    """Columns of one version's forecasts at the end of one window."""
+    yield forecast_rows(version, by.predict(window), moment.session, window.timeframe, ts)
+
+
 def _by_bar(
-    version: ModelVersion, by: Forecaster, moment: Moment, windows: IntradayWindows
-) -> Iterator[dict[str, Column]]:
+    moment: Moment, windows: IntradayWindows, version: ModelVersion, by: Forecaster
+) -> Iterator[Part]:
     """Columns of one version's forecasts at each bar of a session that any symbol has."""
     if not any(window.mask.any() for _, window in windows.bars):
         return

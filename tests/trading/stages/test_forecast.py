@@ -107,6 +107,16 @@ def test_crossing_quantiles_are_refused_with_the_symbol() -> None:
         made(crossing)
 
 
+def test_a_version_that_cannot_speak_is_silent_while_another_can() -> None:
+    crossing, sound = Trained(version("a"), Fixed(low=2.0), {}), Trained(version("b"), Fixed(), {})
+
+    class Both(TwoVersions):
+        def live(self, _model: str, _session: pd.Timestamp, _timeframe: str = "1D") -> tuple:
+            return tuple((one.version, one.forecaster) for one in (crossing, sound))
+
+    assert set(made(Both())["version"]) == {"b"}
+
+
 def test_the_stage_declares_how_far_back_it_reads() -> None:
     spec = ModelSpec("random_walk", RandomWalk, "zero_shot", enabled=True, min_history=21)
 
