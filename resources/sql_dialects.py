@@ -61,6 +61,10 @@ class Dialect(Protocol):
         """Statements that begin a transaction which excludes other writers."""
         ...
 
+    def freeze(self) -> tuple[str, ...]:
+        """Statements that begin a transaction whose reads all see one moment."""
+        ...
+
     def existing(self) -> str:
         """The statement that lists the names of existing tables and indexes."""
         ...
@@ -125,6 +129,10 @@ class SqliteDialect:
     def begin(self) -> tuple[str, ...]:
         """Take the write lock at once: a lock taken half-way cannot wait for another writer."""
         return ("BEGIN IMMEDIATE",)
+
+    def freeze(self) -> tuple[str, ...]:
+        """The moment of its first read: writers go on in the write-ahead log."""
+        return ("BEGIN",)
 
     def existing(self) -> str:
         """From SQLite's own catalogue."""
@@ -200,6 +208,10 @@ class PostgresDialect:
         """Readers go on, other writers of the same schema wait, even while there are no tables yet."""
         lock = "PERFORM pg_advisory_xact_lock(hashtext('fabline.' || current_schema()))"
         return ("BEGIN", f"DO $$ BEGIN {lock}; END $$")
+
+    def freeze(self) -> tuple[str, ...]:
+        """The moment of its first read."""
+        return ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
 
     def existing(self) -> str:
         """Of the connection's schema."""

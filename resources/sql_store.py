@@ -132,6 +132,14 @@ class SqlStore:
                 self._append(name, rows)
                 tell(Proof.of(name, rows, self.content(name)))
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All reads meanwhile see the database at one moment, whatever others commit."""
+        with self._spoken():
+            self._execute(*self.dialect.freeze())
+            yield
+            self._execute("COMMIT")
+
     def tables(self) -> pd.DataFrame:
         """One row a table that was ever written: table, rows, first_session, last_session, version."""
         written = self.query('SELECT DISTINCT "table" FROM commits')["table"].to_pylist()

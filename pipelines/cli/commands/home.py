@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from pipelines.cli.options import (
 
 PANEL = "The home"
 config_app = typer.Typer(help="The settings of a home, and where each comes from.")
+home_app = typer.Typer(help="Copies of a home: made while it runs, checked, and put back.")
 db_app = typer.Typer(help="The database that holds a home's recorded tables.")
 
 
@@ -73,8 +75,53 @@ def db_migrate(
     command.migrate(home, to, format_, wait=wait)
 
 
+@home_app.command("backup")
+def home_backup(
+    *,
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to; a name with the moment in this folder if absent.")
+    ] = None,
+    home: HomeOption = HOME,
+) -> None:
+    """Write one committed state of the home to a file, even while a run is going on."""
+    from pipelines.cli import backup as command
+
+    command.backup(home, file)
+
+
+@home_app.command("verify")
+def home_verify(
+    *,
+    what: Annotated[
+        Path | None, typer.Argument(help="A backup's file or a home; the home if absent.")
+    ] = None,
+    format_: Printed = "table",
+    home: HomeOption = HOME,
+) -> None:
+    """Check every file of a backup or a home, and name what is damaged and what it held."""
+    from pipelines.cli import backup as command
+
+    raise typer.Exit(DONE if command.verify(what or home, format_) else FAILED)
+
+
+@home_app.command("restore")
+def home_restore(
+    *,
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Absent or empty; the home if absent.")
+    ] = None,
+    home: HomeOption = HOME,
+) -> None:
+    """Make a home of a backup in a new folder, whole or not at all."""
+    from pipelines.cli import backup as command
+
+    command.restore(file, to or home)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this theme to the command line."""
     app.command("doctor", rich_help_panel=PANEL)(doctor)
     app.add_typer(config_app, name="config", rich_help_panel=PANEL)
+    app.add_typer(home_app, name="home", rich_help_panel=PANEL)
     app.add_typer(db_app, name="db", rich_help_panel=PANEL)

@@ -1,0 +1,1 @@
+"""Copies of a home: made while it runs, checksummed, checked and put back."""
