@@ -79,16 +79,17 @@ def make_in_memory(
     store.write(market, market["bars"]["session"].min(), last, commit={})
 
     def train(held: Store) -> ModelBook:
-        books.append(_trained(settings, plan, held, first, last))
+        books.append(trained_in_memory(settings, plan, held, first, last))
         return books[-1]
 
     run_line(plan, store, Request(first, first, last, NOBODY, progress), train)
     return Made(store, books[-1])
 
 
-def _trained(
+def trained_in_memory(
     settings: Settings, plan: Plan, store: Store, first: pd.Timestamp, last: pd.Timestamp
 ) -> ModelBook:
+    """Versions of every model for the sessions from the burn-in to `last`, from the features in a store."""
     features = {
         timeframe: History.from_frame("features", store.read("features", timeframe=timeframe))
         for timeframe in settings.timeframes

@@ -79,8 +79,14 @@ def stretched(value: float, samples: Floats, blocks: float) -> tuple[float, floa
     if len(known) < SAMPLES // 2 or blocks < FEWEST_BLOCKS:
         return math.nan, math.nan
     low, high = np.quantile(known, [0.025, 0.975])
-    wider = float(stdtrit(blocks, 0.975) / ndtri(0.975)) / math.sqrt(max(1 - 2 / blocks, LEAST_VARIANCE_KEPT))
+    wider = widening(blocks)
     return value - wider * (value - float(low)), value + wider * (float(high) - value)
+
+
+def widening(blocks: float) -> float:
+    """By how much `stretched` widens what a bootstrap of `blocks` mean blocks says."""
+    student = float(stdtrit(blocks, 0.975) / ndtri(0.975))
+    return student / math.sqrt(max(1 - 2 / blocks, LEAST_VARIANCE_KEPT))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def drawdown_verdict(
     peak = max(recent)
     drawdown = (peak - recent[-1]) / peak
     state = _state(drawdown, previous, limits)
-    multiplier = {"normal": 1.0, "soft": _soft_multiplier(drawdown, limits), "hard": 0.0}[state]
+    multiplier = _soft_multiplier(drawdown, limits) if state == "soft" else float(state == "normal")
     return DrawdownVerdict(drawdown, state, multiplier, _reason(drawdown, state, limits))
 
 

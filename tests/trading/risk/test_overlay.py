@@ -39,6 +39,12 @@ def test_drawdown_scales_down_and_then_flattens(equity: int, state: str, multipl
     assert bool(verdict.reason) is (state != "normal")
 
 
+def test_limits_that_fall_together_flatten_at_once_and_scale_nothing() -> None:
+    at_once = RiskLimits(soft_drawdown=0.15, hard_drawdown=0.15)
+
+    assert [drawdown_verdict([100_00, e], "normal", at_once).multiplier for e in (85_01, 85_00)] == [1.0, 0.0]
+
+
 @pytest.mark.parametrize(("equity", "state"), [(94_99, "hard"), (95_00, "normal")])
 def test_a_flat_book_stays_flat_until_it_has_recovered(equity: int, state: str) -> None:
     assert drawdown_verdict([100_00, equity], "hard", LIMITS).state == state
