@@ -140,6 +140,7 @@ def test_two_hundred_hard_questions_are_answered_within_every_limit_and_in_time(
     assert ways["cash"] < 120
 
 
+@pytest.mark.timeout(1800)  # most of the questions are of a structure of their own, which is compiled
 @pytest.mark.nightly  # 10,000 questions take minutes; two hundred are asked daily
 def test_ten_thousand_hard_questions_are_answered_within_every_limit_and_in_time() -> None:
     _, longest, ways = asked_and_judged(range(1_000, 10_700))

@@ -45,7 +45,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     No kernel makes an array, so none needs numba's counts of references: they are atomic, and cost more than
     an event (21 M events a second with them, 77 M without, one core).
     """
-    fast = {"nogil": True, "forceinline": True, "_nrt": False}
+    fast: dict[str, Any] = {"nogil": True, "forceinline": True, "_nrt": False}
     try:
         return njit(cache=True, **fast)(function)
     except RuntimeError:
