@@ -2,20 +2,22 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import dagster as dg
 import pandas as pd
 
 from assets.face import RESEARCH
 from assets.failures import translated
-from models.forecasters.catalogue import ModelSpec, start_of, train
+from models.forecasters.catalogue import ModelSpec, earlier, start_of, train
 from resources.open_home import OpenHome
 from resources.training_journal import HomeJournal
 from trading import calendar, frames
-from trading.errors import CheckpointError, MissingBarsError, ShortHistoryError, UsageError
+from trading.errors import CheckpointError, FablineError, MissingBarsError, ShortHistoryError, UsageError
 from trading.history import History
 from trading.interfaces import ModelRegistry, ModelVersion
 from trading.plan import Plan
+from trading.stages.challengers import VOID, standing
 from trading.stages.layout import DAILY
 from trading.stages.timeframe_training import dues_of, training_span
 from trading.stages.training import (
@@ -149,7 +151,8 @@ def train_due(
     for spec in specs:
         first = plan.first_session(f"forecast_{spec.name}", inception)
         # The version that a quarter's last session is learned into speaks from the session after it.
-        dues = dues_of(spec, timeframes, first, calendar.shift(through or last, 1))
+        triggers = home.registry.triggers(spec.name)
+        dues = dues_of(spec, timeframes, first, calendar.shift(through or last, 1), triggers)
         wanted.extend(_known(home.registry, spec, dues, renew=renew))
     return list(_train_absent(home, wanted))
 
@@ -173,18 +176,38 @@ def _train_absent(
 ) -> Iterator[ModelVersion]:
     """Train what has no version yet, each model's on each timeframe in the order of time."""
     absent = sum(version is None for *_, version in wanted)
-    before: ModelVersion | None = None
+    regular: list[ModelVersion] = []
     done = 0
     for spec, due, known in wanted:
         version = known
         if version is None:
-            version = _trained_if_enough(home, spec, due, before)
+            before = earlier([one for one in regular if one.model == spec.name], due)
+            version = _trained_if_possible(home, spec, due, before)
             done += 1
             home.progress(ASSET, done, absent)
         if version is not None:
             if known is None:
                 yield version
-            before = version
+            regular += [version] if due.is_regular else []
+
+
+def _trained_if_possible(
+    home: OpenHome, spec: ModelSpec, due: Due, before: ModelVersion | None
+) -> ModelVersion | None:
+    """The version that is due; a trigger whose challenger cannot be trained is withdrawn, because no session waits for it."""
+    triggers = [
+        one for one in standing(home.registry.triggers(spec.name)) if one.session == due.trained_through
+    ]
+    if due.is_regular or not triggers:
+        return _trained_if_enough(home, spec, due, before)
+    try:
+        return _trained_if_enough(home, spec, due, before)
+    except FablineError as error:
+        if due.timeframe != DAILY:
+            raise
+        home.registry.trigger(replace(triggers[0], kind=VOID, known_at=home.clock(), reason=str(error)))
+        home.notifier.notify("challenger_training_failed", model=spec.name, reason=str(error))
+        return None
 
 
 def _trained_if_enough(

@@ -9,6 +9,7 @@ import pandas as pd
 
 from trading.errors import CheckpointError, VersionMissingError
 from trading.interfaces import ChampionDecision, Forecaster, ModelRegistry, ModelVersion
+from trading.stages.challengers import challengers
 from trading.stages.layout import DAILY
 from trading.stages.models_book import last_decision
 from trading.stages.training import Trainable, live_versions, made_of, require_same_making
@@ -51,6 +52,7 @@ class RegistryBook:
         self._specs = {spec.name: spec for spec in specs}
         self._versions = functools.cache(registry.versions)
         self._decisions = functools.cache(registry.decisions)
+        self._triggers = functools.cache(registry.triggers)
         self._made_of = functools.cache(lambda model, timeframe: made_of(self._specs[model], timeframe))
         self._spoken = spoken
         self._tell = tell
@@ -85,7 +87,8 @@ class RegistryBook:
         if model not in self._specs:
             raise VersionMissingError(f"this home has no model {model!r}; it has {', '.join(self._specs)}")
         cadence = self._specs[model].cadence
-        live = live_versions(model, cadence, self._versions(model), session, timeframe)
+        beside = challengers(cadence, self._triggers(model), session, session)
+        live = live_versions(model, cadence, self._versions(model), session, timeframe, beside=beside)
         for version in live:
             require_same_making(version, self._made_of(model, version.timeframe))
         return live

@@ -22,12 +22,12 @@ from typing import Any
 
 import pandas as pd
 
+from resources.champions_log import DECISIONS, TRIGGERS, append, lines_of
 from resources.files import write_atomically
 from trading.errors import CheckpointError, UsageError, VersionMissingError
-from trading.interfaces import ChampionDecision, Curves, Forecaster, ModelVersion
+from trading.interfaces import ChampionDecision, Curves, Forecaster, ModelVersion, TrainingTrigger
 
 WEIGHTS, FACTS, CHAMPION, MIRRORED = "weights.safetensors", "version.json", "champion.json", "mlflow.json"
-DECISIONS = "decisions.jsonl"
 _DAYS = ("trained_through", "live_from", "champion_from", "retired", "data_through")
 
 
@@ -174,16 +174,7 @@ class VersionFolder:
             If the model has no such version.
         """
         self._require(decision.model, decision.version)
-        path = self.root / decision.model / DECISIONS
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        said = {
-            "version": decision.version,
-            "action": decision.action,
-            "effective": _day(decision.effective),
-            "decided_at": decision.decided_at.isoformat(),
-            "note": decision.note,
-        }
-        write_atomically(path, before + json.dumps(said, sort_keys=True) + "\n")
+        append(self.root / decision.model / DECISIONS, decision)
 
     def decisions(self, model: str) -> tuple[ChampionDecision, ...]:
         """All decisions about `model`, as they were made.
@@ -193,14 +184,21 @@ class VersionFolder:
         UsageError
             If the log cannot be read.
         """
-        path = self.root / model / DECISIONS
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        try:
-            return tuple(_decision(model, json.loads(line)) for line in lines)
-        except (ValueError, KeyError) as error:
-            raise UsageError(
-                f"{path} is not a log of decisions ({error}); restore it from a copy of the home"
-            ) from None
+        return lines_of(self.root / model / DECISIONS, model, ChampionDecision)
+
+    def trigger(self, trigger: TrainingTrigger) -> None:
+        """Append a trigger to the log of its model, whole or not at all."""
+        append(self.root / trigger.model / TRIGGERS, trigger)
+
+    def triggers(self, model: str) -> tuple[TrainingTrigger, ...]:
+        """All triggers of `model`, as they were seen.
+
+        Raises
+        ------
+        UsageError
+            If the log cannot be read.
+        """
+        return lines_of(self.root / model / TRIGGERS, model, TrainingTrigger)
 
     def _require(self, model: str, version: str) -> None:
         if not version or not (self.root / model / version / FACTS).exists():
@@ -212,20 +210,6 @@ class VersionFolder:
 
 def _checksum(weights: bytes) -> str:
     return hashlib.sha256(weights).hexdigest()
-
-
-def _decision(model: str, said: Mapping[str, str]) -> ChampionDecision:
-    action = said["action"]
-    if action not in ("promote", "rollback"):
-        raise ValueError(f"unknown action {action!r}")
-    return ChampionDecision(
-        model,
-        said["version"],
-        "promote" if action == "promote" else "rollback",
-        pd.Timestamp(said["effective"]).as_unit("us"),
-        pd.Timestamp(said["decided_at"]),
-        said["note"],
-    )
 
 
 def description_of(forecaster: Forecaster) -> dict[str, Any]:

@@ -69,6 +69,7 @@ __all__ = [
     "StreamingForecaster",
     "TradingCosts",
     "TrainingJournal",
+    "TrainingTrigger",
     "Window",
 ]
 
@@ -254,6 +255,25 @@ class ChampionDecision:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class TrainingTrigger:
+    """Why a challenger was trained that the calendar did not ask for: it was seen live, at `session`.
+
+    The challenger learns through `session` and speaks from `effective` on. `value` exceeded `threshold`.
+    A later line of the kind `void` about the same session withdraws it: what it asked for could not be trained.
+    """
+
+    model: str
+    kind: Literal["accuracy", "drift", "age", "void"]
+    session: pd.Timestamp
+    effective: pd.Timestamp
+    value: float
+    threshold: float
+    known_at: pd.Timestamp
+    timeframe: str = "1D"
+    reason: str = ""
+
+
 class ModelRegistry(Protocol):
     """Where versions live. The champions table is the truth; aliases mirror it."""
 
@@ -293,6 +313,14 @@ class ModelRegistry(Protocol):
 
     def decisions(self, model: str) -> tuple[ChampionDecision, ...]:
         """All decisions about `model`, as they were made."""
+        ...
+
+    def trigger(self, trigger: TrainingTrigger) -> None:
+        """Append a trigger to the log."""
+        ...
+
+    def triggers(self, model: str) -> tuple[TrainingTrigger, ...]:
+        """All triggers of `model`, as they were seen."""
         ...
 
 

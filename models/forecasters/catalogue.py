@@ -11,7 +11,7 @@ from models.training.choice import TrainingChoice
 from trading.errors import ShortHistoryError, UsageError
 from trading.features import daily
 from trading.history import History
-from trading.interfaces import Forecaster, ModelVersion
+from trading.interfaces import Forecaster, ModelVersion, TrainingTrigger
 from trading.stages.forecast import forecast_stage
 from trading.stages.layout import DAILY, FIVE_MINUTES, WEEKLY
 from trading.stages.models_book import MemoryModelBook
@@ -54,7 +54,7 @@ class ModelSpec:
     Attributes
     ----------
     prototype : makes the unfitted forecaster; heavy libraries load only when it predicts
-    cadence : `zero_shot`, or `quarterly` or `yearly` training
+    cadence : `zero_shot`, or `weekly`, `quarterly` or `yearly` training
     min_history : finite returns that a symbol needs in the window to be forecast
     code_version : raise it when a library gives other numbers; a home adds a digest of the model's own code
     seed : of everything random in training
@@ -353,28 +353,53 @@ def train_book(
     features: History | Mapping[str, History],
     first: pd.Timestamp,
     last: pd.Timestamp,
+    triggers: Sequence[TrainingTrigger] = (),
 ) -> MemoryModelBook:
     """All versions that the sessions `first` to `last` need, trained and held in memory.
 
     Parameters
     ----------
     features : daily ones, or those of each timeframe
+    triggers : what asked for challengers
     """
     chosen = tuple(specs)
     by_bars = features if isinstance(features, Mapping) else {DAILY: features}
     trained: list[Trained] = []
     for spec in chosen:
-        start: dict[str, Start | None] = {}
-        for due in dues_of(spec, tuple(by_bars), first, last):
+        regular: list[Trained] = []
+        asked = [one for one in triggers if one.model == spec.name]
+        for due in dues_of(spec, tuple(by_bars), first, last, asked):
             bars = due.timeframe
+            before = earlier([one.version for one in regular], due)
+            begin = next((one for one in regular if one.version is before), None)
+            start = None if begin is None else start_of(spec, begin.version, begin.forecaster)
             try:
-                trained.append(train(spec, by_bars[bars], due, start=start.get(bars)))
+                trained.append(train(spec, by_bars[bars], due, start=start))
             except ShortHistoryError:
                 if bars == DAILY:
                     raise
                 continue
-            start[bars] = start_of(spec, trained[-1].version, trained[-1].forecaster)
-    return MemoryModelBook.of({spec.name: spec.cadence for spec in chosen}, trained)
+            regular += trained[-1:] if due.is_regular else []
+    return MemoryModelBook(
+        {spec.name: spec.cadence for spec in chosen}, tuple(trained), triggers=tuple(triggers)
+    )
+
+
+def earlier(regular: Iterable[ModelVersion], due: Due) -> ModelVersion | None:
+    """Of the calendar's versions the last that learned from the same bars before `due` does.
+
+    Challengers are nobody's beginning, so that the calendar's versions are the same with and without them.
+    """
+    through = due.trained_through
+    before = [
+        one
+        for one in regular
+        if one.timeframe == due.timeframe
+        and through
+        and one.trained_through
+        and one.trained_through < through
+    ]
+    return max(before, key=lambda one: one.trained_through or UNKNOWN_DATA, default=None)
 
 
 def start_of(spec: ModelSpec, version: ModelVersion, forecaster: Forecaster) -> Start | None:

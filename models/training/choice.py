@@ -15,8 +15,9 @@ class TrainingChoice:
     update : `full` learns each version from nothing, or from shipped weights; `incremental` goes on from the
         weights of the version before, where a model's training can. Of a model that is solved in one step
         (AR(1), ridge, gradient boosting) there is nothing to go on from: it learns in full either way
-    cadence : `default` is the catalogue's, `quarterly` or `yearly` that of every model that learns
+    cadence : `default` is the catalogue's, `weekly`, `quarterly` or `yearly` that of every model that learns; a weekly one
+        adds six challengers of ages up to 32 weeks to the versions of the quarters
     """
 
     update: Literal["full", "incremental"] = "full"
-    cadence: Literal["default", "quarterly", "yearly"] = "default"
+    cadence: Literal["default", "weekly", "quarterly", "yearly"] = "default"

@@ -11,7 +11,7 @@ from models.forecasters.ar1 import PooledAR1
 from models.forecasters.random_walk import RandomWalk
 from resources.registry import MlflowRegistry
 from trading.errors import CheckpointError, VersionMissingError
-from trading.interfaces import ChampionDecision, ModelRegistry, ModelVersion
+from trading.interfaces import ChampionDecision, ModelRegistry, ModelVersion, TrainingTrigger
 from trading.testing.memory_registry import MemoryRegistry
 
 QUARTERS = [pd.Timestamp(day) for day in ("2023-03-31", "2023-06-30", "2023-09-29", "2023-12-29")]
@@ -137,6 +137,22 @@ def test_decisions_come_back_as_they_were_made(registry: ModelRegistry) -> None:
 
     assert registry.decisions("ar1") == tuple(made)
     assert registry.decisions("random_walk") == ()
+
+
+def test_triggers_come_back_as_they_were_seen(registry: ModelRegistry) -> None:
+    seen, day = pd.Timestamp("2023-10-02 21:00", tz="UTC"), pd.Timestamp("2023-10-02")
+    made = [
+        TrainingTrigger(
+            "ar1", kind, day, pd.Timestamp("2023-10-03"), 0.25, 0.1, seen, "1D", "drift of rsi_14"
+        )
+        for kind in ("drift", "void")
+    ]
+
+    for trigger in made:
+        registry.trigger(trigger)  # type: ignore[arg-type]
+
+    assert registry.triggers("ar1") == tuple(made)
+    assert registry.triggers("random_walk") == ()
 
 
 def test_nobody_decides_about_a_version_that_is_not_there(registry: ModelRegistry) -> None:

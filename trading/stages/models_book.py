@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from trading.errors import VersionMissingError
-from trading.interfaces import ChampionDecision, Forecaster, ModelVersion
+from trading.interfaces import ChampionDecision, Forecaster, ModelVersion, TrainingTrigger
+from trading.stages.challengers import challengers
 from trading.stages.layout import DAILY
 from trading.stages.training import Cadence, Trained, live_versions
 
@@ -22,11 +23,13 @@ class MemoryModelBook:
     cadences : how often each model is trained
     trained : all versions of all models
     decisions : what people decided, in order
+    triggers : what asked for challengers, in order
     """
 
     cadences: Mapping[str, Cadence]
     trained: tuple[Trained, ...]
     decisions: tuple[ChampionDecision, ...] = ()
+    triggers: tuple[TrainingTrigger, ...] = ()
 
     @classmethod
     def of(cls, cadences: Mapping[str, Cadence], trained: Iterable[Trained]) -> MemoryModelBook:
@@ -55,7 +58,9 @@ class MemoryModelBook:
                 f"no version of model {model!r} was ever trained; this book holds {known}"
             )
         versions = (entry.version for entry in self.trained if entry.version.model == model)
-        return live_versions(model, self.cadences[model], versions, session, timeframe)
+        asked = [one for one in self.triggers if one.model == model]
+        beside = challengers(self.cadences[model], asked, session, session)
+        return live_versions(model, self.cadences[model], versions, session, timeframe, beside=beside)
 
     def decided(self, model: str, session: pd.Timestamp) -> ChampionDecision | None:
         """What a person decided last about `model` with effect from `session`."""

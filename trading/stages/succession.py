@@ -49,9 +49,9 @@ class Contender:
 
     @property
     def seniority(self) -> tuple[pd.Timestamp, pd.Timestamp, str]:
-        """By the calendar, the version whose championship began last comes last."""
+        """The version that learned last comes last."""
         record = self.record
-        return record.champion_from or _LONG_AGO, record.trained_through or _LONG_AGO, record.version
+        return record.trained_through or _LONG_AGO, record.champion_from or _LONG_AGO, record.version
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from trading import calendar
 from trading.errors import ShortHistoryError
 from trading.features.intraday import grid_of
 from trading.history import History
-from trading.interfaces import Window
+from trading.interfaces import TrainingTrigger, Window
+from trading.stages.challengers import challengers
 from trading.stages.layout import DAILY, WEEKLY
 from trading.stages.training import (
     CHAMPION_AGE_SESSIONS,
@@ -35,11 +36,19 @@ _HALF = 2
 
 
 def dues_of(
-    spec: Trainable, timeframes: Sequence[str], first: pd.Timestamp, last: pd.Timestamp
+    spec: Trainable,
+    timeframes: Sequence[str],
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    triggers: Sequence[TrainingTrigger] = (),
 ) -> Iterator[Due]:
-    """Versions that the sessions `first` to `last` need: the daily ones, then those of each other timeframe."""
+    """Versions that the sessions `first` to `last` need: the daily ones, then those of each other timeframe.
+
+    Of each those of the calendar come first, then the challengers beside it.
+    """
+    beside = challengers(spec.cadence, triggers, first, last)
     for timeframe in (DAILY, *(one for one in timeframes if one in spec.training_bars)):
-        for due in due_versions(spec.cadence, first, last):
+        for due in (*due_versions(spec.cadence, first, last), *beside):
             yield replace(due, timeframe=timeframe)
 
 

@@ -2,14 +2,15 @@
 
 A quarterly model gets a version at each quarter's end. It challenges through the next quarter, is
 champion through the one after unless it was shown to be worse, shadows its successor through a third, and
-retires: every session has exactly three live versions. A yearly model does the same by calendar years. A zero-shot
-model has one version, for ever.
+retires: every session has exactly three live versions. A yearly model does the same by calendar years, a weekly one as a
+quarterly one, with challengers of its own beside (`trading.stages.challengers`). A zero-shot model has one version, for
+ever.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal, Protocol
 
@@ -24,14 +25,19 @@ from trading.interfaces import SILENT, TIMEFRAME, Forecaster, ModelVersion, Trai
 from trading.stages.layout import DAILY
 from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
 
-Cadence = Literal["zero_shot", "quarterly", "yearly"]
+Cadence = Literal["zero_shot", "weekly", "quarterly", "yearly"]
 Update = Literal["full", "incremental"]
 
 CHANNELS: tuple[str, ...] = ("log_return", "volatility_21")
 # Between a session and the training of its oldest version lie at most three quarters of 64 sessions each, or
 # three years of 254.
-CHAMPION_AGE_SESSIONS: Mapping[Cadence, int] = {"zero_shot": 0, "quarterly": 192, "yearly": 762}
-_PERIODS: Mapping[Cadence, str] = {"quarterly": "Q", "yearly": "Y"}
+CHAMPION_AGE_SESSIONS: Mapping[Cadence, int] = {
+    "zero_shot": 0,
+    "weekly": 192,
+    "quarterly": 192,
+    "yearly": 762,
+}
+_PERIODS: Mapping[Cadence, str] = {"weekly": "Q", "quarterly": "Q", "yearly": "Y"}
 _RETURN = "log_return"
 # Features carry no price scale, so a window of them is the same on every adjusted basis.
 SCALE_FREE = "scale_free"
@@ -113,6 +119,11 @@ class Due:
     retired: pd.Timestamp | None = None
     timeframe: str = DAILY
 
+    @property
+    def is_regular(self) -> bool:
+        """Whether its turn to be champion comes by the calendar."""
+        return self.champion_from is None or self.champion_from != self.retired
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -156,7 +167,7 @@ def _due(period: pd.Period) -> Due:
 
 
 def first_session(period: pd.Period) -> pd.Timestamp:
-    """The first session of a calendar quarter or year."""
+    """The first session of a calendar week, quarter or year."""
     return calendar.sessions_between(period.start_time, period.end_time)[0]
 
 
@@ -341,11 +352,17 @@ def live_versions(
     versions: Iterable[ModelVersion],
     session: pd.Timestamp,
     timeframe: str = DAILY,
+    *,
+    beside: Sequence[Due] = (),
 ) -> tuple[ModelVersion, ...]:
     """Of all `versions` of `model` in the order in which they were logged, those that speak at `session`.
 
     Where one quarter was trained more than once, the version logged last counts. Of bars that are not
     daily those speak that learned from such bars; where a quarter has none, the daily one is carried over.
+
+    Parameters
+    ----------
+    beside : challengers that speak then beside the versions of the calendar
 
     Raises
     ------
@@ -356,7 +373,7 @@ def live_versions(
     for version in versions:
         by_bars.setdefault(version.timeframe, {})[version.trained_through] = version
     newest = by_bars[DAILY] | by_bars[timeframe]
-    wanted = due_versions(cadence, session, session)
+    wanted = (*due_versions(cadence, session, session), *beside)
     missing = [due for due in wanted if due.trained_through not in by_bars[DAILY]]
     if missing:
         raise VersionMissingError(_missing(model, cadence, missing[0], session))
@@ -384,9 +401,11 @@ def require_same_making(version: ModelVersion, wanted: str) -> None:
 
 def _missing(model: str, cadence: Cadence, due: Due, session: pd.Timestamp) -> str:
     which = "the zero-shot version"
-    if due.live_from is not None:
+    if not due.is_regular:
+        which = f"the challenger trained through {due.trained_through:%Y-%m-%d}"
+    elif due.live_from is not None:
         period = (
-            f"{'quarter' if cadence == 'quarterly' else 'year'} {due.live_from.to_period(_PERIODS[cadence])}"
+            f"{'year' if cadence == 'yearly' else 'quarter'} {due.live_from.to_period(_PERIODS[cadence])}"
         )
         which = f"the version for {period}, trained through {due.trained_through:%Y-%m-%d},"
     return (

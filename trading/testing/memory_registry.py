@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from trading.errors import VersionMissingError
-from trading.interfaces import ChampionDecision, Curves, Forecaster, ModelVersion
+from trading.interfaces import ChampionDecision, Curves, Forecaster, ModelVersion, TrainingTrigger
 
 
 class MemoryRegistry:
@@ -17,6 +17,7 @@ class MemoryRegistry:
         self._logged: dict[tuple[str, str], tuple[ModelVersion, bytes]] = {}
         self._champions: dict[str, str] = {}
         self._decisions: list[ChampionDecision] = []
+        self._triggers: list[TrainingTrigger] = []
 
     def log(
         self,
@@ -75,3 +76,11 @@ class MemoryRegistry:
     def decisions(self, model: str) -> tuple[ChampionDecision, ...]:
         """All decisions about `model`, as they were made."""
         return tuple(one for one in self._decisions if one.model == model)
+
+    def trigger(self, trigger: TrainingTrigger) -> None:
+        """Append a trigger."""
+        self._triggers.append(trigger)
+
+    def triggers(self, model: str) -> tuple[TrainingTrigger, ...]:
+        """All triggers of `model`, as they were seen."""
+        return tuple(one for one in self._triggers if one.model == model)
