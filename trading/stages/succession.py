@@ -18,6 +18,7 @@ from trading.evaluation.betting import Duel
 from trading.interfaces import ChampionDecision, ModelVersion
 
 Policy = Literal["evidence", "calendar"]
+EVIDENCE = "evidence:"  # how the reason of a champion begins that losses have crowned
 _LONG_AGO = pd.Timestamp("1900-01-01")
 
 
@@ -115,7 +116,7 @@ def _by_evidence(able: Sequence[Contender], champion: Contender, rules: Promotio
     evidence = best.duel.challenger
     return Coronation(
         best.record.version,
-        f"evidence: e-value {evidence.e_value:.1f} over {champion.record.version} after {evidence.sessions} sessions",
+        f"{EVIDENCE} e-value {evidence.e_value:.1f} over {champion.record.version} after {evidence.sessions} sessions",
     )
 
 

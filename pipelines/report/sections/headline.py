@@ -13,6 +13,7 @@ from pipelines.report.contaminated import clean_sessions, left_out
 from pipelines.report.markup import Child, Html, el, missing, note, table
 from pipelines.report.material import Material
 from trading.evaluation import uncertainty
+from trading.evaluation.paired import sharpe_difference
 from trading.evaluation.performance import Summary, summarize
 from trading.evaluation.resampling import paired_figures
 from trading.evaluation.uncertainty import Estimate
@@ -107,7 +108,8 @@ def _tile(name: str, figure: str, below: str) -> Html:
 def _figures_table(performance: pd.DataFrame, found: Summary, counts: Bools) -> Html:
     own, equal = (returns[counts[1:]] for returns in simple_returns(performance))
     final, resampled = performance.iloc[-1], paired_figures(own, equal)
-    sharpe, naive, apart = resampled["sharpe"]
+    sharpe, naive, _ = resampled["sharpe"]
+    apart, _ = sharpe_difference(own, equal)
     sharpe = replace(sharpe, low=found.sharpe_lower, high=found.sharpe_upper)
     turnover = uncertainty.mean_estimate(performance["turnover"].to_numpy()[1:][counts[1:]]).scaled(
         SESSIONS_PER_YEAR
@@ -125,7 +127,7 @@ def _figures_table(performance: pd.DataFrame, found: Summary, counts: Bools) -> 
     headers = ["", "Strategy", "Equal weight", "Difference"]
     remark = (
         f"n = {len(own)} sessions. Small figures are 95 % intervals by stationary bootstrap over sessions, of turnover "
-        "from its long-run variance. Equal weight is rebalanced every session and pays nothing, which nobody can do; "
+        "and of the difference of Sharpe ratios from a long-run variance. Equal weight is rebalanced every session and pays nothing, which nobody can do; "
         "the ten names were chosen with hindsight, so it is a yardstick and no rival."
     )
     return el("div", table(headers, rows), note(remark))
