@@ -85,7 +85,7 @@ _FEATURES = {
 _LEVELS = dict(zip(frames.QUANTILES, frames.LEVELS, strict=True))
 _FORECASTS = {
     **{name: f"Quantile {level:g} of the cumulative log return." for name, level in _LEVELS.items()},
-    "fallback": "How the forecast was made if not as it was asked for: smaller batch, CPU, other bars learned from.",
+    "fallback": "How the forecast was made if not as it was asked for: smaller batch, CPU, other bars, a stand-in.",
     "contaminated": "Whether pretrained weights may have seen this session; left out of every comparison.",
     "issued_session": "Session in which the matured forecast was made.",
     "realized": "Cumulative log return that came true.",
@@ -231,6 +231,7 @@ _DECISION = {
     "realized_volatility": "Standard deviation of the book's own log returns, of a year.",
     "value_at_risk_95": "Loss of one session that 95 % of sessions stay below, a fraction of equity.",
     "shortfall_95": "Mean loss of the sessions beyond the value at risk, a fraction of equity.",
+    "alarm": "What the alarm of correlations says in the session in which it rings; empty otherwise.",
     "breaches": "Limits that the book breaks at the close by more than the rebalance band; empty if none.",
     "cut_by": "Stops and limits that cut the target after the overlay; empty if none.",
     "cap": "Largest weight allowed to the symbol.",

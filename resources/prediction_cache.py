@@ -21,8 +21,9 @@ import numpy as np
 from structlog.typing import FilteringBoundLogger
 
 from resources import clock as wall
+from resources.deadline import within
 from trading.digest import digest
-from trading.errors import ModelError
+from trading.errors import FablineError, ModelError
 from trading.frames import HORIZONS, LEVELS
 from trading.interfaces import (
     SILENT,
@@ -39,6 +40,9 @@ from trading.interfaces import (
 FOLDER, SUFFIX, DRAFT = "predictions", ".forecast", ".draft"
 NAME_LENGTH = 40
 DRAFT_SECONDS = 600.0
+DEADLINE_SECONDS = (
+    300.0  # the slowest model of ours answers within one minute, its weights being loaded included
+)
 _CHECKSUM = hashlib.sha256().digest_size
 # What is thrown away at once when the folder is full, so that it is not looked through at every write.
 _KEPT_SHARE = 0.8
@@ -150,6 +154,7 @@ class LiveForecaster:
     prototype : the unfitted forecaster, for what a version does not change
     log : told of every forecast that was not made as it was asked for
     cache : where forecasts are kept; None asks the model every time
+    seconds : after which a forecast, the loading of weights included, is given up
     """
 
     def __init__(
@@ -159,6 +164,8 @@ class LiveForecaster:
         prototype: Forecaster,
         log: FilteringBoundLogger,
         cache: PredictionCache | None = None,
+        *,
+        seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._version = version
         self._load = load
@@ -168,6 +175,7 @@ class LiveForecaster:
         self._lock = threading.Lock()
         self._loaded: Forecaster | None = None
         self._unable = False
+        self._seconds = seconds
 
     @property
     def name(self) -> str:
@@ -233,13 +241,48 @@ class LiveForecaster:
     def _able(self, window: Window, horizons: Sequence[int]) -> Forecast:
         """What the version says; that it cannot is told once, because the line goes on without it."""
         try:
-            return self.forecaster.predict(window, horizons=horizons)
-        except ModelError as error:
-            if not self._unable:
-                facts = {"model": self._version.model, "version": self._version.version}
-                self._log.error("version_cannot_speak", **facts, reason=str(error))
-            self._unable = True
+            return within(self._seconds, lambda: usable(self.forecaster, window, horizons))
+        except FablineError as error:
+            if isinstance(error, ModelError):
+                self._tell_unable(str(error))
             raise
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            OSError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            reason = f"{type(error).__name__}: {error}"
+            self._tell_unable(reason)
+            raise ModelError(
+                f"model {self._version.model!r}, version {self._version.version}, failed at "
+                f"{str(window.sessions[-1])[:10]}: {reason}; mend it and make the session again (fabline backfill)"
+            ) from error
+
+    def _tell_unable(self, reason: str) -> None:
+        if not self._unable:
+            facts = {"model": self._version.model, "version": self._version.version}
+            self._log.error("version_cannot_speak", **facts, reason=reason)
+        self._unable = True
+
+
+def usable(forecaster: Forecaster, window: Window, horizons: Sequence[int]) -> Forecast:
+    """What a forecaster says, if it is a forecast.
+
+    Raises
+    ------
+    ModelError
+        If a symbol that can be forecast has a quantile that is no number.
+    """
+    said = forecaster.predict(window, horizons=horizons)
+    unknown = window.mask & ~np.isfinite(said.quantiles).all(axis=(1, 2))
+    if unknown.any():
+        names = ", ".join(name for name, lacks in zip(window.symbols, unknown, strict=True) if lacks)
+        raise ModelError(f"model {forecaster.name!r} gave no number for {names}, whose history is there")
+    return said
 
 
 def name_of(version: ModelVersion, window: Window, horizons: Sequence[int]) -> str:

@@ -102,7 +102,15 @@ class ModelSpec:
         context = self.prototype().context_sessions
         depth = look_back(self, context)
         weekly = weekly_look_back(self)
-        return forecast_stage(self.name, context, self.view, depth, timeframes, weekly_look_back=weekly)
+        return forecast_stage(
+            self.name,
+            context,
+            self.view,
+            depth,
+            timeframes,
+            weekly_look_back=weekly,
+            stand_in=_random_walk,
+        )
 
 
 def _random_walk() -> Forecaster:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from resources.logs import FILE, log_to
 from resources.prediction_cache import LiveForecaster, PredictionCache, name_of
+from trading.errors import ModelError
 from trading.frames import HORIZONS, LEVELS
 from trading.interfaces import SILENT, Forecast, Forecaster, ModelVersion, TrainingJournal, Window
 from trading.testing.feature_history import window_of
@@ -303,3 +305,42 @@ def test_a_version_streams_if_its_model_does_and_what_it_says_is_not_kept(tmp_pa
     assert np.isfinite(stream.step(window).quantiles).all()
     assert entries(tmp_path) == []
     assert live(tmp_path, Counted()).streaming(window) is None
+
+
+@dataclass
+class Failing(Counted):
+    """Fails as it is told to."""
+
+    how: Callable[[Window], object] = lambda _: None
+
+    def predict(self, window: Window, *, horizons: Sequence[int] = HORIZONS) -> Forecast:
+        self.how(window)
+        made = super().predict(window, horizons=horizons)
+        made.quantiles[1, 0, 3] = np.nan
+        return made
+
+
+def raising(_: Window) -> object:
+    raise ZeroDivisionError("division by zero")
+
+
+FAILURES = {
+    "raises": (raising, "ZeroDivisionError: division by zero; mend it"),
+    "hangs": (lambda _: time.sleep(1.0), "DeadlineError: no answer within 0.1 s"),
+    "no number": (lambda _: None, "gave no number for "),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_model_that_fails_is_an_error_of_the_model_and_told_once(failure: str, tmp_path: Path) -> None:
+    how, complaint = FAILURES[failure]
+    speaking = LiveForecaster(
+        VERSION, lambda: Failing(how=how), Counted(), log_to(tmp_path / "logs"), cache(tmp_path), seconds=0.1
+    )
+    for _ in range(2):
+        with pytest.raises(ModelError, match=complaint):
+            speaking.predict(window_of(RETURNS))
+
+    told = [json.loads(line) for line in (tmp_path / "logs" / FILE).read_text().splitlines()]
+    assert [one["event"] for one in told] == ["version_cannot_speak"]
+    assert not list((tmp_path / "cache").rglob("*.forecast"))  # what failed is not kept

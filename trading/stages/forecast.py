@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from trading import calendar, market_hours
-from trading.errors import ModelError
+from trading.errors import ModelError, VersionMissingError
 from trading.features.weekly import ends_week
 from trading.frames import FORECAST_PREFIX, HORIZONS, QUANTILES
 from trading.interfaces import Forecast, Forecaster, ModelVersion, Window
@@ -30,6 +30,7 @@ from trading.stages.windows import (
 
 Ending = tuple[pd.Timestamp, Window]
 Part = dict[str, Column]
+MadeBy = Callable[[ModelVersion, Forecaster], Iterable[Part]]
 
 
 def forecast_stage(
@@ -40,6 +41,7 @@ def forecast_stage(
     timeframes: Sequence[str] = (DAILY,),
     *,
     weekly_look_back: int = 0,
+    stand_in: Callable[[], Forecaster] | None = None,
 ) -> Stage:
     """The stage `forecast_<model>`.
 
@@ -51,20 +53,21 @@ def forecast_stage(
     timeframes : daily forecasts are always made; `1W` adds one at the last session of each week, `5min` one at the
         end of each five-minute bar from inception on
     weekly_look_back : how far before t weekly features must reach, where training needs more than the window
+    stand_in : makes the zero-shot model that speaks where no version can, which the column `fallback` then says;
+        without one that is an error
     """
     table = f"{FORECAST_PREFIX}{model}"
     windows = _Windows(context_sessions, view, tuple(timeframes), weekly_look_back)
+    speakers = _Speakers(model, stand_in)
 
     def make(moment: Moment, inputs: Inputs) -> Outputs:
         parts: list[dict[str, Column]] = []
         for ts, window in windows.at(moment, inputs):
-            live = moment.models.live(model, moment.session, window.timeframe)
-            parts += _of_able(live, functools.partial(_at_bar, moment, window, ts))
+            parts += speakers.rows(moment, window.timeframe, functools.partial(_at_bar, moment, window, ts))
         # Nothing is calibrated on five-minute forecasts, so none are made in the burn-in.
         if FIVE_MINUTES in timeframes and moment.session >= moment.inception:
             intraday = windows.intraday(moment, inputs)
-            live = moment.models.live(model, moment.session, FIVE_MINUTES)
-            parts += _of_able(live, functools.partial(_by_bar, moment, intraday))
+            parts += speakers.rows(moment, FIVE_MINUTES, functools.partial(_by_bar, moment, intraday))
         return {table: stacked(parts)}
 
     depth = max(context_sessions - 1, look_back_sessions or 0)
@@ -110,22 +113,42 @@ class _Windows:
         return intraday_windows(inputs[f"features {FIVE_MINUTES}"], moment.session, bars, self.view)
 
 
-def _of_able(
-    live: Sequence[tuple[ModelVersion, Forecaster]],
-    rows: Callable[[ModelVersion, Forecaster], Iterable[Part]],
-) -> list[Part]:
-    """Rows of the versions that can speak: one whose artefact does not fit is silent, and the others go on.
+@dataclass(frozen=True)
+class _Speakers:
+    """Who speaks for a model: its versions that can, or else its stand-in."""
 
-    Raises
-    ------
-    ModelError
-        Of the first of them, if none can.
-    """
+    model: str
+    stand_in: Callable[[], Forecaster] | None
+
+    def rows(self, moment: Moment, timeframe: str, made_by: MadeBy) -> list[Part]:
+        """Rows of the versions that can speak: one whose artefact does not fit is silent, and the others go on.
+
+        Raises
+        ------
+        VersionMissingError
+            If the calendar wants a version that nobody trained.
+        ModelError
+            Of the first version that fails, if none can speak and there is no stand-in.
+        """
+        try:
+            return _of_able(moment.models.live(self.model, moment.session, timeframe), made_by)
+        except VersionMissingError:
+            raise
+        except ModelError as error:
+            if self.stand_in is None:
+                raise
+            by = self.stand_in()
+            *_, last = moment.models.records(self.model, moment.session, timeframe)
+            said = f"{by.name} instead: {type(error).__name__}"
+            return [part | same(len(part["symbol"]), fallback=said) for part in made_by(last, by)]
+
+
+def _of_able(live: Sequence[tuple[ModelVersion, Forecaster]], made_by: MadeBy) -> list[Part]:
     made: list[Part] = []
     failed: list[ModelError] = []
     for version, by in live:
         try:
-            made += rows(version, by)
+            made += list(made_by(version, by))  # all of a version or nothing
         except ModelError as error:
             failed.append(error)
     if failed and len(failed) == len(live):

@@ -10,7 +10,7 @@ import pytest
 from models.forecasters.catalogue import ModelSpec, train_book
 from models.forecasters.random_walk import RandomWalk
 from trading import calendar, frames, history
-from trading.errors import ModelError
+from trading.errors import CheckpointError, ModelError, VersionMissingError
 from trading.frames import HORIZONS, QUANTILES
 from trading.interfaces import Forecast, ModelVersion
 from trading.line import stamped
@@ -115,6 +115,48 @@ def test_a_version_that_cannot_speak_is_silent_while_another_can() -> None:
             return tuple((one.version, one.forecaster) for one in (crossing, sound))
 
     assert set(made(Both())["version"]) == {"b"}
+
+
+class Nobody(TwoVersions):
+    """A book whose artefacts are all damaged."""
+
+    def live(self, _model: str, _session: pd.Timestamp, _timeframe: str = "1D") -> tuple:
+        raise CheckpointError("damaged")
+
+
+class Untrained(TwoVersions):
+    """A book that lacks what the calendar wants."""
+
+    def live(self, _model: str, _session: pd.Timestamp, _timeframe: str = "1D") -> tuple:
+        raise VersionMissingError("nobody trained it")
+
+
+def stood_in(models: object) -> pd.DataFrame:
+    stage = forecast_stage("random_walk", 63, View(min_history=21), stand_in=RandomWalk)
+    moment = Moment(DAY, calendar.as_of(DAY), DAY, is_first=True, models=models)
+    rows = FEATURES.window(calendar.shift(DAY, -stage.reads[0].lookback), DAY, moment.as_of)
+    columns = stage.make(moment, {"features": rows})["forecast_random_walk"]
+    return history.to_frame("forecast_random_walk", [stamped(columns, moment)])
+
+
+def test_where_no_version_can_speak_the_stand_in_does_and_the_table_says_so() -> None:
+    frame = stood_in(Nobody())
+
+    assert set(frame["fallback"]) == {"random_walk instead: CheckpointError"}
+    assert set(frame["version"]) == {"b"}  # the last of them
+    expected = made(book(Trained(version("a"), RandomWalk(), {})))
+    np.testing.assert_array_equal(frame[list(QUANTILES)], expected[list(QUANTILES)])
+
+
+def test_where_the_only_version_crosses_its_quantiles_the_stand_in_speaks() -> None:
+    crossing = book(Trained(version("a"), Fixed(low=2.0), {}))
+
+    assert set(stood_in(crossing)["fallback"]) == {"random_walk instead: ModelError"}
+
+
+def test_a_version_that_nobody_trained_is_an_error_and_no_matter_for_a_stand_in() -> None:
+    with pytest.raises(VersionMissingError):
+        stood_in(Untrained())
 
 
 def test_the_stage_declares_how_far_back_it_reads() -> None:
