@@ -90,11 +90,10 @@ def made_variant(base: Line, variant: Settings, progress: Progress = silent) -> 
     return Line(variant, plan, Made(store, models), base.first, base.last)
 
 
-def sessions_to_make(base: Line, variant: Settings) -> int:
-    """Sessions of all stages that `made_variant` makes, for a bar of progress."""
-    plan = plan_from(parts_of(variant), variant)
-    made = (
-        plan.sessions(name, base.first, base.first, base.last)
-        for name in changed_stages(base.settings, variant)
-    )
-    return sum(len(sessions) for sessions in made)
+def sessions_to_make(
+    settings: Settings, first: pd.Timestamp, last: pd.Timestamp, base: Settings | None
+) -> int:
+    """Sessions of all stages that are made for a line, alone or beside its base, for a bar of progress."""
+    plan = plan_from(parts_of(settings), settings)
+    names = [stage.name for stage in plan.stages] if base is None else changed_stages(base, settings)
+    return sum(len(plan.sessions(name, first, first, last)) for name in names)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli.options import HOME, HomeOption, Printed, Wait
+from pipelines.cli.options import HOME, From, HomeOption, Printed, Source, To, Wait, flag
 
 PANEL = "Trading"
 
@@ -56,9 +56,56 @@ def resume(*, home: HomeOption = HOME) -> None:
     command.resume(home)
 
 
+def ablate(
+    *,
+    source: Annotated[Source | None, typer.Option(help="Where bars come from; the home's if absent.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of files with bars.")] = None,
+    first: From = None,
+    last: To = None,
+    models: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Models of the line; the home's if absent.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="NAME,…", help="Only these variants or components.")
+    ] = None,
+    comparisons: Annotated[
+        bool, flag("--comparisons", help="Answer the roadmap's comparisons one by one instead.")
+    ] = False,
+    by: Annotated[
+        Literal["all", "year", "regime"], typer.Option(help="Which slices the text shows.")
+    ] = "all",
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where results are kept; in the home if absent.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Variants that are made at the same time.")] = 1,
+    format_: Annotated[
+        Literal["text", "json", "csv"], typer.Option("--format", help="How to write it.")
+    ] = "text",
+    home: HomeOption = HOME,
+) -> None:
+    """Turn each component of the line off in turn and say what that changes, in memory on one market."""
+    from pipelines.cli import ablate as command
+
+    asked = command.Asked(
+        home,
+        source=source,
+        data=data,
+        first=first,
+        last=last,
+        models=models,
+        only=only,
+        folder=folder,
+        jobs=jobs,
+        by=by,
+        comparisons=comparisons,
+    )
+    command.ablate(asked, format_)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this theme to the command line."""
     app.command("optimize", rich_help_panel=PANEL)(optimize)
+    app.command("ablate", rich_help_panel=PANEL)(ablate)
     app.command("trade", rich_help_panel=PANEL)(trade)
     app.command("halt", rich_help_panel=PANEL)(halt)
     app.command("resume", rich_help_panel=PANEL)(resume)
