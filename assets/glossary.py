@@ -315,6 +315,17 @@ _OF_TABLE = {
     ("scoreboard", "high"): "Upper end of the 95 % interval.",
     ("scoreboard", "n"): "Sessions, trades or forecasts that it rests on.",
     ("scoreboard", "naive"): "Equal weight's, the random walk's, or that of always saying up.",
+    ("training_triggers", "session"): "The newest session when it was looked at.",
+    ("training_triggers", "known_at"): "Moment (UTC) at which it was looked at.",
+    (
+        "training_triggers",
+        "kind",
+    ): "accuracy (has dropped), drift (of an input) or age (of the newest version).",
+    (
+        "training_triggers",
+        "value",
+    ): "Drop of accuracy, stability index, or sessions; empty where too little is known.",
+    ("training_triggers", "threshold"): "Above it the rule asks for a challenger; empty where it never does.",
     ("trials", "session"): "Last session that was looked at.",
     ("trials", "known_at"): "Moment (UTC) of the look.",
     ("trials", "n"): "Sessions with a return.",

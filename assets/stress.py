@@ -52,13 +52,17 @@ def stress_asset(rules: TradingRules) -> dg.AssetsDefinition:
 
 
 def tell_breaches(home: OpenHome, strategy: str) -> None:
-    """Tell people of the limits that the book broke at the close of the last session, and of what cut its target."""
+    """Tell people of the limits that the book broke at the last close, what cut its target, and of correlations."""
     last = _last(home.store.read("risk"), strategy)
     cut = _last(home.store.read("target_portfolio"), strategy)
-    for event, rows, column in (("limit_breached", last, "breaches"), ("target_cut", cut, "cut_by")):
+    for event, rows, column, said in (
+        ("limit_breached", last, "breaches", "limits"),
+        ("target_cut", cut, "cut_by", "limits"),
+        ("correlations_broke", last, "alarm", "alarm"),
+    ):
         if len(rows) and rows[column].iloc[0]:
             session = f"{rows['session'].iloc[0]:%Y-%m-%d}"
-            home.notifier.notify(event, session=session, strategy=strategy, limits=rows[column].iloc[0])
+            home.notifier.notify(event, session=session, strategy=strategy, **{said: rows[column].iloc[0]})
 
 
 def _last(rows: pd.DataFrame, strategy: str) -> pd.DataFrame:

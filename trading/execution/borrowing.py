@@ -9,7 +9,7 @@ import numpy as np
 
 from trading.bounds import NOT_NEGATIVE, check_bound
 from trading.execution.account import cents
-from trading.interfaces import Floats
+from trading.interfaces import Bools, Floats
 
 DAYS_OF_A_YEAR = 360  # the convention of the stock loan market
 
@@ -40,6 +40,10 @@ class BorrowTerms:
     def rate(self, symbol: str) -> float:
         """Annual rate of `symbol`."""
         return self.hard_to_borrow.get(symbol, self.annual_rate)
+
+    def availability(self, symbols: Sequence[str]) -> Bools:
+        """(s,) whether shares can be borrowed."""
+        return np.array([self.is_available(symbol) for symbol in symbols])
 
     def rates(self, symbols: Sequence[str]) -> Floats:
         """(s,) annual rates."""

@@ -34,12 +34,31 @@ class BreakdownAlarm:
     def __post_init__(self) -> None:
         check_bounds(self, window_sessions=COUNT, allowance=(0.0, np.inf), threshold=ABOVE_ZERO)
 
-    def alarms(self, log_returns: Floats) -> Bools:
-        """(w,) sessions at which the alarm rings, for log returns (w, s); each uses only its own past."""
+    @property
+    def needs_sessions(self) -> int:
+        """Returns up to a session from which `told` can tell: those of a usual past, and a month of the sum."""
+        return self.window_sessions + 2 * _MONTH
+
+    def told(self, log_returns: Floats) -> str:
+        """What the alarm says after the last of `needs_sessions` log returns (w, s); empty while it is silent.
+
+        The sum starts at nothing a month before, so that what it says depends on a fixed window alone.
+        """
+        if not self.alarms(log_returns, len(log_returns) - _MONTH)[-1]:
+            return ""
+        moves = common_part(log_returns)
+        now, usual = np.nanmean(moves[-5:]), np.nanmean(moves[-self.window_sessions : -5])
+        return f"correlations broke: names share {now:.0%} of their movement in a week, {usual:.0%} before"
+
+    def alarms(self, log_returns: Floats, first: int = 0) -> Bools:
+        """(w,) sessions at which the alarm rings, for log returns (w, s); each uses only its own past.
+
+        The sum begins at the place `first`, or where there is a usual past.
+        """
         moves = common_part(log_returns)
         up = down = 0.0
         rung = np.zeros(len(moves), dtype=bool)
-        for session in range(self.window_sessions, len(moves)):
+        for session in range(max(self.window_sessions, first), len(moves)):
             usual = moves[session - self.window_sessions : session]
             usual = usual[np.isfinite(usual)]
             if len(usual) < self.window_sessions // 2 or not np.isfinite(moves[session]):
@@ -51,23 +70,30 @@ class BreakdownAlarm:
         return rung
 
 
-def common_part(log_returns: Floats, memory: int = 21) -> Floats:
+_MONTH = 21
+
+
+def common_part(log_returns: Floats, memory: int = _MONTH) -> Floats:
     """(w,) how much of each session's movement the names share, in [-1, 1]; NaN before `memory` sessions.
 
     Returns are divided by their deviation over the sessions before, so that a storm alone is no news:
     (square of the sum - sum of the squares) / ((s - 1) sum of the squares), the correlation of one session.
     """
     out = np.full(len(log_returns), np.nan)
-    for session in range(memory, len(log_returns)):
-        past = log_returns[session - memory : session]
-        known = np.isfinite(past)
-        energy = np.square(np.where(known, past, 0.0)).sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            unit = log_returns[session] / np.sqrt(energy / known.sum(axis=0))
-        unit = unit[np.isfinite(unit)]
-        squares = float(np.square(unit).sum())
-        if len(unit) > 1 and squares > 0:
-            out[session] = (float(unit.sum()) ** 2 - squares) / ((len(unit) - 1) * squares)
+    if len(log_returns) <= memory:
+        return out
+    known = np.isfinite(log_returns)
+    energy, count = (
+        np.lib.stride_tricks.sliding_window_view(values[:-1], memory, axis=0).sum(axis=-1)
+        for values in (np.square(np.where(known, log_returns, 0.0)), known)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit = log_returns[memory:] / np.sqrt(energy / count)
+        there = np.isfinite(unit)
+        unit = np.where(there, unit, 0.0)
+        squares, names = np.square(unit).sum(axis=1), there.sum(axis=1)
+        shared = (np.square(unit.sum(axis=1)) - squares) / ((names - 1) * squares)
+    out[memory:] = np.where((names > 1) & (squares > 0), shared, np.nan)
     return out
 
 

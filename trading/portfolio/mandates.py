@@ -1,8 +1,9 @@
 """The optimiser of the line: what a mandate allows, turned into limits, and beliefs into a question.
 
 Three mandates. `long_only` is invested as far as caps allow. `long_short` holds up to 130 % long and
-30 % short, net 100 %. `market_neutral` is net zero, with a beta to equal weight of the same names below
-the cap; it has no scale of its own, and aims at a volatility instead of a Sharpe ratio.
+30 % short, net 100 %. `market_neutral` is net zero, with a beta to the market below the cap; it has no scale of
+its own, and aims at a volatility instead of a Sharpe ratio. It earns nothing of what the market is believed to
+earn, so it believes in the forecasts alone, and without any holds cash.
 """
 
 from __future__ import annotations
@@ -31,26 +32,30 @@ class Wanted:
 
     Attributes
     ----------
-    alpha : expected return of one session
+    alpha : expected return of one session, and `active` the part of it that is forecast: all that a hedged book earns
     covariance : (s, s) of one session; correlation : (s, s) of the last 30 sessions, NaN where unknown
-    caps, short_caps : largest weight, and largest short one
+    caps, short_caps : largest weight, and largest short one; `hedged_caps` that of a long one in a neutral book
     previous : the mix before
     half_width : half the width of the forecast interval of one session's return, NaN where there is none
     linear_cost, impact_cost : of a change of weight, see `interfaces.TradingCosts`
     liquidity : weight that an average session's volume comes to, infinite where unknown
+    beta : to the market, equal weight of the names where none is held as bars
     groups : names of the groups
     """
 
     alpha: Floats
+    active: Floats
     covariance: Floats
     correlation: Floats
     caps: Floats
     short_caps: Floats
+    hedged_caps: Floats
     previous: Floats
     half_width: Floats
     linear_cost: Floats
     impact_cost: Floats
     liquidity: Floats
+    beta: Floats
     groups: Sequence[str]
 
     @classmethod
@@ -61,17 +66,20 @@ class Wanted:
         nothing, volatility = np.zeros(len(alpha)), np.sqrt(np.diagonal(covariance))
         correlation = covariance / np.outer(volatility, volatility)
         return cls(
-            alpha,
-            covariance,
-            correlation,
-            caps,
-            nothing,
-            previous,
-            nothing,
-            nothing,
-            nothing,
-            np.full(len(alpha), np.inf),
-            groups,
+            alpha=alpha,
+            active=alpha,
+            covariance=covariance,
+            correlation=correlation,
+            caps=caps,
+            short_caps=nothing,
+            hedged_caps=caps,
+            previous=previous,
+            half_width=nothing,
+            linear_cost=nothing,
+            impact_cost=nothing,
+            liquidity=np.full(len(alpha), np.inf),
+            beta=beta_to_equal_weight(covariance),
+            groups=groups,
         )
 
 
@@ -123,6 +131,16 @@ class ConvexOptimizer:
             beta_cap=NOT_NEGATIVE, participation=ABOVE_ZERO, cost_sessions=ABOVE_ZERO, iterations=COUNT,
         )  # fmt: skip
 
+    @property
+    def is_neutral(self) -> bool:
+        """Whether the book is to have no market in it."""
+        return self.mandate == "market_neutral"
+
+    @property
+    def sells_short(self) -> bool:
+        """Whether the mandate needs an account that may."""
+        return self.mandate != "long_only"
+
     def solve(self, wanted: Wanted) -> Mix:
         """The mix, whatever the numbers.
 
@@ -138,7 +156,7 @@ class ConvexOptimizer:
             raise InfeasibleError(
                 f"the optimiser is for {count} symbols, and was given {wanted.covariance.shape}"
             )
-        neutral = self.mandate == "market_neutral" and self.objective == "maximum_sharpe"
+        neutral = self.is_neutral and self.objective == "maximum_sharpe"
         goal = Goal(
             "volatility_target" if neutral else self.objective,
             self.risk_aversion,
@@ -155,8 +173,9 @@ class ConvexOptimizer:
     def _beliefs(self, wanted: Wanted) -> Beliefs:
         nothing, doubt = np.zeros(len(wanted.alpha)), self.doubt * np.nan_to_num(wanted.half_width)
         unknown = _unknown(wanted.covariance)
+        mean = wanted.active if self.is_neutral else wanted.alpha
         return Beliefs(
-            mean=np.where(unknown, np.nan, wanted.alpha),  # masked, and named in the certificate
+            mean=np.where(unknown, np.nan, mean),  # masked, and named in the certificate
             risk=RiskModel.of(_filled(wanted.covariance, unknown)),
             box=doubt if self.uncertainty == "box" else nothing,
             ellipsoid=doubt if self.uncertainty == "ellipsoid" else nothing,
@@ -165,13 +184,12 @@ class ConvexOptimizer:
         )
 
     def _limits(self, wanted: Wanted, groups: tuple[str, ...]) -> Limits:
-        neutral, selling = self.mandate == "market_neutral", self.mandate != "long_only"
+        neutral, selling = self.is_neutral, self.sells_short
         net = 0.0 if neutral else 1.0
-        covariance = np.nan_to_num(wanted.covariance)
         shorts = np.minimum(wanted.short_caps, self.short) if selling else np.zeros(len(wanted.caps))
         return Limits(
             lower=-shorts,
-            upper=wanted.caps,
+            upper=wanted.hedged_caps if neutral else wanted.caps,
             previous=wanted.previous,
             members=np.array([[float(name == group) for name in wanted.groups] for group in groups]),
             group_cap=self.group_cap,
@@ -182,9 +200,15 @@ class ConvexOptimizer:
             gross=self.gross if selling else FREE,
             net_low=net,
             net_high=net,
-            beta=covariance.sum(axis=0) / (covariance.mean() * len(covariance) or 1.0) if neutral else None,
+            beta=wanted.beta if neutral else None,
             beta_cap=self.beta_cap if neutral else FREE,
         )
+
+
+def beta_to_equal_weight(covariance: Floats) -> Floats:
+    """(s,) of each name to equal weight of all of them, from (s, s); 1 on average."""
+    known = np.nan_to_num(covariance)
+    return np.asarray(known.sum(axis=0) / (known.mean() * len(known) or 1.0))
 
 
 def linked_pairs(correlation: Floats, threshold: float) -> NDArray[np.int64]:

@@ -26,6 +26,9 @@ class RiskLimits:
     value_at_risk_method : how that loss is told
     position_limit, group_limit, gross_limit : largest absolute weights of a name, a group and all of them, checked
         before orders whatever the optimiser promised
+    pair_limit : largest sum of the absolute weights of two names whose correlation of 30 sessions is above
+        `linked_from`
+    sessions_to_leave : in which a position must be sold at `exit_participation` of an average session's volume
     """
 
     soft_drawdown: float = 0.10
@@ -38,6 +41,10 @@ class RiskLimits:
     position_limit: float = KellySizer.position_limit
     group_limit: float = ConvexOptimizer.group_cap
     gross_limit: float = ConvexOptimizer.gross
+    pair_limit: float = ConvexOptimizer.pair_cap
+    linked_from: float = ConvexOptimizer.linked_from
+    sessions_to_leave: float = 1.0
+    exit_participation: float = ConvexOptimizer.participation
 
     def __post_init__(self) -> None:
         check_bounds(
@@ -51,4 +58,8 @@ class RiskLimits:
             position_limit=ABOVE_ZERO,
             group_limit=ABOVE_ZERO,
             gross_limit=ABOVE_ZERO,
+            pair_limit=ABOVE_ZERO,
+            linked_from=(-1.0, 1.0),
+            sessions_to_leave=ABOVE_ZERO,
+            exit_participation=FRACTION,
         )

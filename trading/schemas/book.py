@@ -136,6 +136,7 @@ class Risk(Frame):
     value_at_risk_95: Series[float] = pandera.Field(nullable=True, ge=0)
     shortfall_95: Series[float] = pandera.Field(nullable=True, ge=0)
     breaches: Series[str]
+    alarm: Series[str]
     reason: Series[str]
 
 

@@ -20,6 +20,8 @@ from trading.stages.layout import DAILY
 from trading.stages.stage import Inputs, Moment
 from trading.universe import SYMBOLS
 
+WINDOW_SESSIONS = 63  # of returns behind a covariance and a loss
+INDEX = "SPY"  # what beta is measured against where its bars are held
 _RETURNS = ("log_return", "held_return")
 _BAR = ("open", "high", "low", "close", "volume")
 
@@ -57,7 +59,10 @@ class Market:
     log_returns : (w, s) up to the session, NaN where a session or the one before has no bar
     holder_returns : (s,) log return of holding each name since the previous session, gaps made up for
     quantiles : (s, q) of the ensemble's return over the strategy's horizon, NaN where it has none
-    closes, dollar_volume : (s,) USD, and USD traded in the average of the last two sessions; NaN without a bar
+    closes, dollar_volume : (s,) USD, and USD traded in an average session of the last 21; NaN without a bar
+    index_returns : (w,) log returns of SPY, NaN where its bars are not held
+    vix : (21,) closes of VIX, NaN where they are not held
+    long_returns : (v, s) as `log_returns`, over the longer window that the alarm of correlations asks for
     """
 
     quotes: dict[str, Quote]
@@ -70,6 +75,9 @@ class Market:
     quantiles: Floats
     closes: Floats
     dollar_volume: Floats
+    index_returns: Floats
+    vix: Floats
+    long_returns: Floats
 
 
 def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
@@ -82,15 +90,20 @@ def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
     """
     features = inputs["features"]
     returns, held = np.moveaxis(
-        features.block(_RETURNS, session=features.sessions, timeframe=(DAILY,), symbol=SYMBOLS)[:, 0], -1, 0
+        features.block(_RETURNS, session=features.sessions, timeframe=(DAILY,), symbol=(*SYMBOLS, INDEX))[
+            :, 0
+        ],
+        -1,
+        0,
     )
+    recent = np.ascontiguousarray(returns[-WINDOW_SESSIONS:, :-1])
     beliefs = _beliefs(inputs["signals"], strategy)
     closes, dollar_volume = _traded(inputs["bars"])
     return Market(
-        quotes=_quotes(inputs["bars"], returns[:-1]),
+        quotes=_quotes(inputs["bars"], recent[:-1]),
         actions=_actions(moment, inputs, strategy) if _basis(moment, inputs["bars"]) == "raw" else (),
-        log_returns=np.ascontiguousarray(returns),
-        holder_returns=log_returns_of_holders(held),
+        log_returns=recent,
+        holder_returns=log_returns_of_holders(held[-WINDOW_SESSIONS:, :-1]),
         beliefs=beliefs,
         regime_multiplier=float(inputs["regimes"].cube("multiplier", timeframe=(DAILY,))[0]),
         regime_changed=bool(inputs["regimes"].cube("changed", timeframe=(DAILY,))[0] == 1.0),
@@ -99,7 +112,16 @@ def read_market(moment: Moment, inputs: Inputs, strategy: str) -> Market:
         )[0, 0],
         closes=closes,
         dollar_volume=dollar_volume,
+        index_returns=np.ascontiguousarray(returns[-WINDOW_SESSIONS:, -1]),
+        vix=_levels(inputs["bars"]),
+        long_returns=np.ascontiguousarray(returns[:, :-1]),
     )
+
+
+def _levels(bars: Rows) -> Floats:
+    """(w,) closes of VIX over the sessions read."""
+    sessions = calendar.sessions_between(bars.first, bars.last)
+    return bars.cube("close", session=sessions, timeframe=(DAILY,), symbol=("VIX",))[:, 0, 0]
 
 
 def _traded(bars: Rows) -> tuple[Floats, Floats]:
@@ -144,7 +166,8 @@ def _halt(bar: list[float], before: list[float]) -> str:
 
 
 def _basis(moment: Moment, bars: Rows) -> str:
-    mine = np.isin(bars["symbol"], SYMBOLS) & (bars["timeframe"] == DAILY)
+    held = bars["session"] >= calendar.shift(moment.session, -1).to_datetime64()
+    mine = np.isin(bars["symbol"], SYMBOLS) & (bars["timeframe"] == DAILY) & held
     found = sorted(set(bars["basis"][mine]))
     if len(found) > 1 and not moment.is_first:
         raise DataError(

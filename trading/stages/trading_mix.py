@@ -9,15 +9,16 @@ from trading.features.correlation import pairwise_correlation
 from trading.features.graph import GraphRules
 from trading.interfaces import Bools, Floats
 from trading.portfolio.alpha import expected_returns
-from trading.portfolio.covariance import CovarianceEstimate
-from trading.portfolio.mandates import Wanted
+from trading.portfolio.covariance import SESSIONS_PER_YEAR, CovarianceEstimate
+from trading.portfolio.mandates import Wanted, beta_to_equal_weight
 from trading.portfolio.problem import GRID
-from trading.stages.trading_market import Market
+from trading.stages.trading_market import INDEX, Market
 from trading.stages.trading_rules import TradingRules
 from trading.stages.trading_state import KeptMix, State
 from trading.universe import SYMBOLS, groups
 
 _GROUPS = tuple(groups()[symbol] for symbol in SYMBOLS)
+_FEWEST_OF_INDEX = 42  # sessions of a window of 63
 _Z_OF_875 = 1.1503493803760079  # half widths of the interval are from the median to the quantile 0.875
 
 
@@ -44,7 +45,7 @@ def optimized(
         weights=_beside(stuck, mix.weights),
         optimized_session=session,
         status=mix.status,
-        objective=mix.objective,
+        objective=f"{mix.objective}, beta to {_market_of(market)}" if rules.is_neutral else mix.objective,
         gap=mix.gap,
         binding=", ".join([*mix.binding, *halted]),
         fallback=mix.fallback,
@@ -69,28 +70,59 @@ def _wanted(
     )
     spread = np.where(np.isfinite(beliefs.spread), beliefs.spread, usual)
     probability = np.where(eligible & tradable, beliefs.probability, np.nan)
-    rule = GraphRules()
-    recent = pairwise_correlation(market.log_returns[-rule.window_sessions :], rule.minimum_returns)
-    long, short = (
+    recent = recent_correlation(market)
+    active = np.where(eligible, np.nan_to_num(beliefs.alpha) / beliefs.horizon, 0.0)
+    borrow = rules.costs.borrow
+    shorted = -active - borrow.rates(SYMBOLS) / SESSIONS_PER_YEAR
+    long, hedged, short = (
         rules.sizer.caps(wins, mean, spread, recent, usual_spread=usual, quantiles=shape)
         for wins, mean, shape in (
             (probability, alpha, market.quantiles),
-            (1.0 - probability, -alpha, -market.quantiles[:, ::-1]),
+            (probability, active, market.quantiles),
+            (1.0 - probability, shorted, -market.quantiles[:, ::-1]),
         )
     )
     return Wanted(
         alpha=alpha,
+        active=active,
         covariance=estimate.covariance,
         correlation=recent,
         caps=long,
-        short_caps=short,
+        short_caps=np.where(borrow.availability(SYMBOLS), short, 0.0),
+        hedged_caps=hedged,
         previous=state.mix.weights if state else np.zeros(len(SYMBOLS)),
         half_width=_Z_OF_875 * spread,
         linear_cost=np.nan_to_num(rules.costs.linear_rate(market.closes, session)),
         impact_cost=np.nan_to_num(rules.costs.impact_rate(usual, market.dollar_volume, equity)),
-        liquidity=np.where(market.dollar_volume > 0, market.dollar_volume / equity, np.inf),
+        liquidity=weight_of_volume(market, equity),
+        beta=_betas(market, estimate, rules),
         groups=_GROUPS,
     )
+
+
+def recent_correlation(market: Market) -> Floats:
+    """(s, s) of the last 30 sessions, NaN where unknown."""
+    rule = GraphRules()
+    return pairwise_correlation(market.log_returns[-rule.window_sessions :], rule.minimum_returns)
+
+
+def weight_of_volume(market: Market, equity: float) -> Floats:
+    """(s,) weight that an average session's volume comes to, infinite where unknown; `equity` in USD."""
+    return np.where(market.dollar_volume > 0, market.dollar_volume / equity, np.inf)
+
+
+def _market_of(market: Market) -> str:
+    """What beta is measured against: the index where its returns are known, else equal weight of the names."""
+    return INDEX if np.isfinite(market.index_returns).sum() >= _FEWEST_OF_INDEX else "equal weight"
+
+
+def _betas(market: Market, estimate: CovarianceEstimate, rules: TradingRules) -> Floats:
+    """(s,) from the covariance of the names with their market, of the form that the mix believes in."""
+    if _market_of(market) != INDEX:
+        return beta_to_equal_weight(estimate.covariance)
+    together = np.column_stack([market.log_returns, market.index_returns])
+    covariance = rules.covariance.estimate(together).covariance
+    return np.asarray(covariance[:-1, -1] / covariance[-1, -1])
 
 
 def _beside(stuck: Floats, weights: Floats) -> Floats:

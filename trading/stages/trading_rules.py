@@ -12,7 +12,8 @@ from trading.execution.orders import OrderRules
 from trading.execution.simulator import Venue
 from trading.interfaces import Optimizer, Sizer
 from trading.portfolio.alpha import QUARTER_KELLY_RISK_AVERSION
-from trading.portfolio.covariance_rules import CovarianceRules
+from trading.portfolio.breakdown import BreakdownAlarm
+from trading.portfolio.covariance_rules import CovarianceRules, VixScaling
 from trading.portfolio.mandates import ConvexOptimizer
 from trading.portfolio.sizing import KellySizer
 from trading.risk.limits import RiskLimits
@@ -30,8 +31,10 @@ class TradingRules:
     filter : `continuous` lets probability and width scale the size, `roadmap` also asks for its gates
     risk_aversion : behind the returns that equal weight implies
     solve_on_regime_change : whether a mix is solved anew in a session whose regime changed, beside each week's first
+    solve_on_broken_correlations : whether it is when the alarm of correlations rings; it tells of it in any case
     regime_scaling : whether the regime's multiplier scales the volatility target; without it all regimes count as 1
-    sizer, covariance, optimizer, limits, costs, orders, margin, stops : the parts, each with its own settings
+    sizer, covariance, vix, alarm, optimizer, limits, costs, orders, margin, stops : the parts, each with its own
+        settings; `vix` is off
     """
 
     strategy: str = "swing"
@@ -39,9 +42,12 @@ class TradingRules:
     filter: Literal["continuous", "roadmap"] = "continuous"
     risk_aversion: float = QUARTER_KELLY_RISK_AVERSION
     solve_on_regime_change: bool = True
+    solve_on_broken_correlations: bool = False
     regime_scaling: bool = True
     sizer: Sizer = field(default_factory=KellySizer)
     covariance: CovarianceRules = field(default_factory=CovarianceRules)
+    vix: VixScaling = field(default_factory=lambda: VixScaling(strength=0.0))
+    alarm: BreakdownAlarm = field(default_factory=BreakdownAlarm)
     optimizer: Optimizer = field(default_factory=ConvexOptimizer)
     limits: RiskLimits = field(default_factory=RiskLimits)
     costs: CostModel = field(default_factory=CostModel)
@@ -51,6 +57,11 @@ class TradingRules:
 
     def __post_init__(self) -> None:
         check_bounds(self, initial_cash_usd=ABOVE_ZERO, risk_aversion=ABOVE_ZERO)
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether the mandate is to have no market in it."""
+        return isinstance(self.optimizer, ConvexOptimizer) and self.optimizer.is_neutral
 
     @property
     def venue(self) -> Venue:

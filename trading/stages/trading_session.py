@@ -37,14 +37,15 @@ from trading.stages import trading_tables as tables
 from trading.stages.layout import DAILY
 from trading.stages.stage import Inputs, Moment, Outputs, Read, Stage
 from trading.stages.trading_exits import Holdings, exits, read_holdings
-from trading.stages.trading_market import Market, read_market
-from trading.stages.trading_mix import optimized
+from trading.stages.trading_market import WINDOW_SESSIONS, Market, read_market
+from trading.stages.trading_mix import optimized, recent_correlation, weight_of_volume
 from trading.stages.trading_rules import TradingRules
 from trading.stages.trading_state import KeptMix, State, read_state
 from trading.universe import SYMBOLS, groups
 
-RETURNS_LOOKBACK_SESSIONS = 62
-_NAMES = Names(SYMBOLS, tuple(groups()[symbol] for symbol in SYMBOLS))
+RETURNS_LOOKBACK_SESSIONS = WINDOW_SESSIONS - 1
+VOLUME_LOOKBACK_SESSIONS = 20  # with today's, a month of volumes and of VIX
+_GROUPS = tuple(groups()[symbol] for symbol in SYMBOLS)
 LATE_ACTION_SESSIONS = 20  # an action that becomes known later than this is never booked
 _MAKES = (
     "fills",
@@ -72,9 +73,9 @@ def trading_session_stage(rules: TradingRules | None = None) -> Stage:
     return Stage(
         name="trading_session",
         reads=(
-            Read("bars", lookback=1, timeframe=DAILY),
+            Read("bars", lookback=VOLUME_LOOKBACK_SESSIONS, timeframe=DAILY),
             Read("corporate_actions", lookback=LATE_ACTION_SESSIONS),
-            Read("features", lookback=RETURNS_LOOKBACK_SESSIONS, timeframe=DAILY),
+            Read("features", lookback=features_lookback(chosen), timeframe=DAILY),
             Read("signals"),
             Read("ensemble_forecast", timeframe=DAILY),
             Read("regimes"),
@@ -92,6 +93,11 @@ def trading_session_stage(rules: TradingRules | None = None) -> Stage:
         starts="inception",
         causes=_CAUSES,
     )
+
+
+def features_lookback(rules: TradingRules) -> int:
+    """Sessions of returns before today's that the stage reads: those of the covariance, and of the alarm."""
+    return max(WINDOW_SESSIONS, rules.alarm.needs_sessions) - 1
 
 
 _CAUSES: Mapping[str, tuple[str, ...]] = {
@@ -123,9 +129,12 @@ def _session(
     traded = _trade(session, state, market, rules)
     performance = _performance(state, traded, market)
     verdict = _verdict(state, performance, rules)
+    equity, alarm = traded.book.equity_cents / 100, rules.alarm.told(market.long_returns)
+    names = _names(market, rules, equity)
     target = _checked(
-        _target(session, state, market, verdict, rules, equity=traded.book.equity_cents / 100),
+        _target(session, state, market, verdict, rules, equity=equity, alarmed=bool(alarm)),
         exits(holdings, traded.book, market, rules) if holdings else (),
+        names,
         rules,
     )
     orders = decide_orders(
@@ -142,7 +151,7 @@ def _session(
     loss = tail_loss(rules.limits.value_at_risk_method, current, market.log_returns)
     broken = breaches(
         current,
-        _NAMES,
+        names,
         rules.limits,
         value_at_risk=loss.value_at_risk,
         drawdown=verdict.drawdown,
@@ -154,7 +163,7 @@ def _session(
         "receivables": tables.receivable_rows(traded.book),
         "positions": tables.position_rows(traded.book),
         "performance": tables.performance_rows(performance),
-        "risk": tables.risk_rows(verdict, realized_volatility(own), loss, told(broken)),
+        "risk": tables.risk_rows(verdict, realized_volatility(own), loss, told(broken), alarm),
         "target_portfolio": tables.target_rows(
             target.mix, target.exposure, target.weights, current, cut_by=target.cut_by
         ),
@@ -192,6 +201,13 @@ def _verdict(state: State | None, performance: SessionPerformance, rules: Tradin
     )
 
 
+def _names(market: Market, rules: TradingRules, equity: float) -> Names:
+    """The names as the limits of the book see them at the close, `equity` in USD."""
+    return Names.today(
+        SYMBOLS, _GROUPS, recent_correlation(market), weight_of_volume(market, equity), rules.limits
+    )
+
+
 def _weights(book: Book) -> Floats:
     """(s,) fractions of equity held."""
     return np.array([book.value_cents(symbol) for symbol in SYMBOLS]) / book.equity_cents
@@ -205,10 +221,14 @@ def _target(
     rules: TradingRules,
     *,
     equity: float,
+    alarmed: bool,
 ) -> _Target:
     """The mix, new or carried on, scaled once by what volatility, loss, regime and drawdown allow."""
-    estimate = rules.covariance.estimate(market.log_returns)
-    if state is None or _is_week_start(session) or (rules.solve_on_regime_change and market.regime_changed):
+    estimate = rules.vix.scaled(rules.covariance.estimate(market.log_returns), market.vix)
+    early = (rules.solve_on_regime_change and market.regime_changed) or (
+        rules.solve_on_broken_correlations and alarmed
+    )
+    if state is None or _is_week_start(session) or early:
         mix = optimized(session, state, market, estimate, rules, equity=equity)
     else:
         mix = _carried(state, market, rules)
@@ -222,12 +242,12 @@ def _target(
     return _Target(mix, held, np.trunc(mix.weights * held / GRID) * GRID, "")
 
 
-def _checked(target: _Target, leave: tuple[str, ...], rules: TradingRules) -> _Target:
+def _checked(target: _Target, leave: tuple[str, ...], names: Names, rules: TradingRules) -> _Target:
     """The target before orders: stopped names left, and the limits kept whatever the optimiser promised."""
     weights = (
         np.where([bool(reason) for reason in leave], 0.0, target.weights) if any(leave) else target.weights
     )
-    weights, cut = within(weights, _NAMES, rules.limits)
+    weights, cut = within(weights, names, rules.limits)
     stops = [f"stop {symbol} {reason}" for symbol, reason in zip(SYMBOLS, leave, strict=False) if reason]
     return replace(target, weights=weights, cut_by="; ".join([*stops, *([told(cut)] if cut else [])]))
 

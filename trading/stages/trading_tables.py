@@ -79,7 +79,9 @@ def performance_rows(performance: SessionPerformance) -> Iterable[Row]:
     return (asdict(performance),)
 
 
-def risk_rows(verdict: DrawdownVerdict, volatility: float, loss: TailLoss, breaches: str) -> Iterable[Row]:
+def risk_rows(
+    verdict: DrawdownVerdict, volatility: float, loss: TailLoss, breaches: str, alarm: str
+) -> Iterable[Row]:
     """The one row of risk."""
     yield {
         "drawdown": verdict.drawdown,
@@ -89,6 +91,7 @@ def risk_rows(verdict: DrawdownVerdict, volatility: float, loss: TailLoss, breac
         "value_at_risk_95": loss.value_at_risk,
         "shortfall_95": loss.shortfall,
         "breaches": breaches,
+        "alarm": alarm,
         "reason": verdict.reason,
     }
 

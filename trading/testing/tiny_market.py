@@ -19,7 +19,11 @@ from trading.plan import Plan
 from trading.portfolio.mandates import Wanted
 from trading.stages.stage import Inputs, Moment, Outputs, Stage
 from trading.stages.trading_rules import TradingRules
-from trading.stages.trading_session import RETURNS_LOOKBACK_SESSIONS, trading_session_stage
+from trading.stages.trading_session import (
+    VOLUME_LOOKBACK_SESSIONS,
+    features_lookback,
+    trading_session_stage,
+)
 from trading.testing.memory_store import MemoryStore
 from trading.testing.stage_rows import CalendarBook, history_of
 from trading.universe import SYMBOLS
@@ -48,9 +52,9 @@ def tiny_market(inception: str, sessions: int, price: float = 100.0) -> Tables:
     """
     first = calendar.session_of(inception)
     last = calendar.shift(first, sessions - 1)
-    earlier = calendar.sessions_between(calendar.shift(first, -RETURNS_LOOKBACK_SESSIONS), last)
+    earlier = calendar.sessions_between(calendar.shift(first, -features_lookback(TradingRules())), last)
     traded = calendar.sessions_between(first, last)
-    bars = calendar.sessions_between(calendar.shift(first, -1), last)
+    bars = calendar.sessions_between(calendar.shift(first, -VOLUME_LOOKBACK_SESSIONS), last)
     noise = np.concatenate([generator("tiny_market", session).normal(0, 0.02, 10) for session in earlier])
     rising = np.arange(len(bars)).repeat(10) + 1_000_000.0  # so that no bar repeats the one before
     quantiles = dict(zip(QUANTILES, 0.0435 * ndtri(LEVELS), strict=True))  # q875 at 0.05, as signals say

@@ -26,7 +26,7 @@ def wild_market(seed: int) -> Tables:
     """Prices that jump, signals that change their mind, halts, missing bars, a split and two dividends."""
     market, rng = tiny_market(INCEPTION, SESSIONS), np.random.default_rng(seed)
     bars = market["bars"]
-    closes = 100 * np.exp(np.cumsum(rng.normal(0, 0.05, (SESSIONS + 1, 10)), axis=0)).round(4)
+    closes = 100 * np.exp(np.cumsum(rng.normal(0, 0.05, (bars["session"].nunique(), 10)), axis=0)).round(4)
     place = bars["symbol"].map({symbol: rank for rank, symbol in enumerate(SYMBOLS)}).to_numpy()
     day = bars["session"].rank(method="dense").to_numpy().astype(int) - 1
     close = closes[day, place].round(2)
