@@ -68,10 +68,10 @@ def _indexes(table: str, declared: frames.Table) -> dict[str, str]:
         return {name: _index(name, table, columns) for name, columns in ways.items()}
     rest = ", ".join(f'"{column}"' for column in declared.key if column not in ("timeframe", "session"))
     by_timeframe, by_symbol = f"{table}_coarse_by_timeframe", f"{table}_coarse_by_symbol"
-    return {
-        by_timeframe: f"{_index(by_timeframe, table, f'timeframe, session, {rest}')} WHERE {_COARSE}",
-        by_symbol: f"{_index(by_symbol, table, 'symbol, timeframe, session')} WHERE {_COARSE}",
-    }
+    made = {by_timeframe: f"{_index(by_timeframe, table, f'timeframe, session, {rest}')} WHERE {_COARSE}"}
+    if "symbol" in declared.dtypes:
+        made[by_symbol] = f"{_index(by_symbol, table, 'symbol, timeframe, session')} WHERE {_COARSE}"
+    return made
 
 
 def _index(name: str, table: str, columns: str) -> str:
