@@ -23,6 +23,7 @@ from assets.scoreboard import scoreboard_asset
 from assets.staleness import staleness_check
 from assets.stress import stress_asset
 from assets.training import training_asset
+from assets.training_triggers import triggers_asset
 from pipelines import environment, settings
 from pipelines.alias_sensor import alias_sensor
 from pipelines.freshness import with_freshness
@@ -33,6 +34,7 @@ from pipelines.run_logs import STRUCTURED, structured_logger
 from pipelines.schedules import after_close, quarterly_training
 from pipelines.sensors import failure_sensor, new_bars_sensor
 from pipelines.stale_sensor import staleness_sensor
+from pipelines.training_sensor import training_sensor
 from pipelines.wiring import Workshop, band_of, faces_of, limits_of, specs_of
 from resources.dagster_storage import batch_events
 from resources.home import Home
@@ -41,6 +43,7 @@ from resources.open_home import OpenHome
 from resources.sources import SimulatedSource
 from resources.store import HomeStore
 from resources.table_io_manager import TableIOManager
+from resources.version_folder import VersionFolder
 from trading.errors import HomeError
 from trading.line import Progress, silent
 
@@ -73,6 +76,7 @@ def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.De
             staleness_sensor(lambda: _open_store(home), workshop.plan, lambda: home.inception),
             failure_sensor(LogNotifier(home.logs)),
             alias_sensor(home.mlflow / "mlflow.db", workshop.open),
+            training_sensor(workshop.settings.models, lambda: VersionFolder(home.models)),
         ],
         resources=resources_of(workshop, progress=progress, wait=wait),
         executor=dg.in_process_executor,
@@ -87,6 +91,7 @@ def _assets(workshop: Workshop, partitions: dg.PartitionsDefinition[str]) -> lis
         *market_assets(plan, partitions),
         training_asset(plan, specs_of(workshop.settings), workshop.settings.timeframes),
         *(stage_assets(stage, plan, faces, partitions) for stage in plan.stages),
+        triggers_asset(specs_of(workshop.settings), workshop.settings.triggers),
         comparison_asset(),
         coverage_asset(),
         attribution_asset(),

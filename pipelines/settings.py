@@ -27,6 +27,7 @@ from trading.digest import digest
 from trading.errors import UsageError
 from trading.frames import TIMEFRAMES
 from trading.monitoring.degradation import DegradationRules
+from trading.monitoring.training_triggers import TriggerRules
 from trading.plan import BURN_IN_SESSIONS
 from trading.signals.rules import SignalRules
 from trading.signals.selection import SelectionRules
@@ -36,9 +37,18 @@ from trading.stages.succession import PromotionRules
 from trading.stages.trading_rules import TradingRules
 
 FILE_NAME = "fabline.toml"
-DATA, MODELS = "source.data", "models"
+DATA, MODELS, STRATEGIES = "source.data", "models", "strategies."
+OF_STRATEGIES = ("signals.", "trading.")  # what two strategies of one home may differ in
 # Whatever these are, the tables are the same.
-SAME_NUMBERS = (DATA, "inference.cache", "source.requests_per_hour", "source.against_url", "broker.")
+# What triggers ask for is in a log that a replay reads.
+SAME_NUMBERS = (
+    DATA,
+    "inference.cache",
+    "source.requests_per_hour",
+    "source.against_url",
+    "broker.",
+    "triggers.",
+)
 MISCOVERAGE = 0.25
 ORDERED = (
     ("trading.limits.recovery_drawdown", "trading.limits.soft_drawdown"),
@@ -109,6 +119,8 @@ class Settings:
     `timesfm_data_through` the last date (YYYY-MM-DD) that those weights may have seen; without it
     every forecast of theirs counts as CONTAMINATED. `timeframes` are those of features and forecasts: 1D,
     and if wanted 1W and 5min. `models` are names, or `default`, `roadmap` and `all` for several of them.
+    `strategies` are challengers on paper by name, beside the strategy that `trading.strategy` names: for each
+    the settings of signals and trading in which it differs.
     """
 
     source: SourceSettings = field(default_factory=SourceSettings)
@@ -119,6 +131,7 @@ class Settings:
     timesfm_data_through: str = ""
     inference: InferenceSettings = field(default_factory=InferenceSettings)
     training: TrainingChoice = field(default_factory=TrainingChoice)
+    triggers: TriggerRules = field(default_factory=TriggerRules)
     promotion: PromotionRules = field(default_factory=PromotionRules)
     intervals: IntervalChoice = field(default_factory=IntervalChoice)
     ensemble: EnsembleChoice = field(default_factory=EnsembleChoice)
@@ -129,6 +142,7 @@ class Settings:
     signals: SignalRules = field(default_factory=SignalRules)
     trading: TradingRules = field(default_factory=TradingRules)
     broker: BrokerSettings = field(default_factory=BrokerSettings)
+    strategies: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_bounds(self, burn_in_sessions=NOT_NEGATIVE)
@@ -139,6 +153,26 @@ class Settings:
                 f"intervals.target must be {MISCOVERAGE}, not {self.intervals.target}: every table holds the "
                 f"quantiles q125 and q875, which bound that interval and no other"
             )
+
+    @property
+    def main(self) -> str:
+        """Name of the strategy that alone is ever sent to a broker; the others are on paper."""
+        return self.trading.strategy
+
+    @property
+    def books(self) -> tuple[Settings, ...]:
+        """Settings of each strategy, as if it were alone: the main one first, then its challengers by name.
+
+        Raises
+        ------
+        UsageError
+            If the settings of a challenger make no sense beside the others.
+        """
+        alone = dataclasses.replace(self, strategies={})
+        return (
+            alone,
+            *(_of_strategy(alone, name, self.strategies[name]) for name in sorted(self.strategies)),
+        )
 
     def flat(self) -> dict[str, Any]:
         """Every setting by its dotted name."""
@@ -167,6 +201,8 @@ class Settings:
         UsageError
             If there is no such setting, or the value is of another type or outside of its range.
         """
+        if name.startswith(STRATEGIES):
+            return _with_challenger(self, name, value)
         known = self.flat()
         if name not in known:
             raise UsageError(f"there is no setting {name!r}; `fabline config show` lists them")
@@ -208,7 +244,8 @@ def load(home: Path, overrides: Mapping[str, object] | None = None) -> LoadedSet
     settings = Settings()
     for name, (value, _) in given.items():
         settings = settings.with_value(name, value)
-    _check_order(settings.flat())
+    for book in settings.books:
+        _check_order(book.flat())
     origins = {name: given[name][1] if name in given else "default" for name in settings.flat()}
     return LoadedSettings(settings, origins)
 
@@ -247,7 +284,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _branches(content: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for name, value in content.items():
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             yield from _branches(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
@@ -259,9 +296,43 @@ def _leaves(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
         if dataclasses.is_dataclass(inner):
             yield from _leaves(inner, f"{prefix}{name}.")
         elif isinstance(inner, Mapping):
-            yield from ((f"{prefix}{name}.{key}", item) for key, item in inner.items())
+            yield from _branches(inner, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", inner
+
+
+def _with_challenger(settings: Settings, name: str, value: object) -> Settings:
+    """The settings with one setting of a challenger, such as `strategies.b.trading.limits.soft_drawdown`.
+
+    Raises
+    ------
+    UsageError
+        If it is no setting of a strategy, or the strategy cannot be called so.
+    """
+    strategy, _, inner = name.removeprefix(STRATEGIES).partition(".")
+    known = settings.flat()
+    if not strategy.isidentifier() or strategy == settings.main:
+        raise UsageError(
+            f"a challenger cannot be called {strategy!r}: use letters, digits and _, and not {settings.main!r}, "
+            "which is the strategy that it challenges"
+        )
+    if not inner.startswith(OF_STRATEGIES) or inner.endswith(".strategy") or inner not in known:
+        raise UsageError(
+            f"a challenger has no setting {inner!r} of its own; it may differ in those of signals and trading: "
+            f"strategies.{strategy}.trading.limits.volatility_target"
+        )
+    alone = dataclasses.replace(settings, strategies={}).with_value(inner, value)
+    own = {**settings.strategies.get(strategy, {}), inner: alone.flat()[inner]}
+    return dataclasses.replace(settings, strategies={**settings.strategies, strategy: own})
+
+
+def _of_strategy(alone: Settings, name: str, overrides: Mapping[str, object]) -> Settings:
+    changed = alone
+    for setting, value in overrides.items():
+        changed = changed.with_value(setting, value)
+    if name == alone.main:
+        raise UsageError(f"two strategies are called {name!r}; rename the one in [strategies.{name}]")
+    return changed.with_value("signals.strategy", name).with_value("trading.strategy", name)
 
 
 def _replaced(value: Any, path: list[str], leaf: object) -> Any:

@@ -135,6 +135,25 @@ class Stress(Frame):
     factor_share: Series[float] = pandera.Field(nullable=True, ge=0, le=1)
 
 
+@table("training_triggers", key=("session", "model", "timeframe", "kind"), storage="recorded", sparse=True)
+class TrainingTriggers(Frame):
+    """What each rule of training saw of each model at the session that was newest then. Rows are never made again.
+
+    `fires` is whether `value` exceeds `threshold`, `acted` whether a challenger was asked for because of it; `plain` is
+    the roadmap's threshold alone.
+    """
+
+    model: Series[str]
+    timeframe: Series[str]
+    kind: Series[str] = pandera.Field(isin=("accuracy", "drift", "age"))
+    value: Series[float] = pandera.Field(nullable=True)
+    threshold: Series[float] = pandera.Field(nullable=True)
+    plain: Series[float] = pandera.Field(nullable=True)
+    fires: Series[bool]
+    acted: Series[bool]
+    about: Series[str]
+
+
 @table("trials", key=("session", "trial"), storage="recorded", sparse=True)
 class Trials(Frame):
     """Every look at what a variant of the line was worth; it only grows, and is dated by the clock.
