@@ -7,6 +7,8 @@ from assets import evidence
 from assets.face import RESEARCH, Face
 from assets.failures import translated
 from resources.open_home import OpenHome
+from resources.trial_mirror import mirror_trials
+from resources.trials import record_books
 from trading import frames
 from trading.evaluation import scoreboard as board
 from trading.interfaces import Store
@@ -33,10 +35,17 @@ def scoreboard_asset() -> dg.AssetsDefinition:
             made = scored(home.store)
             commit = {"run_id": context.run.run_id, "settings": home.settings_digest}
             evidence.replace_whole(home.store, TABLE, made, commit)
+            show_trials(home, new=record_books(home.store, command="run", **commit))
         shown = evidence.facts(TABLE, made, FACE, simulated=home.source.simulated)
         return dg.MaterializeResult(metadata={**shown, "targets": dg.MetadataValue.md(_markdown(made))})
 
     return scoreboard
+
+
+def show_trials(home: OpenHome, *, new: bool) -> None:
+    """Let MLflow show a trial that is new, and what it missed before; where it cannot, tell people and go on."""
+    if not mirror_trials(home.registry, home.store, new=new):
+        home.notifier.notify("mlflow_mirror_failed", reason="trials", then="the next trial mirrors again")
 
 
 def scored(store: Store) -> pd.DataFrame:

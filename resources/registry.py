@@ -12,7 +12,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -73,6 +73,11 @@ class MlflowRegistry(VersionFolder):
         return f"sqlite:///{self._mlflow / 'mlflow.db'}"
 
     @property
+    def tags(self) -> dict[str, str]:
+        """What every run says of the market."""
+        return dict(self._tags)
+
+    @property
     def is_behind(self) -> bool:
         """Whether MLflow does not show everything yet: a mirror was killed, or MLflow could not be written."""
         return self._behind.exists()
@@ -126,6 +131,10 @@ class MlflowRegistry(VersionFolder):
         newest = champions[(champions["session"] == champions["session"].max()).to_numpy()]
         for row in newest[(newest["role"] == ALIAS).to_numpy()].itertuples():
             self.promote(str(row.model), str(row.version))
+
+    def connected(self) -> AbstractContextManager[MlflowClient]:
+        """A client of this home's MLflow, for what is shown there beside versions."""
+        return self._client()
 
     def _mirror_versions(self, client: MlflowClient, model: str) -> None:
         names = {found.name for found in client.search_registered_models(f"name = '{model}'")}

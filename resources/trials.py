@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from resources import clock as wall
@@ -52,6 +53,41 @@ def record_trial(
         session = row["session"].iloc[0]
         store.write({TABLE: row}, session, session, commit={"run_id": run_id, "command": command})
     return look.variant not in set(known["variant"])
+
+
+def record_books(
+    store: Store,
+    *,
+    command: str,
+    settings: str,
+    label: str = "",
+    cut: str = "",
+    run_id: str = "",
+    clock: Clock = wall.now,
+) -> bool:
+    """Enter a look at the whole recorded book of each strategy of a home; True if a variant is new.
+
+    Every session with a return counts, also one that rests on CONTAMINATED forecasts: it was looked at.
+    """
+    performance = store.read("performance")
+    new = []
+    for place, (strategy, rows) in enumerate(performance.groupby("strategy", sort=True)):
+        returns = np.expm1(rows.sort_values("session").set_index("session")["log_return"].iloc[1:])
+        made_of = settings if place == 0 else digest(settings, str(strategy))
+        called = " ".join(part for part in (label, str(strategy)) if part)
+        new.append(
+            record_trial(
+                store,
+                returns,
+                command=command,
+                label=called,
+                settings=made_of,
+                cut=cut,
+                run_id=run_id,
+                clock=clock,
+            )
+        )
+    return any(new)
 
 
 def trials_of(store: Store) -> Trials:
