@@ -12,7 +12,9 @@ from trading import line
 from trading.plan import Plan
 
 # What comes one after another in what is no stage.
-UNITS = {"model_versions": "versions"} | dict.fromkeys(("backup", "verify", "restore"), "files")
+UNITS = {"model_versions": "versions", "markets": "markets"} | dict.fromkeys(
+    ("backup", "verify", "restore"), "files"
+)
 TRAINING = "train "
 
 

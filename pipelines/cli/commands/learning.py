@@ -77,6 +77,41 @@ def leaks(
     raise typer.Exit(0 if command.leaks(asked, format_) else 1)
 
 
+def nulls(
+    *,
+    markets: Annotated[int, typer.Option(metavar="N", help="How many of each kind.")] = 200,
+    kind: Annotated[
+        Literal["fair", "block_shuffled", "sign_flipped", "all"] | None,
+        typer.Option(
+            help="SIMULATED fair ones, real bars whose order is destroyed, or all; with --data all."
+        ),
+    ] = None,
+    edge: Annotated[
+        str,
+        typer.Option(
+            metavar="X,Y", help="Plant edges of X tenths of correlation, 0 to 3, and draw the power."
+        ),
+    ] = "0",
+    mutant: Annotated[
+        str, typer.Option(metavar="NAME", help="Spoil the line: leaking_feature or impatient_promotion.")
+    ] = "",
+    sessions: Annotated[int, typer.Option(metavar="N", help="Traded sessions of each market.")] = 126,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of real bars.")] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", help="Processes, of one thread each.")] = 1,
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where finished markets are kept.")] = Path(
+        ".fabline/nulls"
+    ),
+    format_: Annotated[
+        Literal["table", "json", "csv"], typer.Option("--format", help="How to write it.")
+    ] = "table",
+) -> None:
+    """Say how often the line claims skill where there is none; status 0 if no level is broken, else 1."""
+    from pipelines.cli import nulls as command
+
+    asked = command.Asked(markets, kind, edge, mutant, sessions, data, jobs)
+    raise typer.Exit(0 if command.nulls(asked, folder, format_) else 1)
+
+
 @models_app.command("list")
 def models_list(*, format_: HowFormat = "table", output: Output = None, home: HomeOption = HOME) -> None:
     """List every model that Fabline knows, with its cadence, versions and champion in this home."""
@@ -143,4 +178,5 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this theme to the command line."""
     app.command("train", rich_help_panel=PANEL)(train)
     app.command("leaks", rich_help_panel=PANEL)(leaks)
+    app.command("nulls", rich_help_panel=PANEL)(nulls)
     app.add_typer(models_app, name="models", rich_help_panel=PANEL)
