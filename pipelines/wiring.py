@@ -43,6 +43,7 @@ from trading.stages.forecasts import forecasts_stage
 from trading.stages.graph import graph_stage
 from trading.stages.regimes import regimes_stage
 from trading.stages.selection import selection_stage
+from trading.stages.side_by_side import side_by_side
 from trading.stages.signals import signals_stage
 from trading.stages.stage import Stage
 from trading.stages.trading_session import trading_session_stage
@@ -107,7 +108,7 @@ def parts_of(settings: Settings) -> tuple[Part, ...]:
     """Every stage of the line, in causal order, with what each was told."""
     specs = _chosen(settings)
     names, timeframes = tuple(spec.name for spec in specs), settings.timeframes
-    intervals, ensemble = settings.intervals, settings.ensemble
+    intervals, ensemble, books = settings.intervals, settings.ensemble, settings.books
     return (
         Part(features_stage(timeframes), (timeframes,)),
         Part(graph_stage(), ()),
@@ -127,8 +128,14 @@ def parts_of(settings: Settings) -> tuple[Part, ...]:
             (settings.regimes, settings.regime_rules),
         ),
         Part(selection_stage(settings.selection), (settings.selection,)),
-        Part(signals_stage(settings.signals, timeframes), (settings.signals, timeframes)),
-        Part(trading_session_stage(settings.trading), (settings.trading,)),
+        Part(
+            side_by_side([signals_stage(book.signals, timeframes) for book in books]),
+            (*(book.signals for book in books), timeframes),
+        ),
+        Part(
+            side_by_side([trading_session_stage(book.trading) for book in books]),
+            tuple(book.trading for book in books),
+        ),
     )
 
 

@@ -135,6 +135,14 @@ class Rows:
         mine = positions[self._history.days[positions] == _micros(session)]
         return Rows(self._history, mine, session, session)
 
+    def since(self, first: pd.Timestamp) -> Rows:
+        """The rows of the window's sessions from `first` on."""
+        days, begin = self._history.days, _micros(first)
+        if isinstance(self._index, slice):
+            start = max(self._index.start, int(np.searchsorted(days, begin)))
+            return Rows(self._history, slice(start, max(start, self._index.stop)), first, self.last)
+        return Rows(self._history, self._index[days[self._index] >= begin], first, self.last)
+
     def first_known(self) -> NDArray[np.int64]:
         """(n,) microseconds since 1970, UTC: when each row's key was first known, by any revision of it."""
         history = self._history

@@ -101,7 +101,7 @@ def _settings(asked: Asked) -> Settings:
         overrides["source.name"] = "files"
     if asked.models is not None:
         overrides[settings.MODELS] = list(expanded(part.strip() for part in asked.models.split(",")))
-    return settings.load(asked.home, overrides).settings
+    return settings.load(asked.home, overrides).settings.books[0]  # challengers are strategies of their own
 
 
 def _range(asked: Asked, base: Settings) -> tuple[pd.Timestamp, pd.Timestamp]:
