@@ -42,7 +42,7 @@ def optimized(
     halted = [f"halted:{symbol}" for symbol, weight in zip(SYMBOLS, stuck, strict=True) if weight != 0]
     return KeptMix(
         caps=wanted.caps,
-        weights=_beside(stuck, mix.weights),
+        weights=_beside(stuck, mix.weights, neutral=rules.is_neutral),
         optimized_session=session,
         status=mix.status,
         objective=f"{mix.objective}, beta to {_market_of(market)}" if rules.is_neutral else mix.objective,
@@ -125,12 +125,20 @@ def _betas(market: Market, estimate: CovarianceEstimate, rules: TradingRules) ->
     return np.asarray(covariance[:-1, -1] / covariance[-1, -1])
 
 
-def _beside(stuck: Floats, weights: Floats) -> Floats:
-    """(s,) stuck weights as they are, and the others in what they leave, on the grid."""
+def _beside(stuck: Floats, weights: Floats, *, neutral: bool) -> Floats:
+    """(s,) stuck weights as they are, and the others in what they leave, on the grid.
+
+    In a neutral book each side makes room for what is stuck on it, so that both stay as large as each other.
+    """
     if not stuck.any():
         return weights
+    left = np.full(len(weights), 1.0 - np.abs(stuck).sum())
+    if neutral:
+        for side in (1.0, -1.0):
+            mine = np.sign(weights) == side
+            total, taken = np.abs(weights[mine]).sum(), np.maximum(side * stuck, 0.0).sum()
+            left[mine] = max(0.0, 1.0 - taken / max(float(total), GRID))
     units = round(1 / GRID)
-    left = 1.0 - np.abs(stuck).sum()
     return np.where(stuck != 0, stuck, np.trunc(weights * left * units) / units)
 
 
