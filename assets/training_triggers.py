@@ -1,7 +1,5 @@
 """What asks for a challenger before the calendar does: looked at after each run, at the newest session."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -34,7 +32,7 @@ from trading.stages.training import training_window, window_at
 TABLE = "training_triggers"
 READS = ("features", "version_losses", "forecasts", "champions")
 FACE = Face(
-    group="training",
+    group="evidence",
     description="Whether a model should have a challenger before the calendar trains one: its accuracy has dropped, its inputs "
     "have drifted, or its training is long ago. Looked at when the newest session has just been made; with the setting "
     "triggers.act what fires is noted in the registry's log and trained, and a replay reads that log.",

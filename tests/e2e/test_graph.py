@@ -22,7 +22,7 @@ GROUPS = {
 
 WITHOUT_SESSIONS = {
     "model_versions", "comparison", "coverage", "model_attribution", "regime_transitions", "scoreboard", "frontier",
-    "stress",
+    "stress", "training_triggers",
 }  # fmt: skip
 
 

@@ -94,9 +94,9 @@ FIXED = "intervals.target"
         sorted(n for n, v in Settings().flat().items() if isinstance(v, float) and v and n != FIXED)
     )
 )
-def test_every_number_moves_the_digest(name: str) -> None:
+def test_every_number_moves_the_digest_but_those_whose_effects_are_logged(name: str) -> None:
     changed = Settings().with_value(name, Settings().flat()[name] * 0.97)
-    assert changed.digest() != Settings().digest()
+    assert (changed.digest() == Settings().digest()) is name.startswith("triggers.")
 
 
 def test_the_digest_does_not_depend_on_where_a_value_came_from(tmp_path: Path) -> None:
