@@ -217,17 +217,14 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
     return out
 
 
-def with_verdicts(table: pd.DataFrame, family: Sequence[str] = ("measure",)) -> pd.DataFrame:
-    """The table with `holm`, `comparisons` and `verdict` of its rows over all sessions.
+def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of `differences` of many variants, with `holm`, `comparisons` and `verdict` of its rows over all sessions.
 
-    Parameters
-    ----------
-    table : `COLUMNS` and a column that tells the variants apart
-    family : columns within which comparisons count as one family
+    All comparisons of one measure are one family.
     """
     planned = (table["slice_kind"] == ALL).to_numpy()
     corrected, made = np.full(len(table), np.nan), np.zeros(len(table), dtype=np.int64)
-    groups = table.reset_index(drop=True)[planned].groupby(list(family), sort=False).groups
+    groups = table.reset_index(drop=True)[planned].groupby("measure", sort=False).groups
     for places in groups.values():
         mine = np.asarray(places, dtype=np.intp)
         p_values = table["p"].to_numpy(dtype=float)[mine]
