@@ -25,7 +25,7 @@ from pipelines.wiring import plan_of, specs_of
 from resources.sources.files import FilesSource
 from trading import calendar, frames
 from trading.digest import digest, generator
-from trading.errors import FablineError, UsageError
+from trading.errors import FablineError, MissingBarsError, UsageError
 from trading.evaluation.nulls import Outcome, Promotion, claims_of, duels_in, no_worse, promotions_of
 from trading.evaluation.scoreboard import EDGE_MEASURE, TABLES, measurements
 from trading.frames import HORIZONS
@@ -42,7 +42,7 @@ from trading.testing.market import MarketOptions, SimulatedMarket
 from trading.testing.market_model import STRONGEST_EDGE
 from trading.testing.memory_store import MemoryStore
 from trading.testing.null_mutants import MUTANTS
-from trading.universe import SYMBOLS
+from trading.universe import CONTEXT_SYMBOLS, SYMBOLS
 
 FAIR, BLOCK_SHUFFLED, SIGN_FLIPPED = KINDS = ("fair", "block_shuffled", "sign_flipped")
 REAL = (BLOCK_SHUFFLED, SIGN_FLIPPED)
@@ -163,9 +163,14 @@ def _legs(data: Path) -> destroyed.Legs:
     """The legs of the real bars up to `LAST`, of all names that traded since the youngest of what stands beside them."""
     if data not in _HELD:
         source = FilesSource(data)
+        source.first_session()  # refuses a folder without bars
         held = source.held(DAILY)
-        beside = [symbol for symbol in ALL_SYMBOLS if symbol not in SYMBOLS and symbol in held]
-        begin = max(held[symbol][0] for symbol in beside)
+        absent = [symbol for symbol in CONTEXT_SYMBOLS if symbol not in held]
+        if absent:
+            raise MissingBarsError(
+                f"{data} has no daily bars of {', '.join(absent)}, which every market needs"
+            )
+        begin = max(held[symbol][0] for symbol in CONTEXT_SYMBOLS)
         bars = source.bars([symbol for symbol in ALL_SYMBOLS if symbol in held], begin, LAST)
         bars = separate_bars(bars, basis=source.basis).accepted
         _HELD[data] = destroyed.legs_of(bars, destroyed.traded_throughout(bars, SYMBOLS))

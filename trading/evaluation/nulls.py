@@ -21,7 +21,9 @@ from trading.stages.champions import CHAMPION
 from trading.stages.succession import EVIDENCE
 
 CONFIDENCE = 0.95
-CLAIM_LEVEL = (1 - CONFIDENCE) / 2  # a claim needs a two-sided interval of 95 % wholly on the good side
+CLAIM_LEVEL = round(
+    (1 - CONFIDENCE) / 2, 6
+)  # a claim needs a two-sided interval of 95 % wholly on the good side
 PROMOTION_LEVEL = 0.05
 EDGE = RoadmapTarget("edge", "Sharpe ratio above that of equal weight", EDGE_MEASURE, "above", low=0.0)
 # Measures of the scoreboard that speak of skill. Without any, the truth lies far from what each target asks for.
