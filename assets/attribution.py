@@ -74,7 +74,7 @@ def _regret(forecasts: pd.DataFrame, losses: pd.DataFrame, together: pd.DataFram
     if not walk.complete.any():
         return pd.DataFrame(columns=list(alone.COLUMNS))
     count = walk.quantiles.shape[3]
-    best = stacked_weights(walk.whole, np.full(count, 1 / count))
+    best = stacked_weights(walk.whole)
     fixed = pd.Series(walk.losses(np.broadcast_to(best, (len(walk.sessions), count))), index=walk.sessions)
     per_session = together.assign(loss=together["pinball"] / np.sqrt(together["horizon"]))
     own = per_session.pivot_table(index="issued_session", columns=["horizon", "symbol"], values="loss")

@@ -13,7 +13,7 @@ from models.forecasters.random_walk import RandomWalk
 from models.forecasters.tabular import trailing_volatility
 from models.intervals.fits import FitInterval, FitMethod
 from models.intervals.fitted import ridge
-from models.regimes.gaussian_hmm import GaussianRegimes
+from models.regimes.choice import RegimeChoice
 from trading import calendar
 from trading.evaluation.interval_walk import IntervalWalk
 from trading.evaluation.regime_walk import walk_regimes
@@ -79,7 +79,7 @@ def _outcomes(returns: Floats) -> Floats:
 def _regimes(sessions: pd.DatetimeIndex, state: Floats) -> np.ndarray:
     """(w,) named at each session from what was known then, as the stage does; `none` before the first fit."""
     first = first_known(state)
-    walk = walk_regimes(GaussianRegimes(), RegimeRules(), state[first:], sessions[first:])
+    walk = walk_regimes(RegimeChoice().chosen, RegimeRules(), state[first:], sessions[first:])
     out = np.full(len(sessions), "none", dtype=object)
     out[-len(walk.names) :] = walk.names
     return out

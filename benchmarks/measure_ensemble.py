@@ -80,7 +80,7 @@ def table(walk: EnsembleWalk, names: tuple[str, ...]) -> pd.DataFrame:
     count = len(names)
     fixed = np.ones((len(walk.sessions), 1))
     losses = {f"member {name}": walk.losses(fixed * np.eye(count)[place]) for place, name in enumerate(names)}
-    hindsight = stacked_weights(walk.whole, np.full(count, 1 / count))
+    hindsight = stacked_weights(walk.whole)
     losses["best fixed in hindsight"] = walk.losses(fixed * hindsight)
     for method, kind in METHODS.items():
         weights = walk.weights(kind())

@@ -33,15 +33,16 @@ class EnsembleChoice:
     method : `softmax` of averaged losses, `gradient` (exponentiated), `bayesian` model averaging, `thompson`
         sampling of one model, `stacked` on a past window, `equal`
     combination : `quantiles` averages them level by level, `mixture` pools the distributions
-    half_life_sessions, floor : of `TrackedWeighting`; temperature : of `softmax`; learning_rate : of `gradient`
-    fit_sessions : of `stacked`; seed : of `thompson`
+    half_life_sessions : of `TrackedWeighting`; floor : least weight of all but `stacked`, which has `stacked_floor`
+    temperature : of `softmax`; learning_rate : of `gradient`; fit_sessions : of `stacked`; seed : of `thompson`
     """
 
-    method: Method = "softmax"
+    method: Method = "stacked"
     combination: Combination = "quantiles"
     half_life_sessions: float = SoftmaxWeighting.half_life_sessions
     temperature: float = SoftmaxWeighting.temperature
     floor: float = SoftmaxWeighting.floor
+    stacked_floor: float = StackedWeighting.floor
     learning_rate: float = ExponentiatedGradient.learning_rate
     fit_sessions: int = StackedWeighting.fit_sessions
     seed: int = ThompsonSelection.seed
@@ -58,4 +59,5 @@ class EnsembleChoice:
     def _made(self, method: str) -> TrackedWeighting:
         kind = METHODS[method]
         mine = {f.name for f in fields(kind) if not f.name.endswith("_")}
-        return kind(**{f.name: getattr(self, f.name) for f in fields(self) if f.name in mine})
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name in mine}
+        return kind(**given | ({"floor": self.stacked_floor} if method == "stacked" else {}))

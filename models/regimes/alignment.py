@@ -35,6 +35,16 @@ def order_by_rule(mean: Floats, trend: int, volatility: int) -> NDArray[np.int64
     return _assign(_misfit(mean, trend, volatility))
 
 
+def places_by_rule(values: Floats, trend: int, volatility: int) -> Floats:
+    """(k, c) where the rule expects each regime in standardised values (w, c).
+
+    The archetypes, and for the other features what goes with trend and volatility by least squares: a place to
+    begin that is known from the window alone.
+    """
+    slopes = np.linalg.lstsq(values[:, [trend, volatility]], values, rcond=None)[0]  # (2, c)
+    return _archetypes() @ slopes
+
+
 def order_by_likeness(
     previous: RegimeFit, fitted: RegimeFit, trend: int, volatility: int, rule_weight: float
 ) -> NDArray[np.int64]:
@@ -73,7 +83,12 @@ def restated(fit: RegimeFit, center: Floats, scale: Floats) -> RegimeFit:
 
 def _misfit(mean: Floats, trend: int, volatility: int) -> Floats:
     """(k, k) squared distance of each archetype from each state."""
-    return _distances(np.array([ARCHETYPES[regime] for regime in REGIMES]), mean[:, [trend, volatility]])
+    return _distances(_archetypes(), mean[:, [trend, volatility]])
+
+
+def _archetypes() -> Floats:
+    """(k, 2) trend and volatility, in the order of `REGIMES`."""
+    return np.array([ARCHETYPES[regime] for regime in REGIMES])
 
 
 def _portrait(fit: RegimeFit) -> Floats:

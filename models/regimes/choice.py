@@ -12,7 +12,7 @@ from models.regimes.jump import JumpRegimes
 
 @dataclass(frozen=True)
 class RegimeChoice:
-    """A hidden Markov model or a statistical jump model.
+    """A statistical jump model or a hidden Markov model.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class RegimeChoice:
     hmm, jump : how each is fitted
     """
 
-    model: Literal["hmm", "jump"] = "hmm"
+    model: Literal["hmm", "jump"] = "jump"
     hmm: GaussianRegimes = field(default_factory=GaussianRegimes)
     jump: JumpRegimes = field(default_factory=JumpRegimes)
 

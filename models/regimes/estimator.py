@@ -6,13 +6,14 @@ Letters: w sessions, k states, c features.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from models.regimes.alignment import order_by_likeness, order_by_rule, permuted, restated
+from models.regimes.alignment import order_by_likeness, order_by_rule, permuted, places_by_rule, restated
 from models.regimes.filtering import FilterStep, Onward, forward, log_densities, over_all_paths
 from trading.errors import ModelError, NotFittedError
 from trading.interfaces import Floats, RegimeFit
@@ -22,9 +23,12 @@ from trading.interfaces import Floats, RegimeFit
 class RegimeEstimator(ABC):
     """Four regimes; the first fit is named by rule, later ones are aligned to the fit before.
 
+    Every fit is the best of several climbs, one of which begins where the naming rule expects the regimes. That
+    climb knows the window alone, so walks that began at different sessions come to the same regimes.
+
     Parameters
     ----------
-    starts : random starts of a first fit, of which the best is kept; a refit starts warm instead
+    starts : random starts of a first fit, beside the rule's; a refit starts from the fit before instead
     iterations : rounds of a fit at most
     min_known : share of the window in which a feature must be known to be used at all
     min_sessions : sessions with all used features known, below which there is no fit
@@ -45,7 +49,7 @@ class RegimeEstimator(ABC):
     min_sessions: int = 60
     trend: int = 3
     volatility: int = 1
-    rule_weight: float = 2.0
+    rule_weight: float = 20.0
     memory_sessions: float = 20.0
     seed: int = 0
     fit_: RegimeFit | None = field(default=None, compare=False, repr=False)
@@ -60,11 +64,13 @@ class RegimeEstimator(ABC):
         """
         center, scale = self._standardisation(features)
         complete = self._complete(standardised(features, center, scale), scale)
+        expected = self._start(places_by_rule(complete, self.trend, self.volatility), center, scale)
         if previous is None:
-            fitted = self._cold(complete, center, scale)
+            drawn = (self._start(self._drawn(complete, n), center, scale) for n in range(self.starts))
+            fitted = self._best(complete, [*drawn, expected])
             return self.resume(permuted(fitted, order_by_rule(fitted.mean, self.trend, self.volatility)))
         before = restated(previous, center, scale)
-        fitted, _ = self._climb(complete, before, before.mean)
+        fitted = self._best(complete, [before, expected], before.mean)
         order = order_by_likeness(before, fitted, self.trend, self.volatility, self.rule_weight)
         return self.resume(permuted(fitted, order))
 
@@ -110,8 +116,12 @@ class RegimeEstimator(ABC):
         return over_all_paths
 
     @abstractmethod
-    def _random_start(self, values: Floats, center: Floats, scale: Floats, start: int) -> RegimeFit:
-        """Where the climb number `start` of a first fit begins."""
+    def _drawn(self, values: Floats, start: int) -> Floats:
+        """(k, c) means at which the climb number `start` of a first fit begins."""
+
+    @abstractmethod
+    def _start(self, mean: Floats, center: Floats, scale: Floats) -> RegimeFit:
+        """Parameters to climb from with means (k, c)."""
 
     @abstractmethod
     def _climb(
@@ -122,9 +132,11 @@ class RegimeEstimator(ABC):
         `remembered` (k, c) are the means of the fit before, which count as `memory_sessions` in each state.
         """
 
-    def _cold(self, values: Floats, center: Floats, scale: Floats) -> RegimeFit:
-        starts = (self._random_start(values, center, scale, start) for start in range(self.starts))
-        climbs = [self._climb(values, start) for start in starts]
+    def _best(
+        self, values: Floats, starts: Sequence[RegimeFit], remembered: Floats | None = None
+    ) -> RegimeFit:
+        """Where the best of the climbs ended; of equal ones the first."""
+        climbs = [self._climb(values, start, remembered) for start in starts]
         return max(climbs, key=lambda climb: climb[1])[0]
 
     def _standardisation(self, features: Floats) -> tuple[Floats, Floats]:

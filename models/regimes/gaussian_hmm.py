@@ -41,14 +41,17 @@ class GaussianRegimes(RegimeEstimator):
     persistence: float = 20.0
     spread: float = 0.5
 
-    def _random_start(self, values: Floats, center: Floats, scale: Floats, start: int) -> RegimeFit:
-        """Means at four sessions of the window, unit covariances, states that last twenty sessions."""
+    def _drawn(self, values: Floats, start: int) -> Floats:
+        """Four sessions of the window."""
         random = digest.generator(f"gaussian_regimes/start/{start}", seed=self.seed)
-        mean = values[random.choice(len(values), _STATES, replace=False)]
-        covariance = np.broadcast_to(np.eye(values.shape[1]), (_STATES, values.shape[1], values.shape[1]))
+        return values[random.choice(len(values), _STATES, replace=False)]
+
+    def _start(self, mean: Floats, center: Floats, scale: Floats) -> RegimeFit:
+        """Unit covariances, and states that last twenty sessions."""
+        covariance = np.tile(np.eye(mean.shape[1]), (_STATES, 1, 1))
         uniform = np.full(_STATES, 1 / _STATES)
         transition = 0.95 * np.eye(_STATES) + 0.05 * uniform
-        return RegimeFit(uniform, transition, mean, covariance.copy(), center, scale)
+        return RegimeFit(uniform, transition, mean, covariance, center, scale)
 
     def _climb(
         self, values: Floats, start: RegimeFit, remembered: Floats | None = None

@@ -48,8 +48,8 @@ class JumpRegimes(RegimeEstimator):
         """Costs are of the cheapest path, not of all of them."""
         return over_best_path
 
-    def _random_start(self, values: Floats, center: Floats, scale: Floats, start: int) -> RegimeFit:
-        """Means at sessions drawn far from one another (k-means++, Arthur and Vassilvitskii 2007)."""
+    def _drawn(self, values: Floats, start: int) -> Floats:
+        """Sessions far from one another (k-means++, Arthur and Vassilvitskii 2007)."""
         random = digest.generator(f"jump_regimes/start/{start}", seed=self.seed)
         chosen = [int(random.integers(len(values)))]
         for _ in range(_STATES - 1):
@@ -57,7 +57,7 @@ class JumpRegimes(RegimeEstimator):
             total = nearest.sum()
             chances = nearest / total if total > 0 else None
             chosen.append(int(random.choice(len(values), p=chances)))
-        return self._said(values[chosen], center, scale)
+        return values[chosen]
 
     def _climb(
         self, values: Floats, start: RegimeFit, remembered: Floats | None = None
@@ -74,9 +74,10 @@ class JumpRegimes(RegimeEstimator):
                 break
             path = new
             mean = _means(values, path, mean if remembered is None else remembered, memory)
-        return self._said(mean, start.center, start.scale), -cost
+        return self._start(mean, start.center, start.scale), -cost
 
-    def _said(self, mean: Floats, center: Floats, scale: Floats) -> RegimeFit:
+    def _start(self, mean: Floats, center: Floats, scale: Floats) -> RegimeFit:
+        """The model with these means."""
         stay = np.exp(-self.penalty * (1 - np.eye(_STATES)))
         unit = np.tile(np.eye(mean.shape[1]), (_STATES, 1, 1))
         uniform = np.full(_STATES, 1 / _STATES)
