@@ -64,7 +64,7 @@ def of_outcomes(outcomes: Floats, level: float) -> TailLoss:
     return TailLoss(max(0.0, -edge), max(0.0, -float(worst)))
 
 
-def decayed_deviations(outcomes: Floats) -> Floats:
+def decayed_deviations(outcomes: Floats, decay: float = DECAY) -> Floats:
     """(w + 1,) deviations known before each of the outcomes (w,) and after the last, mean taken as 0.
 
     The first is the plain one of the whole window, so that a short window has no wild start.
@@ -72,7 +72,7 @@ def decayed_deviations(outcomes: Floats) -> Floats:
     variances = np.empty(len(outcomes) + 1)
     variances[0] = np.mean(np.square(outcomes))
     for place, square in enumerate(np.square(outcomes)):
-        variances[place + 1] = DECAY * variances[place] + (1 - DECAY) * square
+        variances[place + 1] = decay * variances[place] + (1 - decay) * square
     return np.sqrt(variances)
 
 

@@ -18,6 +18,7 @@ from trading.portfolio.mandates import ConvexOptimizer
 from trading.portfolio.sizing import KellySizer
 from trading.risk.limits import RiskLimits
 from trading.risk.stops import StopRules
+from trading.risk.volatility_forecast import VolatilityForecast
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class TradingRules:
     solve_on_regime_change : whether a mix is solved anew in a session whose regime changed, beside each week's first
     solve_on_broken_correlations : whether it is when the alarm of correlations rings; it tells of it in any case
     regime_scaling : whether the regime's multiplier scales the volatility target; without it all regimes count as 1
-    sizer, covariance, vix, alarm, optimizer, limits, costs, orders, margin, stops : the parts, each with its own
-        settings; `vix` is off
+    vix : how far VIX scales what volatility is believed in, by the mix and by the overlay
+    overlay : what volatility the overlay expects of a mix
+    sizer, covariance, alarm, optimizer, limits, costs, orders, margin, stops : the parts, each with its own settings
     """
 
     strategy: str = "swing"
@@ -46,9 +48,10 @@ class TradingRules:
     regime_scaling: bool = True
     sizer: Sizer = field(default_factory=KellySizer)
     covariance: CovarianceRules = field(default_factory=CovarianceRules)
-    vix: VixScaling = field(default_factory=lambda: VixScaling(strength=0.0))
+    vix: VixScaling = field(default_factory=VixScaling)
     alarm: BreakdownAlarm = field(default_factory=BreakdownAlarm)
     optimizer: Optimizer = field(default_factory=ConvexOptimizer)
+    overlay: VolatilityForecast = field(default_factory=VolatilityForecast)
     limits: RiskLimits = field(default_factory=RiskLimits)
     costs: CostModel = field(default_factory=CostModel)
     orders: OrderRules = field(default_factory=OrderRules)

@@ -29,7 +29,6 @@ from trading.risk.overlay import (
     DrawdownVerdict,
     drawdown_verdict,
     exposure,
-    portfolio_volatility,
     realized_volatility,
 )
 from trading.risk.tail import tail_loss
@@ -224,7 +223,8 @@ def _target(
     alarmed: bool,
 ) -> _Target:
     """The mix, new or carried on, scaled once by what volatility, loss, regime and drawdown allow."""
-    estimate = rules.vix.scaled(rules.covariance.estimate(market.log_returns), market.vix)
+    unscaled = rules.covariance.estimate(market.log_returns)
+    estimate = rules.vix.scaled(unscaled, market.vix)
     early = (rules.solve_on_regime_change and market.regime_changed) or (
         rules.solve_on_broken_correlations and alarmed
     )
@@ -233,7 +233,8 @@ def _target(
     else:
         mix = _carried(state, market, rules)
     allowed = exposure(
-        portfolio_volatility(mix.weights, estimate.covariance),
+        rules.overlay.forecast(mix.weights, market.log_returns, unscaled.covariance)
+        * rules.vix.factor(market.vix),
         tail_loss(rules.limits.value_at_risk_method, mix.weights, market.log_returns).value_at_risk,
         market.regime_multiplier if rules.regime_scaling else 1.0,
         rules.limits,
