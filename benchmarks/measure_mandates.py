@@ -24,12 +24,14 @@ from trading import frames
 from trading.execution.borrowing import BorrowTerms
 from trading.execution.costs import CostModel
 from trading.execution.margin import MarginRules
+from trading.portfolio.covariance_rules import VixScaling
 from trading.portfolio.mandates import ConvexOptimizer, Mandate
+from trading.risk.volatility_forecast import VolatilityForecast
 from trading.stages.trading_rules import TradingRules
 from trading.testing.ledger_laws import check_ledger
 from trading.testing.memory_store import MemoryStore
 
-YEAR, SKILL, STEP = 252, 0.05, 5e-5
+YEAR, WINDOW, SKILL, STEP = 252, 63, 0.05, 5e-5
 RAW_FIRST = "2024-07-01"
 Tables = dict[str, pd.DataFrame]
 
@@ -52,6 +54,11 @@ def books() -> dict[str, Book]:
     found = {"line's beliefs, long_only": Book("line", TradingRules())}
     deaf = replace(TradingRules(), solve_on_regime_change=False)
     found["  solved weekly, whatever the regime"] = Book("line", deaf)
+    found["  overlay of the covariance, no VIX"] = Book(
+        "line",
+        replace(TradingRules(), overlay=VolatilityForecast("covariance"), vix=VixScaling(strength=0.0)),
+    )
+    found["  overlay without VIX"] = Book("line", TradingRules(vix=VixScaling(strength=0.0)))
     found["  solved when correlations break"] = Book("line", TradingRules(solve_on_broken_correlations=True))
     found["line's beliefs, long_short"] = Book("line", rules_of("long_short"))
     found["line's beliefs, market_neutral"] = Book("line", rules_of("market_neutral"))
@@ -125,7 +132,7 @@ def figures(store: MemoryStore, rules: TradingRules, spy: pd.Series) -> dict[str
     performance = store.read("performance").set_index("session")
     targets, ledger, fills = (store.read(name) for name in ("target_portfolio", "ledger", "fills"))
     returns = performance["log_return"].iloc[1:]
-    return _worth(returns, spy) | {
+    return _worth(returns, spy) | tracking(store, rules) | {
         "gross": performance["gross_exposure"].mean(),
         "shorts": _shorts(targets),
         "turnover a year": performance["turnover"].mean() * YEAR,
@@ -137,6 +144,22 @@ def figures(store: MemoryStore, rules: TradingRules, spy: pd.Series) -> dict[str
         "solved": int(targets["optimized_session"].nunique()),
         "fills": len(fills),
         "broken": _broken(targets, rules),
+    }  # fmt: skip
+
+
+def tracking(store: MemoryStore, rules: TradingRules) -> dict[str, object]:
+    """Realised volatility of 63 sessions less the mean target in force over them: as told, and without drawdown rule."""
+    performance, risk = (store.read(name).set_index("session") for name in ("performance", "risk"))
+    regimes = store.read("regimes", timeframe="1D").set_index("session")["multiplier"]
+    multiplier = regimes if rules.regime_scaling else regimes * 0 + 1.0
+    target = (rules.limits.volatility_target * multiplier).reindex(performance.index).shift(1)
+    realised = performance["log_return"].rolling(WINDOW).std() * np.sqrt(YEAR)
+    apart = (realised - target.rolling(WINDOW).mean()).iloc[WINDOW:]
+    free = (risk["drawdown_multiplier"].shift(1).rolling(WINDOW).min() == 1.0).reindex(apart.index)
+    return {
+        "target": target.mean(), "within 2 points": (apart.abs() <= 0.02).mean(), "mean distance": apart.abs().mean(),
+        "bias": apart.mean(), "windows without drawdown rule": free.mean(),
+        "within 2 points there": (apart[free].abs() <= 0.02).mean(), "mean distance there": apart[free].abs().mean(),
     }  # fmt: skip
 
 
