@@ -16,7 +16,9 @@ from resources import clock as wall
 from trading.digest import digest
 from trading.evaluation.trials import TABLE, Look, Trials, trial_row
 from trading.interfaces import Clock, Store
+from trading.signals.rules import SignalRules
 
+MAIN = SignalRules().strategy
 _ROOMS = ("trading", "models")
 _NO_NUMBERS = ("testing", "evaluation")  # they change no return of a book
 
@@ -60,34 +62,45 @@ def record_books(
     *,
     command: str,
     settings: str,
-    label: str = "",
     cut: str = "",
+    between: tuple[pd.Timestamp, pd.Timestamp] | None = None,
     run_id: str = "",
-    clock: Clock = wall.now,
 ) -> bool:
-    """Enter a look at the whole recorded book of each strategy of a home; True if a variant is new.
+    """Enter a look at the recorded book of each strategy of a home; True if a variant is new.
 
     Every session with a return counts, also one that rests on CONTAMINATED forecasts: it was looked at.
+
+    Parameters
+    ----------
+    between : first and last session that was looked at, all by default
     """
     performance = store.read("performance")
     new = []
-    for place, (strategy, rows) in enumerate(performance.groupby("strategy", sort=True)):
+    alone = len(performance["strategy"].unique()) == 1
+    for strategy, rows in performance.groupby("strategy", sort=True):
         returns = np.expm1(rows.sort_values("session").set_index("session")["log_return"].iloc[1:])
-        made_of = settings if place == 0 else digest(settings, str(strategy))
-        called = " ".join(part for part in (label, str(strategy)) if part)
+        seen = returns if between is None else returns.loc[between[0] : between[1]]
+        made_of = settings if alone or strategy == MAIN else digest(settings, str(strategy))
         new.append(
             record_trial(
-                store,
-                returns,
-                command=command,
-                label=called,
-                settings=made_of,
-                cut=cut,
-                run_id=run_id,
-                clock=clock,
+                store, seen, command=command, label=str(strategy), settings=made_of, cut=cut, run_id=run_id
             )
         )
     return any(new)
+
+
+def adopt_trials(store: Store, other: Store) -> int:
+    """Take over the looks in the book of `other` that this one lacks; returns how many those were.
+
+    Who compares two homes chooses among all that was tried in either.
+    """
+    known, theirs = store.read(TABLE), other.read(TABLE)
+    lacking = theirs[~theirs["trial"].isin(known["trial"])]
+    if len(lacking):
+        store.write(
+            {TABLE: lacking}, lacking["session"].min(), lacking["session"].max(), commit={"command": "adopt"}
+        )
+    return len(lacking)
 
 
 def trials_of(store: Store) -> Trials:

@@ -36,6 +36,21 @@ def write(frame: pd.DataFrame, format_: str, output: Path | None, *, heading: st
     payload = _ENCODERS[format_](frame)
     if heading and format_ == "table":
         payload = f"{heading}\n".encode() + payload
+    _put(payload, output)
+
+
+def write_text(text: str, output: Path | None) -> None:
+    """Write text for people to a file, or to standard output.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written.
+    """
+    _put(text.encode(), output)
+
+
+def _put(payload: bytes, output: Path | None) -> None:
     if output is None:
         sys.stdout.buffer.write(payload)
         sys.stdout.buffer.flush()

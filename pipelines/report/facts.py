@@ -26,7 +26,8 @@ class ReportFacts:
     run_ids : runs that wrote the tables, newest last
     versions : version of each table, as `Store.tables` counts them
     rules : of the signals, whose gates are counted
-    trials : how many different settings the home's commits name, 0 if they name none
+    trials : variants in the home's book of trials, 0 if it has none
+    trial_sharpes : the ratio of a session of each that has one
     what_if : what a what-if copy is of, beginning with WHAT-IF; empty in any other home
     """
 
@@ -43,15 +44,16 @@ class ReportFacts:
     versions: Mapping[str, int] = field(default_factory=dict)
     rules: SignalRules = field(default_factory=SignalRules)
     trials: int = 0
+    trial_sharpes: tuple[float, ...] = ()
     what_if: str = ""
 
     @property
     def trials_told(self) -> str:
         """How often one may have tried until something looked good, as far as the home knows."""
         if not self.trials:
-            return "Trials: the home does not say with how many settings it has been run."
-        sets = "1 set of settings" if self.trials == 1 else f"{self.trials:,} settings"
-        return f"Trials: this home has been run with {sets}; other homes are not counted."
+            return "Trials: the home's book of trials is empty."
+        variants = "1 variant was" if self.trials == 1 else f"{self.trials:,} variants were"
+        return f"Trials: {variants} looked at, by the home's book (fabline show trials); other homes are not counted."
 
     def titled(self, title: str) -> str:
         """`title`, with WHAT-IF and SIMULATED before it where that is so."""

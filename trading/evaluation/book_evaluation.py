@@ -105,10 +105,22 @@ def slice_figures(book: BookHistory, of: Of, trials: Trials) -> Iterator[Figure]
     """
     if not len(book.own):
         return
-    drawn = paired_figures(book.own, book.equal)
-    for metric, (own, equal, _) in drawn.items():
-        yield Figure.estimated(of, metric, own, equal.value)
-    yield Figure.estimated(of, "sharpe_lo", lo_interval(book.own), lo_interval(book.equal).value)
+    drawn = {
+        name: (own, equal.value) for name, (own, equal, _) in paired_figures(book.own, book.equal).items()
+    }
+    drawn["sharpe_lo"] = lo_interval(book.own), lo_interval(book.equal).value
+    drawn["mean_return"] = (
+        mean_estimate(book.own).scaled(SESSIONS_PER_YEAR),
+        float(book.equal.mean()) * SESSIONS_PER_YEAR,
+    )
+    for metric in ("total_return", "volatility", "drawdown"):
+        yield Figure.estimated(of, metric, *drawn[metric])
+    low, middle, high = drawdown_distribution(book.own, _FALLS)
+    yield Figure(of, "drawdown_to_expect", float(middle), float(low), float(high), len(book.own), math.nan)
+    yield Figure.estimated(of, "mean_return", *drawn["mean_return"])
+    yield Figure.sure(of, "p_value_of_mean", mean_p_value(book.own), len(book.own))
+    for metric in ("sharpe", "sharpe_lo"):
+        yield Figure.estimated(of, metric, *drawn[metric])
     yield from _luck(book, of, trials)
     yield from _costs(book, of)
     yield Figure.estimated(of, f"{BETA}{EQUAL_WEIGHT}", beta(book.own, book.equal), 1.0)
@@ -138,14 +150,9 @@ def _luck(book: BookHistory, of: Of, trials: Trials) -> Iterator[Figure]:
     yield Figure.sure(of, "probabilistic_sharpe", probabilistic_sharpe(moments), n, 0.5)
     yield Figure.sure(of, "deflated_sharpe", trials.deflated(moments), n, 0.5)
     yield Figure.sure(of, "sharpe_of_luck", trials.luck(n) * year, trials.count)
-    yield Figure.estimated(of, "mean_return", mean_estimate(book.own).scaled(SESSIONS_PER_YEAR),
-                           float(book.equal.mean()) * SESSIONS_PER_YEAR)  # fmt: skip
-    yield Figure.sure(of, "p_value_of_mean", mean_p_value(book.own), n)
     yield Figure.sure(of, "minimum_track_record", minimum_track_record(moments), n)
     months = months_to_detect(annual) if math.isfinite(annual) else math.nan
     yield Figure(of, "months_to_detect", months, math.nan, math.nan, n, n / SESSIONS_PER_MONTH)
-    low, middle, high = drawdown_distribution(book.own, _FALLS)
-    yield Figure(of, "drawdown_to_expect", float(middle), float(low), float(high), n, math.nan)
 
 
 def _costs(book: BookHistory, of: Of) -> Iterator[Figure]:

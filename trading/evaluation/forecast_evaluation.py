@@ -111,9 +111,6 @@ def _summands(part: pd.DataFrame) -> pd.DataFrame:
 def _figures(of: Of, summed: pd.DataFrame, sessions: pd.Series[pd.Timestamp]) -> Iterator[Figure]:
     by = summed.groupby(sessions.to_numpy(), sort=True).sum()
     total = by.sum()
-    overlap = (
-        1 if of.timeframe == FIVE_MINUTES else of.horizon
-    )  # a session holds all but the longest of its bars
     cases = int(total["cases"])
     if total["calls"] and of.subject != BASELINE:
         rises = float(total["rises"] / total["calls"])

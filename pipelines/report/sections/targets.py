@@ -16,11 +16,11 @@ from trading.evaluation.scoreboard import TABLES, measurements, scoreboard
 from trading.evaluation.sharpe_tests import (
     SharpeMoments,
     drawdown_distribution,
-    expected_maximum_sharpe,
     minimum_track_record,
     months_to_detect,
     probabilistic_sharpe,
 )
+from trading.evaluation.trials import Trials
 from trading.interfaces import Floats
 from trading.portfolio.covariance import SESSIONS_PER_YEAR
 
@@ -71,9 +71,8 @@ def _luck(material: Material) -> list[Html]:
 
 
 def _answers(material: Material, own: Floats, moments: SharpeMoments) -> list[list[Child]]:
-    trials = max(material.facts.trials, 1)
-    # Trials leave their digest and no ratio: their spread is what luck alone would give over as many sessions.
-    luck = expected_maximum_sharpe(trials, 1 / math.sqrt(moments.count))
+    book = Trials(max(material.facts.trials, 1), material.facts.trial_sharpes)
+    trials, luck = book.count, book.luck(moments.count)
     year = math.sqrt(SESSIONS_PER_YEAR)
     needed = minimum_track_record(moments)
     deep = float(drawdown_distribution(own, [_DEEP])[0])

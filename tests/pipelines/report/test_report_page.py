@@ -216,7 +216,7 @@ def test_the_headline_leaves_sessions_out_that_rest_on_contaminated_forecasts() 
 def test_the_headline_says_how_many_settings_were_tried() -> None:
     words = Reader(render(TABLES, replace(FACTS, trials=2))).words["headline"]
 
-    assert "this home has been run with 2 settings; other homes are not counted" in words
+    assert "2 variants were looked at, by the home's book" in words
 
 
 def test_gates_are_counted(words: dict[str, str]) -> None:
