@@ -21,6 +21,7 @@ from resources.clock import now
 from resources.home import Home
 from resources.store import HomeStore
 from trading.errors import UsageError
+from trading.evaluation.trials import Trials
 
 NAME = "report.html"
 
@@ -65,7 +66,7 @@ def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
     source = home.facts.source
     listed = store.tables().set_index("table")
     head = listed["last_session"].get("performance")
-    commits = store.commits()
+    commits, book = store.commits(), store.read("trials")
     runs = [str(run) for run in commits["run_id"].dropna().unique() if run]
     return ReportFacts(
         home=home.path.name,
@@ -80,12 +81,13 @@ def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
         run_ids=tuple(runs),
         versions={str(name): int(version) for name, version in listed["version"].dropna().items()},
         rules=chosen.signals,
-        trials=_trials(commits),
+        trials=max(int(book["variant"].nunique()), _settings_of(commits)),
+        trial_sharpes=Trials.of(book).sharpes,
         what_if=what_if_of(home.facts),
     )
 
 
-def _trials(commits: pd.DataFrame) -> int:
+def _settings_of(commits: pd.DataFrame) -> int:
     """How many different digests of settings the commits name."""
     digests = {json.loads(facts or "{}").get("settings", "") for facts in commits["facts"].dropna().unique()}
     return len(digests - {""})

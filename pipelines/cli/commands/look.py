@@ -124,6 +124,58 @@ def scoreboard(
     command.scoreboard(home, format_, output)
 
 
+def evaluate(
+    *,
+    first: From = None,
+    last: To = None,
+    held_out: Annotated[
+        bool,
+        flag("--held-out", help="Look at the last three months, which are kept apart; counts as a trial."),
+    ] = False,
+    variants: Annotated[
+        str,
+        typer.Option(
+            metavar="models|FILE",
+            help="What choosing the best of several is worth: each model alone, or the columns of a file of returns.",
+        ),
+    ] = "",
+    format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to a file instead of the terminal.")
+    ] = None,
+    home: HomeOption = HOME,
+) -> None:
+    """Say what the line was worth out of sample, slice by slice, and how much of it luck could have made."""
+    from pipelines.cli import evaluate as command
+
+    command.evaluate(home, command.Asked(first, last, held_out, variants), format_, output)
+
+
+def compare(
+    *,
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="A strategy, SPY, QQQ, SMH, equal_weight, or a home's folder.")
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with: the same choices.")],
+    first: From = None,
+    last: To = None,
+    held_out: Annotated[
+        bool,
+        flag("--held-out", help="Look at the last three months, which are kept apart; counts as a trial."),
+    ] = False,
+    format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to a file instead of the terminal.")
+    ] = None,
+    home: HomeOption = HOME,
+) -> None:
+    """Set two strategies, homes or benchmarks side by side, with paired tests by year and regime."""
+    from pipelines.cli import compare as command
+    from pipelines.cli.evaluate import Asked
+
+    command.compare(home, (a, b), Asked(first, last, held_out), format_, output)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this theme to the command line."""
     app.command("status", rich_help_panel=PANEL)(status)
@@ -132,3 +184,5 @@ def register(app: typer.Typer) -> None:
     app.command("report", rich_help_panel=PANEL)(report)
     app.command("diff", rich_help_panel=PANEL)(diff)
     app.command("scoreboard", rich_help_panel=PANEL)(scoreboard)
+    app.command("evaluate", rich_help_panel=PANEL)(evaluate)
+    app.command("compare", rich_help_panel=PANEL)(compare)
