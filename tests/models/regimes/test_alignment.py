@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.regimes.alignment import order_by_likeness, order_by_rule, permuted, restated
+from models.regimes.alignment import order_by_likeness, order_by_rule, permuted, places_by_rule, restated
 from trading.frames import REGIMES
 from trading.interfaces import RegimeFit
 
@@ -36,6 +36,17 @@ def test_the_rule_names_states_by_trend_and_volatility() -> None:
     order = order_by_rule(mean, TREND, VOLATILITY)
     named = {regime: int(state) for regime, state in zip(REGIMES, order, strict=True)}
     assert named == {"Bull": 1, "Bear": 3, "Volatile": 0, "Range": 2}
+
+
+def test_other_features_are_expected_where_trend_and_volatility_take_them() -> None:
+    plane = np.random.default_rng(4).normal(size=(50, 2))  # volatility, trend
+    third = 2.0 * plane[:, VOLATILITY] - 3.0 * plane[:, TREND]
+
+    places = places_by_rule(np.column_stack([plane, third]), TREND, VOLATILITY)
+
+    named = dict(zip(REGIMES, places.round(9).tolist(), strict=True))
+    assert named["Bull"] == [-0.5, 1.0, -4.0]  # 2 x -0.5 - 3 x 1
+    assert named["Volatile"] == [1.5, 0.0, 3.0]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[1::5])
