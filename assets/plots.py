@@ -32,10 +32,14 @@ def png(figure: Figure, *, simulated: bool) -> bytes:
 
 
 def equity(frame: pd.DataFrame) -> Figure:
-    """Equity of the strategy beside equal weight, in thousands of USD."""
+    """Equity of each strategy beside equal weight, in thousands of USD."""
     figure, axes = _canvas()
+    books = dict(list(frame.groupby("strategy", sort=True)))
+    for name, book in books.items():
+        label, colour = (name, None) if len(books) > 1 else ("strategy", "#1d5f9e")
+        axes.plot(book["session"], book["equity_cents"] / 100_000, color=colour, label=label)
+    frame = next(iter(books.values()))
     start = frame["equity_cents"].iloc[0] / 100_000
-    axes.plot(frame["session"], frame["equity_cents"] / 100_000, color="#1d5f9e", label="strategy")
     scaled = frame["equal_weight_equity"] / frame["equal_weight_equity"].iloc[0] * start
     axes.plot(frame["session"], scaled, color="#8d99ae", label="equal weight of the same names")
     axes.set_ylabel("thousand USD")

@@ -13,6 +13,7 @@ from trading import frames
 from trading.evaluation import scoreboard as board
 from trading.interfaces import Store
 from trading.stages.layout import DAILY
+from trading.stages.trading_rules import TradingRules
 
 TABLE = "scoreboard"
 FACE = Face(
@@ -32,7 +33,7 @@ def scoreboard_asset() -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, home: dg.ResourceParam[OpenHome]
     ) -> dg.MaterializeResult[None]:
         with translated():
-            made = scored(home.store)
+            made = scored(home.store, home.strategy)
             commit = {"run_id": context.run.run_id, "settings": home.settings_digest}
             evidence.replace_whole(home.store, TABLE, made, commit)
             show_trials(home, new=record_books(home.store, command="run", **commit))
@@ -48,12 +49,12 @@ def show_trials(home: OpenHome, *, new: bool) -> None:
         home.notifier.notify("mlflow_mirror_failed", reason="trials", then="the next trial mirrors again")
 
 
-def scored(store: Store) -> pd.DataFrame:
-    """Rows of `scoreboard` from the traded sessions of a store; none before the first."""
+def scored(store: Store, strategy: str = TradingRules.strategy) -> pd.DataFrame:
+    """Rows of `scoreboard` from the traded sessions of one strategy in a store; none before the first."""
     performance = store.read("performance")
     if performance.empty:
         return frames.empty(TABLE)
-    inception, strategy = performance["session"].min(), performance["strategy"].min()
+    inception = performance["session"].min()
     tables = {name: _daily(store, name, inception, strategy) for name in board.TABLES}
     return evidence.dated(TABLE, board.scoreboard(board.measurements(tables)), performance["session"].max())
 

@@ -67,6 +67,19 @@ def decided(store: HomeStore, settings: Settings, session: pd.Timestamp | None) 
     return Decided(last, mine, shares, int(today[CASH]))
 
 
+def check_main(settings: Settings, strategy: str | None) -> None:
+    """UsageError if `strategy` is another one than that which alone is ever sent to a broker."""
+    if strategy in (None, settings.main):
+        return
+    if strategy in settings.strategies:
+        raise UsageError(
+            f"{strategy} is a challenger and trades on paper only: no order of it is ever sent, and its cash is no "
+            f"account's; only {settings.main} is sent (setting trading.strategy)"
+        )
+    named = ", ".join((settings.main, *sorted(settings.strategies)))
+    raise UsageError(f"this home has no strategy {strategy!r}; it has {named}")
+
+
 def check_sendable(home: Home, settings: Settings, session: pd.Timestamp, now: pd.Timestamp) -> None:
     """UsageError unless orders of `session` may go to Alpaca `now`: real bars, whole shares, before the open."""
     facts, peer = home.facts, settings.broker.url

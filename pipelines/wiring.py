@@ -184,10 +184,11 @@ def source_of(settings: Settings) -> MarketDataSource:
 
 
 def limits_of(settings: Settings) -> BookLimits:
-    """The limits that a check holds every target portfolio to."""
-    flat = settings.flat()
+    """The limits that a check holds every target portfolio to: the loosest of all strategies."""
+    books = [book.flat() for book in settings.books]
     return BookLimits(
-        position=flat["trading.sizer.position_limit"], group=flat["trading.optimizer.group_cap"]
+        position=max(flat["trading.sizer.position_limit"] for flat in books),
+        group=max(flat["trading.optimizer.group_cap"] for flat in books),
     )
 
 
@@ -237,6 +238,7 @@ class Workshop:
             settings_digest=self.settings.digest(),
             clock=self.clock,
             progress=progress,
+            strategy=self.settings.main,
         )
 
     def _spoken(self, specs: tuple[ModelSpec, ...], log: FilteringBoundLogger) -> Spoken:

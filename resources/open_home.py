@@ -21,6 +21,7 @@ from trading.calendar import next_to_decide
 from trading.interfaces import ChampionDecision, Clock, MarketDataSource, ModelRegistry, ModelVersion
 from trading.line import Progress, silent
 from trading.stages.stage import ModelBook
+from trading.stages.trading_rules import TradingRules
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class OpenHome:
     settings_digest : of the settings that change numbers
     clock : the present, for real ingestion times and to refuse the future
     progress : told after each session of each stage, and after each epoch of a training
+    strategy : the main one; others trade beside it on paper
     """
 
     home: Home
@@ -51,6 +53,7 @@ class OpenHome:
     settings_digest: str
     clock: Clock
     progress: Progress = field(default=silent)
+    strategy: str = TradingRules.strategy
 
     def inception(self, first: pd.Timestamp) -> pd.Timestamp:
         """The home's first traded session; `first` while nothing was made, which does not fix it yet.

@@ -45,7 +45,8 @@ def chain(home: Path, fill: str) -> Step:
     if not fill:
         raise UsageError("which fill? an id of the table fills, `last`, or SYMBOL@SESSION")
     with closing(open_store(home)) as store:
-        return explain_fill(store, plan_of(settings.load(home).settings), fill)
+        wanted = settings.load(home).settings
+        return explain_fill(store, plan_of(wanted), fill, wanted.main)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from assets.scoreboard import scored
+from pipelines import settings
 from pipelines.cli import rendering
 from pipelines.environment import market_line, open_store
 from trading.evaluation.scoreboard import in_order
@@ -14,7 +15,7 @@ from trading.evaluation.scoreboard import in_order
 def scoreboard(home: Path, format_: str, output: Path | None) -> None:
     """Write the scoreboard of all traded sessions up to now."""
     with closing(open_store(home)) as store:
-        board = scored(store)
+        board = scored(store, settings.load(home).settings.main)
     rows = in_order(board)
     shown = (
         rows.drop(columns="target") if format_ == "table" else rows

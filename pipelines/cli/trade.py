@@ -27,11 +27,21 @@ from trading.interfaces import Clock
 COLUMNS = ("kind", "name", "ours", "theirs", "halts")
 
 
-def trade(path: Path, day: str | None, format_: str, *, wait: bool, clock: Clock = wall.now) -> None:
+def trade(
+    path: Path,
+    day: str | None,
+    format_: str,
+    *,
+    wait: bool,
+    strategy: str | None = None,
+    clock: Clock = wall.now,
+) -> None:
     """Send the orders of a session once, and print the answers.
 
     Raises
     ------
+    UsageError
+        If another strategy than the main one is named: challengers trade on paper.
     TradingHaltedError
         If trading is halted.
     ReconciliationError
@@ -39,6 +49,7 @@ def trade(path: Path, day: str | None, format_: str, *, wait: bool, clock: Clock
     """
     home = Home.open(path)
     wanted = settings.load(path).settings
+    brokerage.check_main(wanted, strategy)
     HaltSwitch(path).check()
     session = None if day is None else session_of(day)
     with (

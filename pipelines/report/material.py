@@ -63,8 +63,14 @@ class Material:
 
     @property
     def strategy(self) -> str:
-        """The strategy that the report is about."""
-        return self.strategies[0] if self.strategies else ""
+        """The strategy that the report is about: the main one, whose rules the facts hold, of those that there are."""
+        main = self.facts.rules.strategy
+        return main if main in self.strategies or not self.strategies else self.strategies[0]
+
+    @property
+    def challengers(self) -> tuple[str, ...]:
+        """Names of the strategies that trade beside it on paper."""
+        return tuple(name for name in self.strategies if name != self.strategy)
 
     @functools.cached_property
     def sessions(self) -> pd.DatetimeIndex:

@@ -100,19 +100,23 @@ def _of_symbol(fills: pd.DataFrame, symbol: str, day: str) -> pd.Series:
     return found.iloc[-1]
 
 
-def explain_fill(store: Store, plan: Plan, wanted: str) -> Step:
+def explain_fill(store: Store, plan: Plan, wanted: str, strategy: str | None = None) -> Step:
     """The whole chain behind a fill.
 
     Parameters
     ----------
     wanted : a fill's id, the start of one, `last`, or SYMBOL@SESSION
+    strategy : whose fills `last` and SYMBOL@SESSION mean, where there are several; an id says it by itself
 
     Raises
     ------
     UsageError
         If no fill fits.
     """
-    return _Chain(store, plan, find_fill(store.read("fills"), wanted)).fill()
+    fills = store.read("fills")
+    if strategy is not None and (wanted == LAST or "@" in wanted):
+        fills = fills[(fills["strategy"] == strategy).to_numpy()]
+    return _Chain(store, plan, find_fill(fills, wanted)).fill()
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ def trade(
     session: Annotated[
         str | None, typer.Option(metavar="DATE", help="Whose orders; of the last session made if absent.")
     ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose orders; only the main one's are ever sent.")
+    ] = None,
     format_: Printed = "table",
     wait: Wait = False,
     home: HomeOption = HOME,
@@ -35,7 +38,7 @@ def trade(
     """Send a session's orders to the broker (setting broker.name), each once however often it is called."""
     from pipelines.cli import trade as command
 
-    command.trade(home, session, format_, wait=wait)
+    command.trade(home, session, format_, wait=wait, strategy=strategy)
 
 
 def halt(

@@ -41,6 +41,23 @@ def headline(material: Material) -> list[Html]:
         _tiles(performance, found),
         _figures_table(performance, found, counts),
         note(material.facts.trials_told),
+        *_beside(material),
+    ]
+
+
+def _beside(material: Material) -> list[Html]:
+    """Which strategy the report is about, and what the others on paper are worth; nothing where it is alone."""
+    if not material.challengers:
+        return []
+    rows = material.tables["performance"]
+    last = rows[rows["session"] == material.sessions[-1]].set_index("strategy")["equity_cents"]
+    told = (f"{name} {figures.dollars(last[name])}" for name in (material.strategy, *material.challengers))
+    commands = "; ".join(f"fabline compare {material.strategy} {name}" for name in material.challengers)
+    return [
+        note(
+            f"This report is about the strategy {material.strategy}, the only one that is ever sent to a broker. "
+            f"Equity of all on paper: {', '.join(told)}. What sets them apart: {commands}."
+        )
     ]
 
 
