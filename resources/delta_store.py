@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -43,6 +43,9 @@ class DeltaStore:
     def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
         self.root = str(root).rstrip("/")
         self._options = dict(storage_options or {})
+        self._newest: dict[
+            str, DeltaTable
+        ] = {}  # as this store last wrote or read them: a version never changes
 
     def read(
         self,
@@ -158,12 +161,19 @@ class DeltaStore:
         frames.table_of(table)
         return f"{self.root}/{table}"
 
+    def _is_there(self, table: str) -> bool:
+        """Whether a table that was opened before still has its folder."""
+        return "://" in self.root or Path(self._uri(table)).is_dir()
+
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
+        kept = self._newest.get(table)
+        if kept is not None and kept.version() == version and self._is_there(table):
+            return kept
         try:
-            return DeltaTable(self._uri(table), version=version, storage_options=self._options)
+            opened = DeltaTable(self._uri(table), version=version, storage_options=self._options)
         except TableNotFoundError:
             if version is not None:
                 raise self._gone(table) from None
@@ -174,6 +184,9 @@ class DeltaStore:
                     f"table {table} has no version {version}; `fabline show` lists the versions"
                 ) from error
             raise self._complaint(table, error) from error
+        if version is not None:
+            self._newest[table] = opened
+        return opened
 
     @contextmanager
     def _spoken(self, table: str) -> Iterator[None]:
@@ -216,10 +229,11 @@ class DeltaStore:
 
         properties = CommitProperties(custom_metadata=dict(facts))
         rows = to_arrow(table, frame)
-        _retried(lambda: self._overwrite(table, rows, _between(first, last), properties), table)
-        return self._compacted(table)
+        written = _retried(lambda: self._overwrite(table, rows, _between(first, last), properties), table)
+        self._newest[table] = written
+        return _compacted(written)
 
-    def _overwrite(self, table: str, rows: pa.Table, where: str, properties: CommitProperties) -> None:
+    def _overwrite(self, table: str, rows: pa.Table, where: str, properties: CommitProperties) -> DeltaTable:
         from deltalake import DeltaTable, write_deltalake
 
         with self._spoken(table):
@@ -238,19 +252,17 @@ class DeltaStore:
                 )
             else:
                 opened.delete(where, commit_properties=properties)
+        return opened
 
-    def _compacted(self, table: str) -> int:
-        """The newest version after joining small files, where there are many."""
-        from deltalake import DeltaTable
-        from deltalake.exceptions import CommitFailedError
 
-        opened = DeltaTable(self._uri(table), storage_options=self._options)
-        if len(opened.file_uris()) >= COMPACT_AT_FILES:
-            try:
-                opened.optimize.compact()
-            except CommitFailedError:  # someone else wrote meanwhile: the next write compacts
-                return opened.version()
-        return opened.version()
+def _compacted(opened: DeltaTable) -> int:
+    """The newest version after joining small files, where there are many."""
+    from deltalake.exceptions import CommitFailedError
+
+    if len(opened.file_uris()) >= COMPACT_AT_FILES:
+        with suppress(CommitFailedError):  # someone else wrote meanwhile: the next write compacts
+            opened.optimize.compact()
+    return opened.version()
 
 
 def listing(rows: list[dict[str, object]]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ The columns are declared in `trading.schemas`.
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -103,6 +104,11 @@ _ARROW: dict[str, pa.DataType] = {
 
 def empty(name: str) -> pd.DataFrame:
     """A frame of a table with its types and no rows."""
+    return _empty(name).copy()
+
+
+@functools.cache
+def _empty(name: str) -> pd.DataFrame:
     return pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in table_of(name).dtypes.items()})
 
 

@@ -141,7 +141,20 @@ def test_a_damaged_log_is_no_missing_version(store: DeltaStore, tmp_path: Path) 
         path.write_text("no log")
 
     with pytest.raises(HomeError, match="is damaged"):
-        store.read("regimes", version=version)
+        DeltaStore(tmp_path).read("regimes", version=version)
+
+
+def test_a_version_that_was_opened_before_is_read_as_it_was_whatever_came_since(
+    store: DeltaStore, tmp_path: Path
+) -> None:
+    version = put(store, FIRST, LAST)
+    before = store.read("regimes", version=version)
+    put(DeltaStore(tmp_path), FIRST, LAST, seed=1)
+
+    pd.testing.assert_frame_equal(store.read("regimes", version=version), before)
+    assert not store.read("regimes").equals(before)
+    put(store, DAYS[2], DAYS[2], seed=2)
+    assert store.version("regimes") == version + 2
 
 
 def as_written_before_bars_had_a_start(root: Path, frame: pd.DataFrame) -> None:

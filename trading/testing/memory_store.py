@@ -31,7 +31,7 @@ class MemoryStore:
         symbol: str | None = None,
     ) -> pd.DataFrame:
         """Rows of a range of sessions known at `as_of`, sorted by key."""
-        frame = self._frames.get(table, frames.empty(table))
+        frame = self._held(table)
         chosen = narrowed(frame[_inside(frame, first, last)], timeframe=timeframe, symbol=symbol)
         return as_known(table, chosen, as_of, revisions=revisions)
 
@@ -66,10 +66,13 @@ class MemoryStore:
         days = dict.fromkeys(("first_session", "last_session"), "datetime64[us]")
         return listed.astype({"table": "str", "rows": "int64", "version": "Int64", **days})
 
+    def _held(self, table: str) -> pd.DataFrame:
+        return self._frames[table] if table in self._frames else frames.empty(table)
+
     def _changed(
         self, table: str, frame: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp
     ) -> pd.DataFrame:
-        known = self._frames.get(table, frames.empty(table))
+        known = self._held(table)
         inside = _inside(known, first, last)
         if table in APPEND_ONLY:
             kept, new = known, additions(table, known[inside], frame, self._clock)
