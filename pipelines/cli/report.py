@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import webbrowser
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,37 +15,68 @@ from pipelines import settings
 from pipelines.environment import open_store, what_if_of
 from pipelines.report.facts import ReportFacts
 from pipelines.report.page import write_report
+from pipelines.report.pdf import browser, print_pdf, target_of
 from pipelines.report.summary import SUMMARY_TABLES, summary
 from pipelines.settings import Settings
 from pipelines.wiring import Workshop
 from resources.clock import now
 from resources.home import Home
 from resources.store import HomeStore
-from trading.errors import UsageError
+from trading.errors import HomeError, UsageError
 from trading.evaluation.trials import Trials
 
-NAME = "report.html"
+NAME, PRINTED = "report.html", "report.pdf"
 
 
-def report(home: Path, *, open_in_browser: bool) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks of the report.
+
+    Attributes
+    ----------
+    file : where to write it; None is the home's folder of reports
+    pdf : whether to print it; browser : which program prints, empty for what is on the path
+    open_in_browser : whether to show it then
+    """
+
+    file: Path | None = None
+    pdf: bool = False
+    browser: str = ""
+    open_in_browser: bool = False
+
+
+def report(home: Path, wanted: Wanted) -> None:
     """Write the report of the home at `home`, print its path, and show it if asked.
 
     Raises
     ------
     UsageError
-        If the home has not traded yet.
+        If the home has not traded yet, a PDF is asked for without a browser, or the place is none.
+    HomeError
+        If it cannot be written or printed.
     """
     opened = Home.open(home)
+    place = target_of(wanted.file or opened.reports / (PRINTED if wanted.pdf else NAME))
+    if wanted.pdf:
+        browser(wanted.browser)  # before the work, not after it
     with closing(open_store(home)) as store:
         facts = facts_of(opened, store, settings.load(home).settings)
         if facts.last is None:
             raise UsageError(
                 "there is nothing to report yet: this home has no traded session; run: fabline run"
             )
-        path = write_report(store, opened.reports / NAME, facts)
+        written = _written(store, opened.reports / NAME if wanted.pdf else place, facts)
+    path = print_pdf(written, place, named=wanted.browser) if wanted.pdf else written
     Console(highlight=False).print(str(path), soft_wrap=True)
-    if open_in_browser:
+    if wanted.open_in_browser:
         webbrowser.open(path.as_uri())
+
+
+def _written(store: HomeStore, path: Path, facts: ReportFacts) -> Path:
+    try:
+        return write_report(store, path, facts)
+    except OSError as error:
+        raise HomeError(f"the report cannot be written to {path}: {error.strerror or error}") from None
 
 
 def conclude(workshop: Workshop, *, run_id: str, seconds: float) -> None:
@@ -81,7 +113,9 @@ def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
         run_ids=tuple(runs),
         versions={str(name): int(version) for name, version in listed["version"].dropna().items()},
         rules=chosen.signals,
-        trials=max(int(book["variant"].nunique()), _settings_of(commits)),
+        trials=max(
+            int(book["variant"].nunique()), _settings_of(commits)
+        ),  # the book is younger than some homes
         trial_sharpes=Trials.of(book).sharpes,
         what_if=what_if_of(home.facts),
     )

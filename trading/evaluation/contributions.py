@@ -29,7 +29,15 @@ def contributions(positions: pd.DataFrame, ledger: pd.DataFrame, performance: pd
     to the session's simple return.
     """
     equity = performance.set_index("session")["equity_cents"].astype(float)
-    sessions = pd.DatetimeIndex(equity.index)
+    return profits(positions, ledger, performance).div(equity.shift(1).iloc[1:], axis=0)
+
+
+def profits(positions: pd.DataFrame, ledger: pd.DataFrame, performance: pd.DataFrame) -> pd.DataFrame:
+    """What each name brought in each session, in cents: its change of value, and what was booked under it.
+
+    Parameters and columns are those of `contributions`; a row sums to the session's change of equity.
+    """
+    sessions = pd.DatetimeIndex(performance["session"])
     held = positions[~positions["symbol"].isin((CASH, RECEIVABLE))]
     value = _wide(held, "value_cents", sessions)
     booked = ledger[ledger["kind"] != "deposit"]
@@ -39,7 +47,7 @@ def contributions(positions: pd.DataFrame, ledger: pd.DataFrame, performance: pd
     profit = value.reindex(columns=names, fill_value=0.0).diff() + flows.reindex(
         columns=names, fill_value=0.0
     )
-    return profit.iloc[1:].div(equity.shift(1).iloc[1:], axis=0).rename(columns={"": CASH_ITSELF})
+    return profit.iloc[1:].rename(columns={"": CASH_ITSELF})
 
 
 def contribution_figures(strategy: str, parts: pd.DataFrame) -> Iterator[Figure]:

@@ -89,13 +89,23 @@ def explain(
 
 def report(
     *,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to write it instead of the home's reports.")
+    ] = None,
     open_: Annotated[bool, flag("--open", help="Open it in the browser.")] = False,
+    pdf: Annotated[bool, flag("--pdf", help="Print it as PDF with a headless browser.")] = False,
+    browser: Annotated[
+        str,
+        typer.Option(
+            envvar="FABLINE_BROWSER", metavar="PROGRAM", help="Chromium or Chrome; else what is on the path."
+        ),
+    ] = "",
     home: HomeOption = HOME,
 ) -> None:
-    """Write the home's report as one self-contained HTML file."""
+    """Write the home's report as one self-contained HTML file, or as PDF."""
     from pipelines.cli import report as command
 
-    command.report(home, open_in_browser=open_)
+    command.report(home, command.Wanted(file, pdf=pdf, browser=browser, open_in_browser=open_))
 
 
 def diff(
