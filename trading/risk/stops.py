@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from trading.bounds import NOT_NEGATIVE, check_bounds
-from trading.interfaces import Bools, Floats
+from trading.interfaces import Floats
 
 Stop = Literal["", "atr", "trailing", "profit", "time"]
 
@@ -103,8 +103,3 @@ def _of_name(rules: StopRules, held: Floats, returns: Floats, atr: float) -> Sto
 
 def _left_lately(held: Floats, sessions: int) -> bool:
     return bool(sessions and np.any(held[-sessions - 1 :] != 0))
-
-
-def allowed(reasons: tuple[str, ...]) -> Bools:
-    """(s,) False where a name must be left or stay out."""
-    return np.array([not reason for reason in reasons])

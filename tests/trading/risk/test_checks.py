@@ -56,3 +56,34 @@ def test_losses_and_falls_are_limits_too_and_unknown_ones_break_nothing() -> Non
 
     assert [breach.limit for breach in found] == ["value_at_risk", "drawdown"]
     assert not breaches(flat, NAMES, LIMITS, value_at_risk=np.nan, drawdown=np.nan)
+
+
+def test_linked_pairs_share_a_limit_and_each_name_gives_what_its_worst_pair_asks() -> None:
+    linked = Names(NAMES.symbols, ("w", "x", "y", "z"), links=np.array([[0, 1], [1, 2]]))
+
+    cut, why = within(np.array([0.15, -0.15, 0.05, 0.2]), linked, LIMITS)
+
+    # A and B come to 0.30 of 0.20 allowed: both to two thirds; B and C to 0.20 already: C stays.
+    assert cut == pytest.approx([0.1, -0.1, 0.05, 0.2], abs=2e-6)
+    assert told(why) == "correlation A-B 30.0% over 20.0%"
+
+
+def test_what_cannot_be_sold_in_time_is_cut_to_what_can() -> None:
+    names = Names.today(
+        NAMES.symbols, ("w", "x", "y", "z"), np.eye(4), np.array([1.0, 9.0, np.inf, 0.0]), LIMITS
+    )
+
+    cut, why = within(np.array([0.1, 0.1, 0.1, 0.1]), names, LIMITS)
+
+    assert cut == pytest.approx([0.05, 0.1, 0.1, 0.0], abs=2e-6)  # 5 % of a session's volume, in one session
+    assert told(why) == "liquidity A 10.0% over 5.0%; liquidity D 10.0% over 0.0%"
+
+
+@given(arrays(float, 4, elements=st.floats(-3, 3)), arrays(float, (4, 4), elements=st.floats(-1, 1)))
+def test_no_pair_or_volume_is_left_over_its_limit(weights: np.ndarray, correlation: np.ndarray) -> None:
+    names = Names.today(NAMES.symbols, NAMES.groups, correlation, np.array([1.0, 2.0, np.inf, 9.0]), LIMITS)
+
+    cut, _ = within(weights, names, LIMITS)
+
+    assert breaches(cut, names, LIMITS) == ()
+    assert (np.abs(cut) <= np.abs(weights) + 1e-12).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trading.risk.stops import StopRules, allowed, stopped
+from trading.risk.stops import StopRules, stopped
 
 ATR = 0.02
 EVERY = StopRules(atr_multiple=2.0, trailing_multiple=3.0, profit_target=0.10, time_sessions=4)
@@ -43,7 +43,6 @@ def test_a_short_is_stopped_by_a_rise_and_the_path_begins_where_the_side_changed
 
     assert reasons == ("", "atr")
     assert stopped(StopRules(atr_multiple=2.0), quantities, log_returns, np.full(2, ATR)) == ("atr", "atr")
-    assert allowed(reasons).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(("ago", "reason"), [(1, "rest"), (5, "rest"), (6, "")])
