@@ -18,8 +18,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from models.ensembles.bayesian import BayesianAveraging
 from models.ensembles.choice import METHODS
-from models.ensembles.stacked import stacked_weights
+from models.ensembles.exponentiated import ExponentiatedGradient
+from models.ensembles.softmax import SoftmaxWeighting
+from models.ensembles.stacked import StackedWeighting, stacked_weights
+from models.ensembles.tracked import TrackedWeighting
 from models.forecasters.catalogue import model_spec
 from trading import calendar
 from trading.digest import generator
@@ -34,6 +38,7 @@ from trading.interfaces import Floats
 from trading.monitoring.degradation import DRIFT, WORSE, DegradationRules, Watch
 
 MODELS = ("random_walk", "ar1", "ridge", "gradient_boosting")
+HINDSIGHT = "best fixed in hindsight"
 WARM_UP = 60  # sessions before the first that is judged
 SAMPLES, MEAN_BLOCK = 1000, 60
 STREAMS, FAIR_SESSIONS, CALM, AFTER = 1000, 500, 150, 200
@@ -75,37 +80,59 @@ def planted() -> EnsembleWalk:
     return EnsembleWalk(sessions, said, came)
 
 
+def weightings() -> dict[str, TrackedWeighting]:
+    """Every method as it is set by default, and what else was tried."""
+    long = {f"bayesian, half-life {n:.0f}": BayesianAveraging(n, 0.001) for n in (60.0, 120.0, 500.0)}
+    quick = {f"gradient, rate {r:g}": ExponentiatedGradient(floor=0.001, learning_rate=r) for r in (0.1, 0.3)}
+    return {
+        **{name: kind() for name, kind in METHODS.items()},
+        "softmax, floor 0.001": SoftmaxWeighting(floor=0.001),
+        "stacked, floor 0.1": StackedWeighting(floor=0.1),
+        "stacked, 250 sessions": StackedWeighting(fit_sessions=250),
+        **long,
+        **quick,
+    }
+
+
 def table(walk: EnsembleWalk, names: tuple[str, ...]) -> pd.DataFrame:
-    """Loss over that of equal weights for every member, weighting and combination, and the test of it."""
+    """Loss over that of equal weights and of the best member for all that was tried, with tests."""
     count = len(names)
     fixed = np.ones((len(walk.sessions), 1))
     losses = {f"member {name}": walk.losses(fixed * np.eye(count)[place]) for place, name in enumerate(names)}
+    best = min(losses.values(), key=lambda own: float(np.nanmean(own[WARM_UP:])))
     hindsight = stacked_weights(walk.whole)
-    losses["best fixed in hindsight"] = walk.losses(fixed * hindsight)
-    for method, kind in METHODS.items():
-        weights = walk.weights(kind())
-        losses[f"{method}"] = walk.losses(weights, averaged)
-        if method in ("softmax", "equal"):
-            losses[f"{method}, mixture"] = walk.losses(weights, pooled)
+    losses[HINDSIGHT] = walk.losses(fixed * hindsight)
+    for name, weighting in weightings().items():
+        weights = walk.weights(weighting)
+        losses[name] = walk.losses(weights, averaged)
+        if name in ("softmax", "stacked", "equal"):
+            losses[f"{name}, mixture"] = walk.losses(weights, pooled)
+        sys.stdout.write(f"{name}: mean weights {weights[WARM_UP:].mean(axis=0).round(3).tolist()}\n")
     sys.stdout.write(f"weights in hindsight: {dict(zip(names, hindsight.round(3).tolist(), strict=True))}\n")
-    return pd.DataFrame([_row(name, own, losses) for name, own in losses.items()])
+    return pd.DataFrame([_row(name, own, losses, best) for name, own in losses.items()])
 
 
-def _row(name: str, own: Floats, losses: dict[str, Floats]) -> dict[str, object]:
+def _row(name: str, own: Floats, losses: dict[str, Floats], best: Floats) -> dict[str, object]:
     kept = np.isfinite(own)
     kept[:WARM_UP] = False
-    mine, equal, best = own[kept], losses["equal"][kept], losses["best fixed in hindsight"][kept]
+    mine, equal, member, fixed = (x[kept] for x in (own, losses["equal"], best, losses[HINDSIGHT]))
     places = stationary_indices(len(mine), SAMPLES, MEAN_BLOCK, generator("measure_ensemble"))
-    drawn = mine[places].mean(axis=1) / equal[places].mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    half = len(mine) // 2
+
+    def beside(other: Floats) -> str:
+        drawn = mine[places].mean(axis=1) / other[places].mean(axis=1)
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        return f"{mine.mean() / other.mean():.4f} ({low:.4f} - {high:.4f})"
+
     return {
         "who": name,
         "loss x 1e4": 1e4 * mine.mean(),
-        "over equal": mine.mean() / equal.mean(),
-        "low": low,
-        "high": high,
+        "over equal": beside(equal),
         "DM p": diebold_mariano(mine, equal, max(HORIZONS)).p_value,
-        "regret %": 100 * (mine.mean() / best.mean() - 1),
+        "over best member": beside(member),
+        "DM p of it": diebold_mariano(mine, member, max(HORIZONS)).p_value,
+        "by halves": f"{mine[:half].mean() / member[:half].mean():.4f}, {mine[half:].mean() / member[half:].mean():.4f}",
+        "regret %": 100 * (mine.mean() / fixed.mean() - 1),
         "sessions": len(mine),
     }
 

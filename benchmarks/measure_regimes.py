@@ -18,7 +18,9 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from regime_material import DAILY, SESSIONS_A_YEAR, first_known, real_panel, state_of
+from regime_ceiling import told_from_features, told_from_shocks
+from regime_material import DAILY, first_known, real_panel, state_of
+from regime_strategies import told
 
 from models.regimes.choice import RegimeChoice
 from models.regimes.estimator import RegimeEstimator
@@ -27,12 +29,11 @@ from models.regimes.jump import JumpRegimes
 from trading import calendar
 from trading.evaluation.regime_report import complete_stays, delay_until, fall_within, transition_table
 from trading.evaluation.regime_walk import RegimeWalk, walk_fitted, walk_regimes
-from trading.evaluation.resampling import paired_figures
-from trading.evaluation.uncertainty import mean_estimate
 from trading.frames import REGIMES
-from trading.interfaces import Bools, Floats
+from trading.interfaces import Floats
 from trading.stages.regimes import RegimeRules
 from trading.testing.market import MarketOptions, SimulatedMarket
+from trading.testing.market_paths import Paths
 from trading.testing.regime_markets import chain_market, fair_market
 from trading.universe import SYMBOLS
 
@@ -45,7 +46,6 @@ FALLS = {  # where to look for the peak and the trough
     "2020": ("2020-01-02", "2020-06-30"),
     "2022": ("2021-10-01", "2023-01-31"),
 }
-COST, TOP, REBALANCE = 0.0005, 5, 5
 
 
 def main() -> None:
@@ -105,6 +105,10 @@ def recovery(given: argparse.Namespace, model: RegimeEstimator) -> None:
         found = [_of_market(model, option) for option in options]
         say(f"SIMULATED market, regime_drift {drift}: four names {_spread([f[0] for f in found])}, "
             f"calm or wild {_spread([f[1] for f in found])}; stays {np.mean([f[2] for f in found]):.1f} sessions")  # fmt: skip
+        bounds = np.mean([_ceilings(option) for option in options], axis=0)
+        say(
+            f"    a filter fitted on the true labels: {bounds[0].round(3)}; one that sees the shocks: {bounds[1].round(3)}"
+        )
 
 
 def _hits(walk: RegimeWalk, truth: np.ndarray) -> tuple[float, float, float]:
@@ -118,16 +122,35 @@ def _hits(walk: RegimeWalk, truth: np.ndarray) -> tuple[float, float, float]:
 
 
 def _of_market(model: RegimeEstimator, options: MarketOptions) -> tuple[float, float, float]:
+    state, paths = _state_of_market(options)
+    walk = walk_regimes(model, RULES, state, paths.sessions[-len(state) :])
+    truth = paths.regimes[-len(walk.labels) :]
+    calm = np.isin(walk.labels, WARNING) == np.isin(truth, WARNING)
+    return float(np.mean(walk.labels == truth)), float(calm.mean()), float(complete_stays(walk.labels).mean())
+
+
+def _state_of_market(options: MarketOptions) -> tuple[Floats, Paths]:
+    """State (w, 5) of the market's last 2,000 sessions, and its paths."""
     paths = SimulatedMarket(options).paths
     names, split = len(SYMBOLS), np.cumprod(paths.ratio, axis=0)
     close, volume = paths.close[:, :names] * split[:, :names], paths.volume[:, :names] / split[:, :names]
     state = state_of(close, volume, paths.vix[:, 3])
-    first = first_known(state)
-    state, sessions = state[first:][-2000:], paths.sessions[first:][-2000:]
-    walk = walk_regimes(model, RULES, state, sessions)
-    truth = paths.regimes[-len(walk.labels) :]
-    calm = np.isin(walk.labels, WARNING) == np.isin(truth, WARNING)
-    return float(np.mean(walk.labels == truth)), float(calm.mean()), float(complete_stays(walk.labels).mean())
+    return state[first_known(state) :][-2000:], paths
+
+
+def _ceilings(option: MarketOptions) -> list[tuple[float, float]]:
+    """Share of four names, and of calm or wild, told by filters that know the market's parameters."""
+    state, paths = _state_of_market(option)
+    truth = paths.regimes[-len(state) :]
+    told = told_from_features(state, truth), told_from_shocks(option.seed, paths.regimes)[-len(state) :]
+    judged = slice(RULES.window_sessions - 1, None)
+    return [
+        (
+            float(np.mean(labels[judged] == truth[judged])),
+            float(np.mean((np.isin(labels, WARNING) == np.isin(truth, WARNING))[judged])),
+        )
+        for labels in told
+    ]
 
 
 def _spread(values: list[float]) -> str:
@@ -318,77 +341,8 @@ def _alike(rows: list[np.ndarray]) -> float:
 
 def strategies(_given: argparse.Namespace, model: RegimeEstimator) -> None:
     """Equal weight, momentum and mean reversion in each regime, after costs, and equal weight scaled by the regimes."""
-    walk, closes = real_walk(model)
-    simple = closes.pct_change(fill_method=None).to_numpy()
-    past = np.log(closes)
-    targets = {
-        "equal weight": _equal(closes.notna().to_numpy()),
-        "momentum": _best(past.diff(252).to_numpy()),
-        "reversion": _best(-past.diff(5).to_numpy()),
-    }
-    made = {name: held(target, simple) for name, target in targets.items()}
-    chosen = {"Bull": "momentum", "Range": "reversion"}
-    switched = np.stack(
-        [targets[chosen.get(str(name), "equal weight")][t] for t, name in enumerate(walk.names)]
-    )
-    made["by regime"] = held(switched, simple)
-    say(f"{walk.sessions[0]:%Y-%m-%d} to {walk.sessions[-1]:%Y-%m-%d}; a year, after {COST:.2%} of turnover")
-    for name, returns in made.items():
-        for place, regime in [(-1, "all"), *enumerate(REGIMES)]:
-            chosen_sessions = returns[:-1] if place < 0 else returns[:-1][walk.labels[:-1] == place]
-            say(_performance(name, regime, chosen_sessions))
-    _paired(made, walk)
-
-
-def _equal(listed: Bools) -> Floats:
-    """(n, s) the same of each name that is listed."""
-    return listed / np.maximum(listed.sum(axis=1, keepdims=True), 1)
-
-
-def _best(score: Floats) -> Floats:
-    """(n, s) the same of the five highest scores of each session; names without a score are left out."""
-    ranks = pd.DataFrame(score).rank(axis=1, ascending=False, method="first").to_numpy()
-    return _equal(ranks <= TOP)
-
-
-def held(target: Floats, simple: Floats) -> Floats:
-    """(n,) return of the session after each, of a book rebalanced to `target` (n, s) every fifth session, after costs.
-
-    A session's target is traded at its close; between rebalances the weights drift.
-    """
-    weights, out = np.zeros(target.shape[1]), np.full(len(target), np.nan)
-    ahead = np.nan_to_num(simple[1:])
-    for t in range(len(target) - 1):
-        traded = target[t] - weights if t % REBALANCE == 0 else np.zeros_like(weights)
-        weights = weights + traded
-        gain = float(weights @ ahead[t])
-        out[t] = gain - COST * np.abs(traded).sum()
-        weights = weights * (1 + ahead[t]) / (1 + gain)
-    return out
-
-
-def _performance(name: str, regime: str, returns: Floats) -> str:
-    mean = mean_estimate(returns).scaled(SESSIONS_A_YEAR)
-    spread = returns.std(ddof=1) * np.sqrt(SESSIONS_A_YEAR)
-    return (
-        f"{name:13s} {regime:9s} n {len(returns):5d}  mean {mean.value:7.1%} [{mean.low:7.1%}, {mean.high:7.1%}]  "
-        f"volatility {spread:6.1%}  Sharpe {mean.value / spread:5.2f}"
-    )
-
-
-def _paired(made: Mapping[str, Floats], walk: RegimeWalk) -> None:
-    """Equal weight scaled by the smoothed multiplier, and the switched book, beside equal weight."""
-    plain = made["equal weight"][:-1]
-    moved = np.abs(np.diff(walk.multipliers, prepend=walk.multipliers[0]))[:-1]
-    scaled = walk.multipliers[:-1] * plain - COST * moved
-    constant = walk.multipliers.mean() * plain
-    for name, returns, other in (
-        ("scaled by regime", scaled, constant),
-        ("by regime", made["by regime"][:-1], plain),
-    ):
-        for figure, (own, its, gap) in paired_figures(returns, other).items():
-            say(f"{name}, {figure}: {own.value:.3f}, beside {its.value:.3f}; difference {gap.value:+.3f} "
-                f"[{gap.low:+.3f}, {gap.high:+.3f}]")  # fmt: skip
+    for line in told(*real_walk(model)):
+        say(line)
 
 
 # speed -------------------------------------------------------------------------------------------------
