@@ -11,6 +11,7 @@ import pandas as pd
 from structlog.typing import FilteringBoundLogger
 
 from resources.home import Home
+from resources.memory_log import peak_megabytes
 from resources.notifier import Notifier
 from resources.registry import MlflowRegistry, MovedAlias
 from resources.sources import AlpacaSource, BorrowedIndices, FilesSource, MappedSource, SimulatedSource
@@ -82,7 +83,12 @@ class OpenHome:
     def tell_made(self, stage: str, sessions: tuple[str, str], rows: Mapping[str, int]) -> None:
         """Log that a stage has made its tables over a range of sessions."""
         self.log.info(
-            "stage_made", stage=stage, session=sessions[1], first_session=sessions[0], rows=dict(rows)
+            "stage_made",
+            stage=stage,
+            session=sessions[1],
+            first_session=sessions[0],
+            rows=dict(rows),
+            peak_megabytes=peak_megabytes(),
         )
 
     def after_write(self, made: Mapping[str, pd.DataFrame]) -> None:

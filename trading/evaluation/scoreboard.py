@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from trading.evaluation.book_measures import absolute_beta, market_returns, monthly_turnover
 from trading.evaluation.contamination import clean_sessions
 from trading.evaluation.matured import matured_ensemble
 from trading.evaluation.paired import sharpe_difference
@@ -24,6 +25,7 @@ from trading.interfaces import Bools, Floats
 TABLES: tuple[str, ...] = (
     *("performance", "target_portfolio", "ledger"),
     *("ensemble_forecast", "ensemble_intervals", "version_losses", "forecasts", "regimes"),
+    *("selection", "features"),
 )
 COLUMNS: tuple[str, ...] = ("target", "roadmap", "value", "low", "high", "n", "naive", "verdict")
 Tables = Mapping[str, pd.DataFrame]
@@ -65,6 +67,7 @@ def measurements(tables: Tables) -> dict[str, Measurement]:
     tables : daily rows of one strategy of each of `TABLES`, from inception on
     """
     found = {**_of_the_book(tables), **_of_trades(tables), **_of_forecasts(tables), **_of_regimes(tables)}
+    found["selection_turnover"] = Measurement(monthly_turnover(tables["selection"]))
     return {name: each for name, each in found.items() if not math.isnan(each.estimate.value)}
 
 
@@ -80,7 +83,9 @@ def _of_the_book(tables: Tables) -> dict[str, Measurement]:
     )
     if not len(own):
         return {}
-    return {"monthly_return": _monthly(own, equal), **_risk(own, equal)}
+    sessions = pd.DatetimeIndex(performance["session"])[1:][counts]
+    moved = absolute_beta(own, market_returns(tables["features"], sessions))
+    return {"monthly_return": _monthly(own, equal), **_risk(own, equal), "absolute_beta": Measurement(moved)}
 
 
 def _simple(performance: pd.DataFrame, column: str, counts: Bools) -> Floats:
