@@ -253,3 +253,68 @@ def test_where_a_selection_tilts_the_signals_it_is_among_their_causes(chain: Ste
     assert asked.session == signal.session
     assert asked.values["held_weight"] == 0.1
     assert "selection" not in tables_of(chain)
+
+
+def test_a_revision_is_told_beside_what_was_known_and_a_bar_told_once_has_none(chain: Step) -> None:
+    assert not one(chain, "bars").because
+    rows = TABLES["bars"]
+    bar = rows[(rows["session"] == SESSIONS[10]) & (rows["symbol"] == chain.values["symbol"])]
+    late = bar.assign(close=bar["close"] + 0.01, known_at=calendar.as_of(SESSIONS[20]))
+    revised = store_of(TABLES)
+    revised.write({"bars": frames.validated("bars", late)}, SESSIONS[10], SESSIONS[10], commit={})
+
+    first, second = one(explain_fill(revised, PLAN, str(chain.values["fill_id"])), "bars").because
+
+    assert first.title.endswith("known then")
+    assert second.title.endswith("known only later, and not used")
+    assert second.values["close"] == first.values["close"] + 0.01
+
+
+def test_what_the_checks_of_the_data_found_of_the_bar_is_told(chain: Step) -> None:
+    known = {
+        "session": SESSIONS[10],
+        "known_at": calendar.as_of(SESSIONS[10]),
+        "symbol": chain.values["symbol"],
+    }
+    finding = known | {"rule": "jump", "severity": "warning", "detail": "8 % in a minute", "table": "bars"}
+    finding |= {"timeframe": "1D", "ts": calendar.session_open(SESSIONS[10])}
+    checked = store_of(TABLES)
+    rows = pd.DataFrame([finding]).astype(frames.table_of("findings").dtypes)
+    checked.write(
+        {"findings": rows[list(frames.table_of("findings").dtypes)]}, SESSIONS[10], SESSIONS[10], commit={}
+    )
+
+    (step,) = one(explain_fill(checked, PLAN, str(chain.values["fill_id"])), "bars").because
+
+    assert (step.table, step.title) == ("findings", "found odd")
+    assert (step.values["rule"], step.values["detail"]) == ("jump", "8 % in a minute")
+
+
+@pytest.mark.parametrize(
+    ("kind", "moment", "words"),
+    [
+        ("limit", "within", "in the course of"),
+        ("stop", "within", "in the course of"),
+        ("on_close", "close", "at the close of"),
+        ("market", "open", "at the open of"),
+    ],
+)
+def test_each_kind_of_order_is_explained_down_to_the_bars(kind: str, moment: str, words: str) -> None:
+    price = 101.5
+    fills, orders = (TABLES[name].copy() for name in ("fills", "orders"))
+    mine = orders["order_id"] == fills.iloc[11]["order_id"]
+    fills.loc[fills.index[11], "moment"] = moment
+    orders.loc[mine, "kind"] = kind
+    column = {"limit": "limit_price", "stop": "stop_price"}.get(kind)
+    if column:
+        orders.loc[mine, column] = price
+    store = store_of({**TABLES, "fills": fills, "orders": orders})
+
+    explained = explain_fill(store, PLAN, str(fills.iloc[11]["fill_id"]))
+
+    assert words in explained.title
+    ordered = one(explained, "orders")
+    assert f"ordered {kind} after the close" in ordered.title
+    assert not column or ordered.values[column] == price
+    assert tables_of(explained)[-3:] == ["ensemble_skill", "ledger", "ledger"]
+    assert one(explained, "bars").values["close"] is not None

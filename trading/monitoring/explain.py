@@ -2,6 +2,7 @@
 
 fill <- order <- target <- signal <- ensemble forecast <- each model's forecast <- features <- bars
 
+A bar comes with its revisions and with what the checks of the data found of it.
 Each step stands at the session in which it was made and shows only what was known then. Between two
 optimisations the target keeps an older mix, so its signal and everything behind it is of that session.
 """
@@ -266,7 +267,46 @@ class _Chain:
         rows = self.rows("bars", session, symbol=self.symbol, timeframe="1D")
         known = f"as known at {calendar.as_of(session):%Y-%m-%d %H:%M} UTC"
         title = f"the newest of their bars, {first:%Y-%m-%d} to {session:%Y-%m-%d}, {known}"
-        return Step("bars", _day(session), title, _only(rows, without=("session", "symbol", "timeframe")))
+        values = _only(rows, without=("session", "symbol", "timeframe"))
+        return Step("bars", _day(session), title, values, (*self.revisions(session), *self.quality(session)))
+
+    def revisions(self, session: pd.Timestamp) -> tuple[Step, ...]:
+        """The bar as it was told before and after, oldest first; none where it was told once."""
+        told = self.store.read("bars", session, session, revisions=True, timeframe=_DAILY, symbol=self.symbol)
+        told = told.sort_values("known_at", kind="stable")
+        if len(told) < 2:  # noqa: PLR2004 - one telling is no revision
+            return ()
+        decided = calendar.as_of(session)
+        steps = []
+        for _, row in told.iterrows():
+            when = "known then" if row["known_at"] <= decided else "known only later, and not used"
+            values = _values(row, without=("session", "symbol", "timeframe"))
+            steps.append(
+                Step("bars", _day(session), f"told at {row['known_at']:%Y-%m-%d %H:%M} UTC: {when}", values)
+            )
+        return tuple(steps)
+
+    def quality(self, session: pd.Timestamp) -> tuple[Step, ...]:
+        """What the checks of the data found of the bar: figures, oddities, and rows that were kept apart."""
+        titles = {
+            "data_quality": "what the checks counted", "findings": "found odd", "quarantine": "a row kept apart",
+        }  # fmt: skip
+        steps = []
+        for table, title in titles.items():
+            rows = self.store.read(table, session, session)
+            mine = rows[(rows["symbol"] == self.symbol).to_numpy()]
+            if "timeframe" in mine:
+                mine = mine[mine["timeframe"].isin(("", _DAILY)).to_numpy()]
+            steps += [
+                Step(
+                    table,
+                    _day(session),
+                    title,
+                    _values(row, without=("session", "symbol", "timeframe", "ts")),
+                )
+                for _, row in mine.iterrows()
+            ]
+        return tuple(steps)
 
     def _depth(self, stage: str, table: str) -> int:
         """How far a stage looks back into daily rows of a table, by its declaration."""
