@@ -38,10 +38,11 @@ CAUGHT = ("mutant", "caught", "asset", "column", "session", "sessions_ahead", "s
 
 
 def settings_of(models: Sequence[str] = FAST_MODELS) -> Settings:
-    """Settings of a line that is quick to make and leaves no stage out."""
-    return Settings(models=tuple(models), burn_in_sessions=BURN_IN_SESSIONS).with_value(
+    """Settings of a line that is quick to make and leaves no stage out; a challenger trades beside the strategy."""
+    line = Settings(models=tuple(models), burn_in_sessions=BURN_IN_SESSIONS).with_value(
         "regimes.hmm.starts", 2
     )
+    return line.with_value("strategies.b.signals.selection", "tilt")
 
 
 def plan_up_to(settings: Settings, asset: str | None) -> Plan:
