@@ -18,11 +18,11 @@ import requests
 
 from resources.brokers import alpaca_words as words
 from resources.brokers.dry_run import order_of
-from resources.sources.alpaca_client import message_of
+from resources.sources.alpaca_client import answered, message_of
 from resources.sources.alpaca_keys import REMEDY, AlpacaKeys
 from resources.sources.sessions import Polite
 from resources.sources.transport import Answer, Policy, Transport, transport_of
-from trading.errors import FablineError, SourceUnavailableError
+from trading.errors import SourceUnavailableError
 from trading.execution.account import Order
 from trading.execution.matching import ill_formed
 from trading.execution.paper_broker import MOVEMENTS, ORDER_STATES
@@ -195,19 +195,9 @@ class AlpacaBroker:
 
     def _asked(self, wanted: str, question: Callable[[], R]) -> R:
         """An answer; _RefusedError where Alpaca has understood and says no."""
-        try:
-            with self._lock:
-                self._session.wanted = wanted
-                return question()
-        except FablineError:
-            raise
-        except APIError as refusal:
-            raise self._in_words(refusal, wanted) from None
-        except Exception as error:
-            raise SourceUnavailableError(
-                f"alpaca's answer for {wanted} cannot be read ({type(error).__name__}); try again later, and "
-                f"look for a newer alpaca-py if that does not help"
-            ) from error
+        with self._lock:
+            self._session.wanted = wanted
+            return answered(wanted, question, self._in_words)
 
     def _in_words(self, refusal: APIError, wanted: str) -> Exception:
         status, said = refusal.status_code, self._keys.hidden_in(message_of(str(refusal)))

@@ -6,7 +6,7 @@ looked at. A desk that dies at any point is started again with the same call and
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -23,6 +23,10 @@ from trading.interfaces import Brokerage, Clock
 
 LATE = pd.Timedelta(days=7)  # a fill or fee may be told so long after it happened
 GLANCES = 5  # an account that moves while it is read is read again so often
+
+
+def _unheard(_update: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -120,14 +124,17 @@ class Desk:
         self.reconcile(session)
         return True
 
-    async def follow(self, session: pd.Timestamp, updates: AsyncIterable[str]) -> None:
-        """React to every update of the broker until trading is halted.
+    async def follow(
+        self, session: pd.Timestamp, updates: AsyncIterable[str], told: Callable[[str], None] = _unheard
+    ) -> None:
+        """React to every update of the broker until trading is halted; `told` hears of each that was dealt with.
 
         An update is a reason to look, never a fill: one that is lost, late or told twice changes nothing.
         """
-        async for _ in updates:
+        async for update in updates:
             if not self.on_event(session):
                 return
+            told(update)
 
     def _take_over(self) -> None:
         """Begin the records at the first look; refuse those of another account."""

@@ -47,6 +47,27 @@ OK, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 200, 401, 403, 404, 422
 MOST_PAGES = 1000  # of 10,000 bars each: a vendor that goes on for ever does not say so
 
 
+def answered(wanted: str, question: Callable[[], R], in_words: Callable[[APIError, str], Exception]) -> R:
+    """What a question to alpaca-py brings; a refusal as the error that `in_words` makes of it.
+
+    Raises
+    ------
+    SourceUnavailableError
+        If the answer cannot be read.
+    """
+    try:
+        return question()
+    except FablineError:
+        raise
+    except APIError as refusal:
+        raise in_words(refusal, wanted) from None
+    except Exception as error:
+        raise SourceUnavailableError(
+            f"alpaca's answer for {wanted} cannot be read ({type(error).__name__}); try again later, and "
+            f"look for a newer alpaca-py if that does not help"
+        ) from error
+
+
 class AlpacaClient:
     """Bars and corporate actions in Alpaca's own words; one question at a time.
 
@@ -111,19 +132,9 @@ class AlpacaClient:
         client._retry = 0  # noqa: SLF001  # the transport asks again, and knows when to stop
 
     def _asked(self, wanted: str, question: Callable[[], R]) -> R:
-        try:
-            with self._lock:
-                self._session.begin(wanted)
-                return question()
-        except FablineError:
-            raise
-        except APIError as refusal:
-            raise self._in_words(refusal, wanted) from None
-        except Exception as error:
-            raise SourceUnavailableError(
-                f"alpaca's answer for {wanted} cannot be read ({type(error).__name__}); try again later, and "
-                f"look for a newer alpaca-py if that does not help"
-            ) from error
+        with self._lock:
+            self._session.begin(wanted)
+            return answered(wanted, question, self._in_words)
 
     def _in_words(self, refusal: APIError, wanted: str) -> FablineError:
         said = self._keys.hidden_in(message_of(str(refusal)))

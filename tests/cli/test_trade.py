@@ -1,7 +1,9 @@
 """`fabline trade`, `halt`, `resume` and `reconcile --broker` on homes with made-up books."""
 
 import json
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -9,13 +11,15 @@ import pandas as pd
 import pytest
 
 from pipelines import environment, settings
-from pipelines.cli import trade
+from pipelines.cli import follow, trade
 from pipelines.cli.main import status_of
+from resources.halt import HaltSwitch
 from resources.home import Home
 from resources.sources.alpaca_keys import KEY_ID, SECRET_KEY
 from resources.store import store_at
 from tests.peers.alpaca_broker import AlpacaAccount
 from tests.peers.alpaca_stream import KEY, SECRET
+from tests.peers.alpaca_updates import AlpacaUpdatesPeer
 from tests.peers.http_peer import HttpPeer
 from tests.peers.trading_desk import CASH_CENTS, QUOTES
 from trading import calendar, frames
@@ -197,3 +201,39 @@ def test_reconciling_the_simulated_broker_holds_the_ledger_against_the_positions
 def test_reconcile_wants_to_know_what_with(book: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert status_of(["reconcile", "--home", str(book)]) == 2
     assert "--against VENDOR for bars, or --broker" in capfd.readouterr().err
+
+
+def test_only_a_broker_that_tells_can_be_followed(book: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["trade", "--follow", "--home", str(book)]) == 2
+    said = capfd.readouterr()
+    assert "has no updates to follow" in said.err
+    assert said.out == ""  # nothing was sent either
+
+
+def test_following_records_each_fill_and_one_event_after_a_halt_everything_is_cancelled(
+    alpaca_book: tuple[Path, AlpacaAccount], capfd: pytest.CaptureFixture[str]
+) -> None:
+    home, account = alpaca_book
+    with AlpacaUpdatesPeer() as peer:
+        settings.set_value(home, "broker.stream_url", peer.url)
+        trade.trade(home, None, "table", wait=False, clock=evening)
+        staying = threading.Thread(target=follow.follow, args=(home, None), kwargs={"clock": evening})
+        staying.start()
+        _until(lambda: bool(peer.listening))
+        bought = account.broker.order_states().query("symbol == 'AMD'")["order_id"].iloc[0]
+        _until(lambda: "connected" in capfd.readouterr().out)
+        HaltSwitch(home).halt("news", "a person", evening())
+        peer.tell("new", id=bought)  # one event, of whatever kind
+        staying.join(timeout=20)
+
+    assert not staying.is_alive()
+    assert set(account.broker.order_states()["status"]) == {"cancelled"}
+    assert "trading is halted: news" in capfd.readouterr().out
+
+
+def _until(so: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for what another thread does."""
+    end = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -7,19 +7,18 @@ another order or wrong at first and corrected by an update must all end in the s
 
 import asyncio
 import itertools
-import logging
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import msgpack
 import pandas as pd
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.peers.faults import FaultEngine, reshaped
 from tests.peers.minutes import Bar
+from tests.peers.websocket_peer import WebsocketPeer
 
 KEY, SECRET = "PKTESTKEY0123456789", "test-secret-that-must-never-show"
 KINDS = ("reset", "duplicated", "reordered", "revised", "truncated", "split", "slow")
@@ -34,8 +33,8 @@ class Seen:
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
 
 
-class AlpacaStreamPeer:
-    """The server, in a thread of its own; `with AlpacaStreamPeer() as peer: ...`.
+class AlpacaStreamPeer(WebsocketPeer):
+    """The server; `with AlpacaStreamPeer() as peer: ...`.
 
     Parameters
     ----------
@@ -43,67 +42,37 @@ class AlpacaStreamPeer:
     refuse : error (code, words) for everybody who authenticates, instead of success
     """
 
+    path = "/v2/iex"
+    patience = 120.0
+
     def __init__(
         self,
         *,
         faults: FaultEngine | None = None,
         refuse: tuple[int, str] | None = None,
     ) -> None:
+        super().__init__()
         self.seen = Seen()
         self.history: dict[tuple[str, pd.Timestamp], Bar] = {}
         self._faults, self._refuse = faults or FaultEngine(), refuse
-        self._listening: set[ServerConnection] = set()
         self._heard = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server: Server | None = None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._server = self._call(self._serve())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        self._call(self._server.wait_closed())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v2/iex"
 
     def play(self, bars: Sequence[Bar], *, pause: float = 0.0) -> None:
         """Send the bars minute by minute, `pause` seconds apart; returns when all were sent."""
-        self._call(self._play(bars, pause))
+        self.call(self._play(bars, pause))
 
     def update(self, bar: Bar) -> None:
         """Correct a bar that was played."""
-        self._call(self._update(bar))
+        self.call(self._update(bar))
 
     def refuse(self, code: int, words: str) -> None:
         """Say an error to everybody who listens."""
-        self._call(self._refuse_all({"T": "error", "code": code, "msg": words}))
-
-    def drop(self) -> None:
-        """Close every connection, as a network does."""
-        self._call(self._drop())
+        self.call(self._refuse_all({"T": "error", "code": code, "msg": words}))
 
     def wait_for_listeners(self, seconds: float = 5.0) -> None:
-        self._call(self._until_listening(seconds))
+        self.call(self._until_listening(seconds))
 
-    def _call(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
-
-    async def _serve(self) -> Server:
-        quiet = logging.getLogger("peer.frames")
-        quiet.setLevel(logging.WARNING)  # it would print the secret that it receives
-        return await serve(self._meet, "127.0.0.1", 0, logger=quiet)
-
-    async def _meet(self, connection: ServerConnection) -> None:
+    async def meet(self, connection: ServerConnection) -> None:
         self.seen.connections += 1
         try:
             await _send(connection, {"T": "success", "msg": "connected"})
@@ -118,7 +87,7 @@ class AlpacaStreamPeer:
         except ConnectionClosed:
             pass
         finally:
-            self._listening.discard(connection)
+            self.listening.discard(connection)
 
     async def _turn_away(self, connection: ServerConnection, code: int, words: str) -> None:
         self.seen.refused += 1
@@ -128,7 +97,7 @@ class AlpacaStreamPeer:
         async for message in connection:
             asked = msgpack.unpackb(message)
             self.seen.subscriptions.append(asked)
-            self._listening.add(connection)
+            self.listening.add(connection)
             await _send(connection, {"T": "subscription", "trades": [], **asked})
             self._heard.set()
 
@@ -175,20 +144,18 @@ class AlpacaStreamPeer:
 
     async def _send_bytes(self, cut: Any, bars: Sequence[Bar], kind: str = "b") -> None:
         payload = cut(_packed([{"T": kind, **bar} for bar in bars]))
-        for connection in list(self._listening):
+        for connection in list(self.listening):
             try:
                 await connection.send(payload)
             except ConnectionClosed:
-                self._listening.discard(connection)
+                self.listening.discard(connection)
 
     async def _refuse_all(self, message: dict[str, Any]) -> None:
-        for connection in list(self._listening):
+        for connection in list(self.listening):
             await _send(connection, message)
 
     async def _drop(self) -> None:
-        for connection in list(self._listening):
-            connection.transport.abort()
-        self._listening.clear()
+        await super()._drop()
         self._heard.clear()
 
 

@@ -31,14 +31,22 @@ def trade(
     strategy: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose orders; only the main one's are ever sent.")
     ] = None,
+    follow: Annotated[
+        bool, flag("--follow", help="Then stay and record what becomes of them, until a halt or Ctrl-C.")
+    ] = False,
     format_: Printed = "table",
     wait: Wait = False,
     home: HomeOption = HOME,
 ) -> None:
     """Send a session's orders to the broker (setting broker.name), each once however often it is called."""
+    from pipelines.cli import follow as following
     from pipelines.cli import trade as command
 
+    if follow:
+        following.check_followable(home)
     command.trade(home, session, format_, wait=wait, strategy=strategy)
+    if follow:
+        following.follow(home, session)
 
 
 def halt(

@@ -61,7 +61,7 @@ def test_a_fill_that_is_told_three_times_is_recorded_once_and_a_halt_ends_the_fo
         updates = trade_updates(AlpacaKeys(KEY, SECRET), peer.url, PATIENCE)
 
         def play() -> None:
-            while not peer._listening:
+            while not peer.listening:
                 threading.Event().wait(0.01)
             for _ in range(3):
                 peer.tell("fill", client_order_id="fabline-20240606-x")
