@@ -29,6 +29,7 @@ from trading.stages.training import (
 )
 
 ASSET = "model_versions"
+READ = ("bars", "features")
 
 
 class TrainingRequest(dg.Config):
@@ -64,6 +65,8 @@ def training_asset(
             renew = makes_everything(context.run, plan, home.home.inception)
             asked = named(chosen, config.models)
             made = train_due(plan, home, asked, renew=renew, through=_day_of(config.through), timeframes=bars)
+            for one in made:
+                home.registry.trace(one, lineage_of(context.run.run_id, home))
             if made or home.registry.is_behind:
                 home.mirror()
         listed = [
@@ -80,6 +83,15 @@ def training_asset(
         )
 
     return model_versions
+
+
+def lineage_of(run_id: str, home: OpenHome) -> dict[str, str]:
+    """The run that trains, and the versions of the tables that it reads."""
+    versions = home.store.tables().set_index("table")["version"]
+    return {
+        "dagster_run": run_id,
+        **{f"{table}_version": str(versions[table]) for table in READ if table in versions},
+    }
 
 
 def makes_everything(run: dg.DagsterRun, plan: Plan, inception: pd.Timestamp | None) -> bool:

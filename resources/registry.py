@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from resources.files import write_atomically
+from resources.review_page import ReviewPage, publish
 from resources.version_folder import MIRRORED, Logged, VersionFolder
 from trading import calendar
 from trading.digest import generator
@@ -135,6 +136,14 @@ class MlflowRegistry(VersionFolder):
     def connected(self) -> AbstractContextManager[MlflowClient]:
         """A client of this home's MLflow, for what is shown there beside versions."""
         return self._client()
+
+    def review(self, pages: Sequence[ReviewPage]) -> None:
+        """Write review pages beside their versions in MLflow; those of versions that are not there yet are left out."""
+        with self._client() as client:
+            for page in pages:
+                (logged,) = [one for one in self.logged(page.model) if one.version.version == page.version]
+                if logged.mirrored:
+                    publish(client, logged.mirrored["run_id"], logged.mirrored["number"], page)
 
     def _mirror_versions(self, client: MlflowClient, model: str) -> None:
         names = {found.name for found in client.search_registered_models(f"name = '{model}'")}
@@ -287,7 +296,8 @@ def _run_of(client: MlflowClient, experiment: str, logged: Logged, market: Mappi
         return str(begun[0].info.run_id)
     through = logged.version.trained_through
     name = f"{logged.version.model} {'zero-shot' if through is None else f'{through:%Y-%m-%d}'}"
-    tags = {VERSION_TAG: digest, **{f"fabline.{k}": v for k, v in logged.version.facts.items()}, **market}
+    facts = {**logged.version.facts, **logged.lineage}
+    tags = {VERSION_TAG: digest, **{f"fabline.{name}": value for name, value in facts.items()}, **market}
     return str(client.create_run(experiment, tags=tags, run_name=name).info.run_id)
 
 

@@ -2,6 +2,7 @@
 
     models/<model>/<version>/version.json         facts and metrics
                              weights.safetensors  learned state
+                             lineage.json         the run that trained it, versions of the tables that it read
                              mlflow.json          the run and the number that mirror it in MLflow, once they do
     models/<model>/champion.json                  the version that the alias points at
 
@@ -27,7 +28,8 @@ from resources.files import write_atomically
 from trading.errors import CheckpointError, UsageError, VersionMissingError
 from trading.interfaces import ChampionDecision, Curves, Forecaster, ModelVersion, TrainingTrigger
 
-WEIGHTS, FACTS, CHAMPION, MIRRORED = "weights.safetensors", "version.json", "champion.json", "mlflow.json"
+WEIGHTS, FACTS, CHAMPION = "weights.safetensors", "version.json", "champion.json"
+MIRRORED, LINEAGE = "mlflow.json", "lineage.json"
 _DAYS = ("trained_through", "live_from", "champion_from", "retired", "data_through")
 
 
@@ -46,6 +48,12 @@ class Logged:
     sequence: int
     curves: Curves = ()
     checksum: str = ""
+
+    @property
+    def lineage(self) -> Mapping[str, str]:
+        """The run that trained it and the versions of the tables that it read; empty of an earlier release."""
+        path = self.weights.with_name(LINEAGE)
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     @property
     def mirrored(self) -> Mapping[str, str]:
@@ -99,6 +107,11 @@ class VersionFolder:
             draft.rename(target)
         except OSError:  # another process was first, with the same digest and so the same content
             shutil.rmtree(draft)
+
+    def trace(self, version: ModelVersion, lineage: Mapping[str, str]) -> None:
+        """Note where a version came from: the run that trained it, and the versions of the tables that it read."""
+        folder = self.root / version.model / version.version
+        write_atomically(folder / LINEAGE, json.dumps(dict(lineage), sort_keys=True) + "\n")
 
     def models(self) -> tuple[str, ...]:
         """Names of the models that have a version, in alphabetical order."""

@@ -174,6 +174,16 @@ def models_rollback(*, name: ModelName, note: Note = "", wait: Wait = False, hom
     command.rollback(home, name, note, wait=wait)
 
 
+@models_app.command("review")
+def models_review(
+    *, name: ModelName, format_: HowFormat = "table", wait: Wait = False, home: HomeOption = HOME
+) -> None:
+    """Bring the review pages of a model's versions in MLflow up to date: losses by year and regime, pictures, roles."""
+    from pipelines.cli import review as command
+
+    command.review(home, name, format_, wait=wait)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this theme to the command line."""
     app.command("train", rich_help_panel=PANEL)(train)
