@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+COVERAGE_WINDOWS = (63, 126)  # sessions: a quarter, half a year
 REGIME_COLOURS = {"p_bull": "#2a9d5c", "p_range": "#8d99ae", "p_volatile": "#e9a23b", "p_bear": "#c8443f"}
 
 
@@ -70,15 +71,20 @@ def ensemble_weights(frame: pd.DataFrame) -> Figure:
 
 
 def coverage(frame: pd.DataFrame) -> Figure:
-    """Share of matured intervals that held, over the last 60 sessions, per horizon."""
-    figure, axes = _canvas()
+    """Share of matured intervals that held, over rolling windows of a quarter and of half a year, per horizon."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
     matured = frame.dropna(subset=["covered"])
-    for horizon, rows in matured.groupby("horizon", sort=True):
-        daily = rows.groupby("session")["covered"].mean()
-        axes.plot(daily.index, daily.rolling(60, min_periods=10).mean(), label=f"{horizon} sessions")
-    axes.axhline(0.75, color="#333333", linewidth=0.8)
-    axes.set_ylim(0, 1)
-    axes.legend(ncols=3, frameon=False, loc="lower left")
+    for axes, window in zip(figure.subplots(1, 2, sharey=True), COVERAGE_WINDOWS, strict=True):
+        for horizon, rows in matured.groupby("horizon", sort=True):
+            daily = rows.groupby("session")["covered"].mean()
+            axes.plot(daily.index, daily.rolling(window, min_periods=10).mean(), label=f"{horizon} sessions")
+        axes.axhline(0.75, color="#333333", linewidth=0.8)
+        axes.set_ylim(0, 1)
+        axes.set_title(f"share that held, last {window} sessions", fontsize=8)
+        axes.tick_params(axis="x", labelsize=7, rotation=30)
+        axes.legend(ncols=3, frameon=False, loc="lower left", fontsize=7)
     return figure
 
 

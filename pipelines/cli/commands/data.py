@@ -96,6 +96,24 @@ def reconcile(
     command.reconcile(home, asked, format_=format_, wait=wait)
 
 
+def peers(
+    *,
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="CSV or Parquet of adjusted closes: symbol, session, close."),
+    ],
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="DATE", help="Rank as of this session; the last if absent."),
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
+) -> None:
+    """Rank sub-industries by momentum and say which peers a wider universe would take in. Trades nothing."""
+    from pipelines.cli import peers as command
+
+    command.ranked(path, as_of, format_)
+
+
 @quarantine_app.command("list")
 def quarantine_list(
     *,
@@ -170,4 +188,5 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this theme to the command line."""
     app.command("ingest", rich_help_panel=PANEL)(ingest)
     app.command("reconcile", rich_help_panel=PANEL)(reconcile)
+    app.command("peers", rich_help_panel=PANEL)(peers)
     app.add_typer(quarantine_app, name="quarantine", rich_help_panel=PANEL)
