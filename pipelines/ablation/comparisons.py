@@ -99,9 +99,7 @@ def _of_signals(base: Settings) -> Iterator[Comparison]:
         yield Comparison("2.1.5", f"What are {timeframe} bars worth?", BASE, f"{timeframe} left out")
     if len(base.timeframes) == 1:
         yield _without("2.1.4, 2.1.5", "Do several timeframes help?", "the line has one timeframe")
-    yield Comparison(
-        "2.2.2, 2.2.5", "Does selection by regime help?", "stage 2.2", "stage 2.2 without selection"
-    )
+    yield Comparison("2.2.2, 2.2.5", "Does selection by regime help?", *_with_and_without(base, "selection"))
 
 
 def _of_the_book(base: Settings) -> Iterator[Comparison]:
