@@ -112,6 +112,7 @@ def _make(cases: Sequence[work.Case], terms: work.Terms, jobs: int, journal: Nul
     simulated = any(case.kind == work.FAIR for case in cases)
     with progress_bars(None, simulated=simulated) as tell:
         already = len(cases) - len(missing)
+        tell("markets", already, len(cases))  # so that the bar is there while the first market is made
         for done, outcome in enumerate(work.finished(missing, terms, min(jobs, len(missing))), start=1):
             journal.append(outcome)
             tell("markets", already + done, len(cases))
