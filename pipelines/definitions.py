@@ -32,7 +32,7 @@ from pipelines.jobs import line_jobs
 from pipelines.partitions import DEFAULT_START, session_partitions
 from pipelines.run_logs import STRUCTURED, structured_logger
 from pipelines.schedules import after_close, quarterly_training
-from pipelines.sensors import failure_sensor, new_bars_sensor
+from pipelines.sensors import failure_sensor, new_bars_sensor, overdue_sensor
 from pipelines.stale_sensor import staleness_sensor
 from pipelines.training_sensor import training_sensor
 from pipelines.wiring import Workshop, band_of, faces_of, limits_of, specs_of
@@ -73,6 +73,7 @@ def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.De
         schedules=[after_close, quarterly_training],
         sensors=[
             new_bars_sensor(lambda: heads_of(workshop)),
+            overdue_sensor(lambda: heads_of(workshop), workshop.clock),
             staleness_sensor(lambda: _open_store(home), workshop.plan, lambda: home.inception),
             failure_sensor(LogNotifier(home.logs)),
             alias_sensor(home.mlflow / "mlflow.db", workshop.open),

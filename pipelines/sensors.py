@@ -1,4 +1,4 @@
-"""What runs because something happened: new bars, or a failed run."""
+"""What runs because something happened: new bars, a session that is overdue, or a failed run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from pipelines.jobs import LINE
 from pipelines.partitions import key_of, range_tags
 from resources.notifier import Notifier
 from trading import calendar
+from trading.interfaces import Clock
 
 Heads = Callable[[], dict[str, pd.Timestamp]]
+GRACE, RETRY_SECONDS = pd.Timedelta(minutes=10), 600
 BUSY = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
 
 
@@ -44,6 +46,35 @@ def new_bars_sensor(heads: Heads) -> dg.SensorDefinition:
         return dg.RunRequest(run_key=f"{key_of(first)}..{key_of(last)}", tags=range_tags(first, last))
 
     return new_bars
+
+
+def sessions_overdue(
+    heads: dict[str, pd.Timestamp], now: pd.Timestamp
+) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """The range of sessions that were to be made `GRACE` before `now` (aware) and were not, if any."""
+    portfolio = heads.get("performance")
+    due = calendar.last_closed(now - GRACE)
+    return None if portfolio is None or portfolio >= due else (calendar.shift(portfolio, 1), due)
+
+
+def overdue_sensor(heads: Heads, clock: Clock) -> dg.SensorDefinition:
+    """A sensor that tries a session again, every ten minutes until it is made, whatever had failed."""
+
+    @dg.sensor(
+        name="overdue",
+        job_name=LINE,
+        minimum_interval_seconds=RETRY_SECONDS,
+        description="When a session is overdue (a vendor, a disk or a database failed), try it again every ten minutes.",
+    )
+    def overdue(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        late = sessions_overdue(heads(), clock())
+        if late is None:
+            return dg.SkipReason("no session is overdue")
+        if context.instance.get_runs(dg.RunsFilter(statuses=list(BUSY)), limit=1):
+            return dg.SkipReason("a run is under way")
+        return dg.RunRequest(tags=range_tags(*late))  # without a key: the same range is asked for again
+
+    return overdue
 
 
 def failure_sensor(notifier: Notifier) -> dg.SensorDefinition:
