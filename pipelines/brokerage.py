@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -28,6 +29,7 @@ from trading.interfaces import Clock
 from trading.stages.trading_state import CASH, RECEIVABLE
 
 FOLDER = "broker"
+JOURNAL = Path(FOLDER) / "alpaca.sqlite"
 CENT = 1  # Alpaca counts parts of cents: one fill may be off by this much
 
 
@@ -122,7 +124,7 @@ def open_desk(home: Home, settings: Settings, line: Decided | None, clock: Clock
     from resources.brokers.alpaca import AlpacaBroker
 
     account = AlpacaBroker(keys, base_url=settings.broker.url)
-    journal = BrokerJournal(home.path / FOLDER / "alpaca.sqlite")
+    journal = BrokerJournal(home.path / JOURNAL)
     try:
         yield Desk(account, journal, switch, notifier, clock, account.account, CENT)
     finally:

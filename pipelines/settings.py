@@ -104,11 +104,13 @@ class InferenceSettings:
 class BrokerSettings:
     """Where `fabline trade` sends orders; `url` is that of a peer that answers instead of Alpaca.
 
+    `stream_url` is that of one that tells what happens to them, instead of Alpaca's updates.
     The keys of an account are read from the environment and stand nowhere else.
     """
 
     name: Literal["simulated", "alpaca", "dry_run"] = "simulated"
     url: str = ""
+    stream_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -391,6 +393,12 @@ def _check_order(flat: Mapping[str, Any]) -> None:
     for low, high in ORDERED:
         if flat[low] > flat[high]:
             raise UsageError(f"setting {low} ({flat[low]}) must not be above {high} ({flat[high]})")
+    mandate = flat["trading.optimizer.mandate"]
+    if mandate != "long_only" and flat["trading.margin.account"] == "cash":
+        raise UsageError(
+            f"the mandate {mandate} sells short, which a cash account cannot: set trading.margin.account to margin "
+            "first, or trading.optimizer.mandate back to long_only"
+        )
 
 
 def _as_int(value: object) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.cli import dates, rendering
+from pipelines.cli import dates, journal_view, rendering
 from pipelines.cli.bars_view import Extent, Wanted, bars_of, check, note_on
 from pipelines.environment import market_line, open_store
 from resources.clock import now
@@ -25,6 +25,10 @@ EVIDENCE = {
     "regime_transitions": regime_report.COLUMNS,
     "model_attribution": attribution.COLUMNS,
     "scoreboard": scoreboard.COLUMNS,
+    **{
+        table: tuple(name for name in frames.columns(table) if name not in ("session", "known_at"))
+        for table in ("frontier", "stress")
+    },
 }
 ALIASES = {"weights": "ensemble_weights"}  # how people call a table
 _DECLARED = {*frames.names("recorded"), *frames.names("computed")}
@@ -63,6 +67,10 @@ def show_tables(home: Path, format_: str, output: Path | None, *, narrowed: bool
 def show_table(home: Path, view: View, format_: str, output: Path | None) -> None:
     """Write the rows of a view; a table may be called by its alias."""
     view = replace(view, table=ALIASES.get(view.table, view.table))
+    if view.table in journal_view.TABLES:
+        rows = journal_view.rows_of(home, view.table, view.symbol)
+        rendering.write(rows, format_, output, heading=f"{view.table}: {len(rows)} rows")
+        return
     with closing(open_store(home)) as store:
         rows = rows_of(store, view, now())
         note = note_on(store, rows) if view.bars.adjusted and view.as_of is not None else ""

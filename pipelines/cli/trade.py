@@ -10,7 +10,7 @@ import pandas as pd
 import typer
 
 from pipelines import brokerage, environment, settings
-from pipelines.brokerage import FOLDER, check_sendable, open_desk
+from pipelines.brokerage import JOURNAL, check_sendable, open_desk
 from pipelines.cli import rendering
 from pipelines.settings import Settings
 from resources import clock as wall
@@ -117,7 +117,7 @@ def resume(path: Path) -> None:
 
 def _cancel(home: Home, wanted: Settings, clock: Clock) -> None:
     """Cancel what works at the broker; nothing can where nothing was ever sent."""
-    if wanted.broker.name != "alpaca" or not (home.path / FOLDER / "alpaca.sqlite").exists():
+    if wanted.broker.name != "alpaca" or not (home.path / JOURNAL).exists():
         return
     with open_desk(home, wanted, None, clock) as desk:
         for name, gone, why in desk.cancel_working().itertuples(index=False):

@@ -125,6 +125,23 @@ def test_orders_go_to_alpaca_once_and_no_key_is_written_down(alpaca_book: tuple[
     assert SECRET.encode() not in written
 
 
+def test_what_went_to_the_broker_and_came_back_can_be_shown(
+    alpaca_book: tuple[Path, AlpacaAccount], capfd: pytest.CaptureFixture[str]
+) -> None:
+    home, _ = alpaca_book
+    assert status_of(["show", "broker_orders", "--home", str(home)]) == 2
+    assert "nothing of it ever went to a broker" in capfd.readouterr().err
+    trade.trade(home, None, "table", wait=False, clock=evening)
+    capfd.readouterr()
+
+    assert (
+        status_of(["show", "broker_orders", "--symbol", "AMD", "--format", "json", "--home", str(home)]) == 0
+    )
+
+    (row,) = json.loads(capfd.readouterr().out)
+    assert (row["symbol"], row["quantity"], row["accepted"]) == ("AMD", 5, 1)
+
+
 def test_orders_whose_open_has_passed_are_not_sent(alpaca_book: tuple[Path, AlpacaAccount]) -> None:
     home, account = alpaca_book
     late = calendar.session_open(calendar.shift(LAST, 1))

@@ -120,6 +120,16 @@ def test_limits_that_must_not_cross_are_judged_together(tmp_path: Path) -> None:
     assert settings.load(tmp_path).settings.trading.limits.hard_drawdown == 0.03
 
 
+def test_a_mandate_that_sells_short_asks_for_a_margin_account(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"set trading\.margin\.account to margin"):
+        settings.set_value(tmp_path, "trading.optimizer.mandate", "market_neutral")
+
+    settings.set_value(tmp_path, "trading.margin.account", "margin")
+    settings.set_value(tmp_path, "trading.optimizer.mandate", "market_neutral")
+
+    assert settings.load(tmp_path).settings.trading.is_neutral
+
+
 def test_nonsense_in_the_file_is_refused_and_can_be_set_right(tmp_path: Path) -> None:
     (tmp_path / "fabline.toml").write_text('trading.filter = "roadmpa"\n')
     with pytest.raises(UsageError, match="roadmpa"):
