@@ -57,7 +57,8 @@ def alone(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         if made.any():  # the random walk decides nothing, and is no variant
             earned = [calendar.shift(session, AHEAD) for session in part["session"].unique()]
             held[str(model)] = pd.Series(np.expm1(net), index=pd.DatetimeIndex(earned))
-    return pd.DataFrame(held)
+    nobody = pd.DatetimeIndex([], dtype="datetime64[us]")
+    return pd.DataFrame(held, index=None if held else nobody)
 
 
 def from_file(path: Path) -> pd.DataFrame:

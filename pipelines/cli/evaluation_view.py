@@ -72,6 +72,7 @@ def _parts(found: pd.DataFrame) -> Iterator[str]:
     if len(choice):
         yield "\nCHOICE among variants (value, interval, n, equal weight or chance)"
         yield aligned([[r.subject, r.metric, *_cells(r)] for r in choice.itertuples()])
+        return
     yield "\nevery year, regime, symbol and group of every model: --format csv or json"
 
 

@@ -65,7 +65,8 @@ def forecast_figures(cases: pd.DataFrame, regimes: Regimes) -> Iterator[Figure]:
         of = Of(FORECASTS, str(model), "all", "all", str(timeframe), int(horizon))
         marked = part["contaminated"].to_numpy(dtype=bool)
         yield Figure.sure(of, "contaminated", float(marked.mean()), len(part), 0.0)
-        yield from _of_model(of, part[~marked], naive, regimes)
+        if not marked.all():
+            yield from _of_model(of, part[~marked], naive, regimes)
 
 
 def _of_model(of: Of, part: pd.DataFrame, naive: pd.Series[float], regimes: Regimes) -> Iterator[Figure]:
