@@ -14,18 +14,24 @@ NAMES = {"pinball": "this version", "naive": "random walk", "champion": "champio
 
 
 def over_time(means: pd.DataFrame) -> Figure:
-    """Mean loss one session ahead, of the last 21 sessions: this version, the random walk, the champion."""
+    """Mean loss one session ahead, of the last 21 sessions, and below it by how much it differs from the others'."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    level, apart = figure.subplots(2, 1, sharex=True)
     for column in ("naive", "champion", "pinball"):
         if means[column].notna().any():
-            dashed = "--" if column == "champion" else "-"
-            axes.plot(means.index, means[column], dashed, color=COLOURS[column], label=NAMES[column], lw=1.4)
-    axes.set_ylabel("pinball loss, mean of 21 sessions")
-    axes.tick_params(axis="x", rotation=30)
-    axes.legend(frameon=False, fontsize=9)
+            style = "--" if column == "champion" else "-"
+            level.plot(means.index, means[column], style, color=COLOURS[column], label=NAMES[column], lw=1.4)
+    for column in ("naive", "champion"):
+        more = (means["pinball"] / means[column] - 1) * 100
+        apart.plot(means.index, more, color=COLOURS[column], label=f"than the {NAMES[column]}'s", lw=1.4)
+    level.set_ylabel("pinball loss, 21 sessions")
+    apart.set_ylabel("% more (below 0 is better)")
+    apart.axhline(0, color="#454f5b", lw=0.8)
+    apart.tick_params(axis="x", rotation=30)
+    for axes in (level, apart):
+        axes.legend(frameon=False, fontsize=9, ncols=3)
     return figure
 
 
@@ -55,8 +61,7 @@ def by_slice(table: pd.DataFrame, horizon: int) -> Figure:
     loss.barh(names, (rows["over_naive"] - 1) * 100, color="#1d5f9e")
     loss.axvline(0, color="#454f5b", lw=0.8)
     loss.set_xlabel("loss over the random walk's, % (left is better)")
-    direction.barh(names, rows["accuracy"] * 100, color="#2a9d5c")
-    direction.axvline(50, color="#454f5b", lw=0.8)
-    direction.set_xlim(30, 70)
-    direction.set_xlabel("direction right, %")
+    direction.barh(names, (rows["accuracy"] - 0.5) * 100, color="#2a9d5c")
+    direction.axvline(0, color="#454f5b", lw=0.8)
+    direction.set_xlabel("direction right, points above 50 % (right is better)")
     return figure

@@ -30,6 +30,7 @@ from pipelines.freshness import with_freshness
 from pipelines.heads import heads_in
 from pipelines.jobs import line_jobs
 from pipelines.partitions import DEFAULT_START, session_partitions
+from pipelines.review_job import review_job, weekly_review
 from pipelines.run_logs import STRUCTURED, structured_logger
 from pipelines.schedules import after_close, quarterly_training
 from pipelines.sensors import failure_sensor, new_bars_sensor, overdue_sensor
@@ -66,11 +67,12 @@ def _definitions(workshop: Workshop, progress: Progress, *, wait: bool) -> dg.De
     home = workshop.home
     partitions = session_partitions(home.inception or DEFAULT_START)
     staleness = staleness_check(workshop.plan)
+    review = review_job(workshop.settings.models)
     return dg.Definitions(
         assets=_assets(workshop, partitions),
         asset_checks=[*market_checks(limits_of(workshop.settings), band_of(workshop.settings)), staleness],
-        jobs=line_jobs(apart=[staleness]),
-        schedules=[after_close, quarterly_training],
+        jobs=[*line_jobs(apart=[staleness]), review],
+        schedules=[after_close, quarterly_training, weekly_review(review)],
         sensors=[
             new_bars_sensor(lambda: heads_of(workshop)),
             overdue_sensor(lambda: heads_of(workshop), workshop.clock),

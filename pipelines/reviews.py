@@ -57,19 +57,20 @@ class Reviews:
                 "by_year_and_regime.png": draw(review_plots.by_slice(table, 1)),
                 "figures.csv": table.to_csv(index=False).encode(),
             },
-            tags=_tags(logged, roles),
+            tags=_tags(roles),
         )
 
     def _words(self, logged: Logged, cases: pd.DataFrame, table: pd.DataFrame, roles: pd.DataFrame) -> str:
         version, facts = logged.version, logged.version.facts
-        market = "**SIMULATED market.** " if self.home.source.simulated else ""
+        market = "SIMULATED market. " if self.home.source.simulated else ""
+        role = "" if roles.empty else f"{roles.sort_values('session')['role'].iloc[-1].capitalize()}. "
         learned = "Zero-shot: it learned from no market here."
         if version.trained_through is not None:
             learned = f"Learned from {facts.get(TRAINED_FROM, '?')} to {version.trained_through:%Y-%m-%d}, data `{facts.get(DATA_VERSION, '?')}`."  # fmt: skip
         first, last = cases["issued_session"].min(), cases["issued_session"].max()
         return "\n\n".join(
             [
-                f"{market}Version `{version.version}` of **{version.model}**. {learned}",
+                f"{role}{market}Version `{version.version}` of **{version.model}**. {learned}",
                 f"{len(cases):,} forecasts issued {first:%Y-%m-%d} to {last:%Y-%m-%d} have matured.",
                 _lineage(logged),
                 f"**Loss beside the random walk (below 1 is better), by horizon**\n\n{_markdown(table)}",
@@ -120,10 +121,11 @@ def _figures(table: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _tags(logged: Logged, roles: pd.DataFrame) -> dict[str, str]:
-    newest = roles.tail(1)
-    said = {} if newest.empty else {"fabline.role": str(newest["role"].iloc[0]), "fabline.reason": str(newest["reason"].iloc[0])}  # fmt: skip
-    return {**said, **{f"fabline.{name}": value for name, value in logged.lineage.items()}}
+def _tags(roles: pd.DataFrame) -> dict[str, str]:
+    if roles.empty:
+        return {}
+    newest = roles.iloc[-1]
+    return {"fabline.role": str(newest["role"]), "fabline.reason": str(newest["reason"])}
 
 
 def _lineage(logged: Logged) -> str:
@@ -132,14 +134,37 @@ def _lineage(logged: Logged) -> str:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    lines = ["| slice | ahead | n | loss / random walk | loss / champion | direction | coverage of 75 % |", "|---|---|---|---|---|---|---|"]  # fmt: skip
+    heads = (
+        "slice",
+        "ahead",
+        "n",
+        "loss / random walk",
+        "loss / champion",
+        "direction right",
+        "in the 75 % interval",
+    )
+    lines = [_line(heads), "|" + "---|" * len(heads)]
     lines += [
-        f"| {row.slice} | {row.horizon} | {row.n:,} | {_told(row.over_naive)} | {_told(row.over_champion)} | "
-        f"{_share(row.accuracy)} | {_share(row.coverage)} |"
+        _line(
+            (
+                row.slice,
+                row.horizon,
+                f"{row.n:,}",
+                _told(row.over_naive),
+                _told(row.over_champion),
+                _share(row.accuracy),
+                _share(row.coverage),
+            )
+        )
         for row in table.itertuples()
         if row.horizon == 1 or row.slice == ALL
     ]
     return "\n".join(lines)
+
+
+def _line(cells: Sequence[object]) -> str:
+    """A row of a table; MLflow leaves no room between columns."""
+    return "| " + " | ".join(f"{cell}\u2003" for cell in cells) + " |"
 
 
 def _told(value: float) -> str:
