@@ -230,3 +230,14 @@ def test_a_fund_without_bars_is_named(home: Path, capsys: pytest.CaptureFixture[
 def test_what_cannot_be_compared_is_told_what_can(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(["compare", "swing", "DOGE", "--home", str(home)]) == WRONG_USE
     assert "swing, equal_weight, SPY, QQQ, SMH" in capsys.readouterr().err
+
+
+def test_who_looked_is_no_difference_between_two_homes(
+    home_of: Homes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen, unseen = home_of("one"), home_of("two")
+    with closing(environment.open_store(seen)) as store:
+        command.record_books(store, command="evaluate", settings="one")
+
+    assert status_of(["diff", str(seen), str(unseen)]) == DONE
+    assert "byte for byte" in capsys.readouterr().out
