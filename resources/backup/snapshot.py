@@ -141,7 +141,10 @@ def _copy_tables(database: str | Path, copy: Path, home_id: str) -> bool:
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """The state of a database at one moment, whoever writes it meanwhile.
+    """The state of a database at one moment, whichever other process writes it meanwhile.
+
+    This process must have no connection of the store's own driver open to it: that brings a second copy of
+    SQLite, and of two copies in one process neither sees the locks of the other.
 
     Raises
     ------

@@ -1,0 +1,69 @@
+"""A home that is copied while a run writes it: each copy is a committed state, and the run goes on from it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipelines.cli.main import DONE, status_of
+from pipelines.in_memory import run_in_memory
+from pipelines.wiring import Workshop, plan_of
+from resources.arrow_frames import to_arrow
+from resources.backup import archive
+from resources.home import Home
+from resources.store import store_at
+from tests.e2e.homes import FIRST, LAST, SMALL, arrow_tables, copied, same_bytes
+from trading import calendar
+
+END = calendar.shift(LAST, 1)
+TABLES = plan_of(SMALL).tables
+MAIN = "from pipelines.cli.main import main; main()"
+
+
+def tables_of(home: Path) -> dict[str, pa.Table]:
+    store = store_at(home / "tables", home / "fabline.db")
+    tables = {name: to_arrow(name, store.read(name)) for name in TABLES}
+    store.close()
+    return tables
+
+
+def different(one: dict[str, pa.Table], other: dict[str, pa.Table]) -> set[str]:
+    return {name for name in one if not same_bytes(one[name], other[name])}
+
+
+@pytest.mark.timeout(600)
+def test_copies_taken_during_a_run_are_committed_states_and_run_on_to_the_same_bytes(
+    made_in_one_run: Workshop, tmp_path: Path
+) -> None:
+    home = copied(made_in_one_run, tmp_path / "home")
+    old, new = tables_of(home), arrow_tables(run_in_memory(SMALL, FIRST, END), TABLES)
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        MAIN,
+        "run",
+        "--to",
+        f"{END:%Y-%m-%d}",
+        "--home",
+        str(home),
+    ]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    states: list[int] = []
+    while run.poll() is None:
+        file = tmp_path / f"{len(states)}.tar"
+        archive.backup(Home.open(home), home / "fabline.db", file)
+        assert archive.verify(file)[1] == ()
+        archive.restore(file, tmp_path / str(len(states)))
+        left = tables_of(tmp_path / str(len(states)))
+        assert different(left, old) & different(left, new) == set()  # each table old or new
+        states.append(len(different(left, new)))
+    assert run.returncode == DONE, run.communicate()[1]
+    assert states == sorted(states, reverse=True)  # later copies are further on, never back
+
+    middle = next((place for place, behind in enumerate(states) if 0 < behind < states[0]), 0)
+    assert status_of(["run", "--to", f"{END:%Y-%m-%d}", "--home", str(tmp_path / str(middle))]) == DONE
+    assert different(tables_of(tmp_path / str(middle)), new) == set()
