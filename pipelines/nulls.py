@@ -232,11 +232,16 @@ class _Pair:
     def live(
         self, model: str, session: pd.Timestamp, timeframe: str = DAILY
     ) -> tuple[tuple[ModelVersion, Forecaster], ...]:
-        """Both, whatever the session."""
+        """Both, whatever the session: the loser may have been retired in the session in which it lost."""
         del session
-        pair = {self.promotion.winner, self.promotion.loser}
-        speaking = self.made.models.live(model, self.promotion.session, timeframe)
-        return tuple((_ageless(version), voice) for version, voice in speaking if version.version in pair)
+        when = self.promotion.session
+        spoke = {self.promotion.winner: when, self.promotion.loser: calendar.shift(when, -1)}
+        return tuple(
+            (_ageless(version), voice)
+            for name, moment in spoke.items()
+            for version, voice in self.made.models.live(model, moment, timeframe)
+            if version.version == name
+        )
 
     def records(self, model: str, session: pd.Timestamp, timeframe: str = DAILY) -> tuple[ModelVersion, ...]:
         """The same without forecasters."""
