@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipelines import environment
 from pipelines.cli import rendering
-from pipelines.cli.evaluate import Asked, looked, span_of, tables_of
+from pipelines.cli.evaluate import Asked, looked, main_strategy, span_of, tables_of
 from pipelines.cli.evaluation_view import aligned, number, write_lines
 from resources.home import Home
 from resources.store import HomeStore
@@ -75,11 +75,11 @@ def _side(name: str, tables: dict[str, pd.DataFrame], store: HomeStore) -> pd.Se
 
 
 def _of_home(path: Path, store: HomeStore) -> pd.Series[float]:
-    """The book of another home's first strategy; its trials are ours from now on, and so is this look at it."""
+    """The book of another home's main strategy; its trials are ours from now on, and so is this look at it."""
     with closing(environment.open_store(path)) as other:
         tables = tables_of(other)
         adopt_trials(store, other)
-    strategy = work.strategies(tables["performance"])[0]
+    strategy = main_strategy(path, tables["performance"])
     returns = work.history_of(work.of_strategy(tables, strategy)).returns
     settings = Home.open(path).facts.settings or digest(str(path))
     record_trial(store, returns, command=COMMAND, label=f"{strategy} of {path.name}", settings=settings)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines import environment
+from pipelines import environment, settings
 from pipelines.cli import evaluation_view, rendering
 from pipelines.cli.dates import say, session_range
 from pipelines.variants import choice_table, variants_of
@@ -70,9 +70,15 @@ def evaluate(home: Path, asked: Asked, format_: str, output: Path | None) -> Non
     if format_ != "table":
         rendering.write(found, format_, output)
         return
-    own = work.of_strategy(tables, work.strategies(tables["performance"])[0])
+    own = work.of_strategy(tables, main_strategy(home, tables["performance"]))
     facts = [environment.market_line(home), *_said(work.walked_forward(own), span, trials, asked)]
     evaluation_view.write(found, [fact for fact in facts if fact], output)
+
+
+def main_strategy(home: Path, performance: pd.DataFrame) -> str:
+    """The strategy of a home that its challengers stand beside; the first one where its settings name another."""
+    main, traded = settings.load(home).settings.main, work.strategies(performance)
+    return main if main in traded else traded[0]
 
 
 def tables_of(store: HomeStore) -> dict[str, pd.DataFrame]:
