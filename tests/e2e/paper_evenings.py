@@ -41,6 +41,7 @@ class Evenings:
         self.settings: Settings = load(path).settings
         self.plan: Plan = plan_of(self.settings)
         self.models: ModelBook | None = None
+        self.quarter = 0
 
     def make(self, session: pd.Timestamp, stage: str) -> dict[str, object]:
         """One evening, and what the account was found to be."""
@@ -72,7 +73,8 @@ class Evenings:
 
     def _train(self, inception: pd.Timestamp, session: pd.Timestamp):  # noqa: ANN202 - run_line's callback
         def train(store: Store) -> ModelBook:
-            if self.models is None:
+            if self.models is None or self.quarter != session.quarter:  # models are trained by the quarter
+                self.quarter = session.quarter
                 self.models = trained_in_memory(self.settings, self.plan, store, inception, session)
             return self.models
 
