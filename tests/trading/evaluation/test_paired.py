@@ -21,7 +21,7 @@ from trading.evaluation.paired import (
     sharpe_difference,
     slices,
 )
-from trading.evaluation.sharpe_tests import SharpeMoments
+from trading.evaluation.sharpe_tests import SharpeMoments, lo_interval
 
 SESSIONS = calendar.sessions_between(calendar.session_of("2022-07-01"), calendar.session_of("2023-12-29"))
 
@@ -97,6 +97,16 @@ def test_its_interval_is_the_closed_form_for_independent_normal_returns() -> Non
     variance = sum(1 + ratio**2 / 2 for ratio in ratios) / len(one)  # Lo (2002), equation 8, of each
     # 294 cosines estimate the variance to within 2 / sqrt(2 * 294) = 8 % of the width, two times in 100
     assert apart.high - apart.low == pytest.approx(2 * 1.96 * math.sqrt(252 * variance), rel=0.09)
+
+
+def test_ratios_of_series_that_move_together_are_told_apart_far_better_than_each_from_0() -> None:
+    market = returns("market").to_numpy()
+    own = market + 0.1 * returns("own").to_numpy()
+
+    apart, alone = sharpe_difference(own, market)[0], lo_interval(own)
+
+    # the part of its own is a tenth of the market's, and so is what can differ
+    assert apart.high - apart.low < 0.2 * (alone.high - alone.low)
 
 
 def test_a_p_value_below_one_in_twenty_comes_one_time_in_twenty_of_the_same_skill() -> None:
