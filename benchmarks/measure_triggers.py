@@ -1,6 +1,6 @@
 """How often the triggers of training fire without a cause, what that costs to prevent, and whether more training helps.
 
-    python benchmarks/measure_triggers.py [drift] [accuracy] [real] [often] [duel] [--markets 200]
+    python benchmarks/measure_triggers.py [drift] [accuracy] [often] [duel] [rollback] [--markets 100]
 
 Without a cause: on SIMULATED markets that never change (a common factor and own returns with GARCH volatility and
 Student t shocks), and on real features of 2015 to June 2025 put in another order in blocks (stationary bootstrap), so
@@ -180,13 +180,36 @@ def _passes(stream: np.ndarray) -> bool:
     return False
 
 
+def rollback(streams: int) -> None:
+    """Sessions from a champion's degradation to its rollback, by how much worse it is and how long nobody was."""
+    print(
+        "\n| worse by, of the noise | sessions of equals before | median sessions to the rollback | nine in ten by |"
+    )
+    print("|---|---|---|---|")
+    for worse in (0.5, 1.0, 3.0):
+        for before in (30, 60, 120):
+            found = [_rolled_back(np.random.default_rng(seed), before, worse) for seed in range(streams)]
+            print(
+                f"| {worse} | {before} | {np.median(found):.0f} | {np.quantile(found, 0.9):.0f} |", flush=True
+            )
+
+
+def _rolled_back(rng: np.random.Generator, before: int, worse: float, noise: float = 0.02) -> int:
+    state, waited = Duel(), 0
+    for one in rng.normal(0, noise, before):
+        state = state.after(one)
+    while not state.challenger.passes(0.05):
+        state, waited = state.after(rng.normal(worse * noise, noise)), waited + 1
+    return waited
+
+
 def main() -> None:
     """Print the tables asked for, as Markdown."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", default=["drift", "accuracy", "often", "duel"])
-    parser.add_argument("--markets", type=int, default=200)
+    parser.add_argument("what", nargs="*", default=["drift", "accuracy", "often", "duel", "rollback"])
+    parser.add_argument("--markets", type=int, default=100)
     asked = parser.parse_args()
     drift = functools.partial(report, "drift above 0.1 and times the largest of training", FACTORS)
     if "drift" in asked.what:
@@ -198,6 +221,8 @@ def main() -> None:
         often()
     if "duel" in asked.what:
         duel(asked.markets * 5)
+    if "rollback" in asked.what:
+        rollback(asked.markets * 4)
 
 
 if __name__ == "__main__":

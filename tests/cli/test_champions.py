@@ -1,5 +1,6 @@
 """`fabline models history|promote|rollback`: reigns, decisions, and what is refused."""
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from models.forecasters.ar1 import PooledAR1
 from pipelines import environment
 from pipelines.cli.main import DONE, FAILED, WRONG_USE, status_of
-from resources import clock
+from pipelines.settings import Settings
+from pipelines.wiring import Workshop
+from resources import clock, files
 from resources.store import store_at
 from resources.version_folder import WEIGHTS, VersionFolder
 from trading.interfaces import ModelVersion
@@ -121,3 +124,43 @@ def test_without_a_champion_before_there_is_nothing_to_roll_back_to(home: Path, 
 
     assert status_of(["models", "rollback", "ar1", "--home", str(home)]) == WRONG_USE
     assert "no champion of ar1 before the present one can speak" in capsys.readouterr().err
+
+
+def test_of_two_promotions_at_once_one_is_refused_and_named(home: Path, capsys: Capture) -> None:
+    with environment.open_or_create(home).writing("fabline models rollback"):
+        assert status_of(["models", "promote", "ar1", "a", "--home", str(home)]) == FAILED
+
+    assert "fabline models rollback" in capsys.readouterr().err
+    assert decisions(home) == []
+
+
+def test_on_a_full_disk_a_promotion_fails_and_the_log_stays_whole(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status_of(["models", "promote", "ar1", "a", "--home", str(home)])
+
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    status = status_of(["models", "rollback", "ar1", "--home", str(home)])
+    monkeypatch.undo()
+
+    assert status == FAILED
+    assert decisions(home) == [("a", "promote", NEXT)]
+    assert sorted(path.name for path in (home / "models" / "ar1").iterdir() if path.is_file()) == [
+        "decisions.jsonl"
+    ]
+
+
+def test_without_mlflow_the_champions_stand_and_people_are_told(home: Path) -> None:
+    opened = Workshop.of(environment.open_or_create(home), Settings(), clock=lambda: NOW).open()
+    opened.home.mlflow.rmdir()
+    opened.home.mlflow.write_text("a file where MLflow's folder should be")
+
+    opened.after_write({"champions": opened.store.read("champions", HEAD, HEAD)})
+    opened.store.close()
+
+    assert opened.registry.champion("ar1") == "b"
+    assert opened.registry.is_behind
+    assert "mlflow_mirror_failed" in "".join(log.read_text() for log in (home / "logs").glob("*"))
