@@ -24,6 +24,7 @@ from trading.execution.lifecycle import WORKING
 from trading.monitoring.quarantine import PENDING, listing
 from trading.monitoring.staleness import StaleTable
 from trading.plan import SOURCES, Plan
+from trading.stages.forecast import STOOD_IN
 from trading.stages.layout import DAILY
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ def _of_tables(home: Home, store: HomeStore, failure: Failure | None, *, busy: b
     begin = min((table.sessions[0] for table in stale), default=None)
     return [
         *lines,
+        *_stood_in(store, progress),
         *_pending(store, progress),
         *_kept_out(store),
         f"to do         {_advice(failure, progress, begin, inception=home.inception, busy=busy)}",
@@ -243,6 +245,18 @@ def _death_of(instance: DagsterInstance, run: DagsterRun) -> Failure:
     remedy = f"fabline backfill --from {first} --to {last}" if first and last else None
     cause = "the run never ended: it was killed, the machine went down, or the disk was full"
     return Failure(run.run_id[:8], step or "no step yet", cause, remedy)
+
+
+def _stood_in(store: HomeStore, progress: Progress) -> list[str]:
+    """Models whose versions could not speak in the last session, and what spoke for them."""
+    last = progress.last_good
+    if last is None:
+        return []
+    said = store.read("forecasts", last, last)[["model", "fallback"]].drop_duplicates()
+    replaced = said[said["fallback"].str.contains(STOOD_IN, regex=False).to_numpy()]
+    return [
+        f"stand-in      {model} at {_day(last)}: {how}" for model, how in replaced.itertuples(index=False)
+    ]
 
 
 def _pending(store: HomeStore, progress: Progress) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from pipelines.cli import status
 from pipelines.cli.main import status_of
 from pipelines.partitions import range_tags
 from resources.home import Home
+from resources.store import store_at
 from trading import calendar
 from trading.monitoring.staleness import Cause, StaleTable
 from trading.plan import Plan
 from trading.stages.stage import Read, Stage
+from trading.testing.example_rows import example
 from trading.testing.market import SimulatedMarket
 
 Homes = Callable[..., Path]
@@ -226,3 +229,15 @@ def test_a_folder_of_five_minute_bars_only_is_named(
     ingest(home, "--data", str(data), "--timeframe", "5min")
 
     assert f"{data} holds none" in said(home, capsys)["to"]
+
+
+def test_a_model_whose_stand_in_spoke_in_the_last_session_is_named(new_home: Homes) -> None:
+    path = new_home("home", "bars")
+    last = pd.Timestamp("2024-01-05")
+    rows = example("forecasts", last, last).assign(model="ar1", fallback="random_walk instead: ModelError")
+    with closing(store_at(path / "tables", path / "fabline.db")) as store:
+        store.write({"forecasts": rows}, last, last, commit={})
+        told = status._stood_in(store, status.Progress({"forecasts": last}))
+        none = status._stood_in(store, status.Progress({"forecasts": pd.Timestamp("2024-01-04")}))
+    assert told == ["stand-in      ar1 at 2024-01-05: random_walk instead: ModelError"]
+    assert none == []

@@ -28,6 +28,7 @@ from trading.stages.windows import (
     weekly_window,
 )
 
+STOOD_IN = " instead: "  # in the column `fallback`, between who spoke and why
 Ending = tuple[pd.Timestamp, Window]
 Part = dict[str, Column]
 MadeBy = Callable[[ModelVersion, Forecaster], Iterable[Part]]
@@ -139,7 +140,7 @@ class _Speakers:
                 raise
             by = self.stand_in()
             *_, last = moment.models.records(self.model, moment.session, timeframe)
-            said = f"{by.name} instead: {type(error).__name__}"
+            said = f"{by.name}{STOOD_IN}{type(error).__name__}"
             return [part | same(len(part["symbol"]), fallback=said) for part in made_by(last, by)]
 
 
