@@ -178,7 +178,8 @@ def test_an_account_keeps_its_books_whatever_happens() -> None:
     )
 
 
-@pytest.mark.nightly  # 1,500 lives of 60 steps take minutes
+@pytest.mark.nightly  # 1,500 lives of 60 steps take minutes, and on a busy machine many
+@pytest.mark.timeout(5400)
 def test_an_account_keeps_its_books_through_long_lives() -> None:
     run_state_machine_as_test(
         Account, settings=settings(max_examples=1500, stateful_step_count=60, deadline=None)
