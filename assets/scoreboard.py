@@ -13,7 +13,7 @@ from resources.memory_log import peaks_in_gigabytes
 from resources.open_home import OpenHome
 from resources.store import HomeStore
 from resources.trial_mirror import mirror_trials
-from resources.trials import record_books
+from resources.trials import RUN, record_books
 from trading import frames
 from trading.evaluation import scoreboard as board
 from trading.evaluation.operations import bar_seconds, highest, operations
@@ -44,7 +44,7 @@ def scoreboard_asset() -> dg.AssetsDefinition:
             made = scored(home.store, home.strategy, operated(home.store, home.home.logs))
             commit = {"run_id": context.run.run_id, "settings": home.settings_digest}
             evidence.replace_whole(home.store, TABLE, made, commit)
-            show_trials(home, new=record_books(home.store, command="run", **commit))
+            show_trials(home, new=record_books(home.store, command=RUN, **commit))
         shown = evidence.facts(TABLE, made, FACE, simulated=home.source.simulated)
         return dg.MaterializeResult(metadata={**shown, "targets": dg.MetadataValue.md(_markdown(made))})
 

@@ -18,6 +18,7 @@ from trading.evaluation.trials import TABLE, Look, Trials, trial_row
 from trading.interfaces import Clock, Store
 from trading.signals.rules import SignalRules
 
+RUN = "run"
 MAIN = SignalRules().strategy
 _ROOMS = ("trading", "models")
 _NO_NUMBERS = ("testing", "evaluation")  # they change no return of a book
@@ -74,7 +75,7 @@ def record_books(
     ----------
     between : first and last session that was looked at, all by default
     """
-    performance = store.read("performance")
+    performance, book = store.read("performance"), store.read(TABLE)
     new = []
     alone = len(performance["strategy"].unique()) == 1
     for strategy, rows in performance.groupby("strategy", sort=True):
@@ -83,10 +84,25 @@ def record_books(
         made_of = settings if alone or strategy == MAIN else digest(settings, str(strategy))
         new.append(
             record_trial(
-                store, seen, command=command, label=str(strategy), settings=made_of, cut=cut, run_id=run_id
+                store,
+                seen,
+                command=command,
+                label=str(strategy),
+                settings=made_of,
+                cut=cut,
+                run_id=run_id,
+                code=None if command == RUN else _code_behind(book, made_of),
             )
         )
     return any(new)
+
+
+def _code_behind(book: pd.DataFrame, settings: str) -> str | None:
+    """The code of the last run with these settings: who looks at a record later looks at what that code made."""
+    runs = book[((book["settings"] == settings) & (book["command"] == RUN)).to_numpy()].sort_values(
+        "known_at"
+    )
+    return str(runs["code"].iloc[-1]) if len(runs) else None
 
 
 def adopt_trials(store: Store, other: Store) -> int:

@@ -8,9 +8,10 @@ import pytest
 
 from resources import trials
 from resources.store import HomeStore, store_at
-from resources.trials import code_of_the_line, record_trial, trials_of
+from resources.trials import adopt_trials, code_of_the_line, record_books, record_trial, trials_of
 from trading import calendar
 from trading.digest import generator
+from trading.testing.finished_home import finished_home
 
 DAYS = calendar.sessions_between(calendar.session_of("2023-01-03"), calendar.session_of("2023-06-30"))
 RETURNS = pd.Series(generator("returns").normal(0, 0.01, len(DAYS)), index=DAYS)
@@ -53,6 +54,49 @@ def test_a_look_cannot_be_taken_back_by_writing_its_sessions_again(store: HomeSt
 
     assert trials_of(store).count == 1
     assert len(store.read("trials")) == 1
+
+
+def performance() -> pd.DataFrame:
+    rows = finished_home(40)["performance"]
+    return pd.concat([rows, rows.assign(strategy="bold", log_return=-rows["log_return"])])
+
+
+def recorded(store: HomeStore, **more: str) -> bool:
+    return record_books(store, **{"command": "run", "settings": "a", **more})
+
+
+def test_each_strategy_of_a_home_is_a_variant_of_its_own(store: HomeStore) -> None:
+    rows = performance()
+    store.write({"performance": rows}, rows["session"].min(), rows["session"].max(), commit={})
+
+    assert recorded(store)
+    assert not recorded(store)
+
+    found = store.read("trials").set_index("label")
+    assert found["n"].to_dict() == {"bold": 39, "swing": 39}
+    assert found.loc["swing", "settings"] == "a" != found.loc["bold", "settings"]
+
+
+def test_looking_later_with_a_newer_program_is_a_look_at_what_the_old_one_made(
+    store: HomeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = performance()
+    store.write({"performance": rows}, rows["session"].min(), rows["session"].max(), commit={})
+    recorded(store)
+    monkeypatch.setattr(trials, "code_of_the_line", lambda: "newer")
+
+    assert not recorded(store, command="evaluate")
+    assert recorded(store)  # but a run makes it anew
+
+
+def test_adopted_trials_count_once(store: HomeStore, tmp_path: Path) -> None:
+    other = store_at(tmp_path / "others", tmp_path / "others.db")
+    for name in "bc":
+        look(other, name)
+    look(store, "b")
+
+    assert [adopt_trials(store, other), adopt_trials(store, other)] == [1, 0]
+    assert trials_of(store).count == 2
 
 
 def test_what_has_no_return_is_no_look(store: HomeStore) -> None:
