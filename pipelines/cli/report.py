@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pipelines import settings
 from pipelines.environment import open_store, what_if_of
+from pipelines.report.checked import expectations_in, nulls_in
 from pipelines.report.facts import ReportFacts
 from pipelines.report.page import write_report
 from pipelines.report.pdf import browser, print_pdf, target_of
@@ -117,6 +118,8 @@ def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
             int(book["variant"].nunique()), _settings_of(commits)
         ),  # the book is younger than some homes
         trial_sharpes=Trials.of(book).sharpes,
+        expectations=expectations_in(home.path),
+        nulls=nulls_in(home.path),
         what_if=what_if_of(home.facts),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from trading.interfaces import Floats
 
@@ -47,6 +48,38 @@ def value_ticks(low: float, high: float, label: Callable[[float, int], str], wan
     width, values = high - low or 1.0, nice_values(low, high, wanted)
     digits = digits_of(float(values[1] - values[0])) if len(values) > 1 else 3
     return [Tick((value - low) / width, label(value, digits)) for value in values.tolist()]
+
+
+def log_ticks(low: float, high: float, label: Callable[[float, int], str], wanted: int = 4) -> list[Tick]:
+    """Round values from `low` to `high`, both above 0, placed by their logarithms."""
+    values = nice_values(low, high, wanted)
+    digits = digits_of(float(values[1] - values[0])) if len(values) > 1 else 3
+    width = math.log(high / low) or 1.0
+    return [
+        Tick(math.log(value / low) / width, label(value, digits)) for value in values.tolist() if value > 0
+    ]
+
+
+def kept_places(edges: Floats, most: int) -> NDArray[np.int64]:
+    """Places (m,) of a curve that are drawn: all if few, else of each stretch the ends and every extreme.
+
+    Parameters
+    ----------
+    edges : (k, n) the curves that share the places; what is unknown stays unknown, because gaps keep their ends
+    """
+    count = edges.shape[1]
+    if count <= most:
+        return np.arange(count)
+    stretch = -(-count * (2 * len(edges) + 2) // most)
+    kept = {0, count - 1}
+    for start in range(0, count, stretch):
+        part = edges[:, start : start + stretch]
+        kept |= {start, start + part.shape[1] - 1}
+        for row in part:
+            if np.isfinite(row).any():
+                kept |= {start + int(np.nanargmin(row)), start + int(np.nanargmax(row))}
+    gaps = np.flatnonzero(np.diff(np.isfinite(edges).all(axis=0)))
+    return np.array(sorted(kept | set(gaps.tolist()) | set((gaps + 1).tolist())), dtype=np.int64)
 
 
 def digits_of(step: float) -> int:

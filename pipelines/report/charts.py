@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -18,10 +18,11 @@ import pandas as pd
 
 from pipelines.report import axes, figures
 from pipelines.report.axes import Tick
-from pipelines.report.markup import Html, el, joined
+from pipelines.report.markup import Html, el, joined, table
 from trading.interfaces import Floats
 
 UNITS = 1000
+_MOST_POINTS = 1600  # of a curve: a page shows about so many dots across
 _NEAR_END = 0.965  # a label in the middle of such a tick would leave the page
 Unit = Literal["percent", "dollars", "number"]
 _TICK_TEXT: dict[Unit, Callable[[float, int], str]] = {
@@ -74,6 +75,7 @@ class Panel:
     ----------
     limits : of the axis; None takes what the series need
     rule : a value at which a line is drawn across, such as a target
+    log : whether the axis is logarithmic; values must be above 0
     """
 
     series: Sequence[Series]
@@ -83,6 +85,16 @@ class Panel:
     limits: tuple[float, float] | None = None
     rule: float | None = None
     spans: Sequence[Span] = field(default=())
+    log: bool = False
+
+    @property
+    def drawn(self) -> Panel:
+        """The panel as it stands on paper: a logarithmic one holds the logarithms."""
+        if not self.log:
+            return self
+        limits = self.limits or _limits(self)
+        series = [replace(s, values=np.log(s.values)) for s in self.series]
+        return replace(self, series=series, limits=(math.log(limits[0]), math.log(limits[1])))
 
 
 def stacked(names: Sequence[str], values: Floats, colours: Sequence[str]) -> list[Series]:
@@ -104,6 +116,7 @@ def chart(title: str, sessions: pd.DatetimeIndex, panels: Sequence[Panel], *, sm
         None if small else _legend(panels),
         el("div", [_plot(title, panel, ticks, len(sessions)) for panel in panels], class_="plots"),
         _ticks_below(ticks),
+        None if small else _numbers(sessions, panels),
         _tooltip_data(sessions, panels),
         class_="chart small" if small else "chart",
     )
@@ -122,9 +135,10 @@ def _legend(panels: Sequence[Panel]) -> Html | None:
     return el("div", keys, class_="legend") if keys else None
 
 
-def _plot(title: str, panel: Panel, ticks: Sequence[Tick], count: int) -> Html:
+def _plot(title: str, given: Panel, ticks: Sequence[Tick], count: int) -> Html:
+    panel = given.drawn
     low, high = panel.limits or _limits(panel)
-    levels = axes.value_ticks(low, high, _TICK_TEXT[panel.unit], max(2, panel.height // 44))
+    levels = _levels(given, low, high)
     drawing = el(
         "svg",
         [_span(span, count) for span in panel.spans],
@@ -135,11 +149,62 @@ def _plot(title: str, panel: Panel, ticks: Sequence[Tick], count: int) -> Html:
         viewBox=f"0 0 {UNITS} {UNITS}",
         preserveAspectRatio="none",
         role="img",
-        aria_label=f"{title} {panel.label}".strip(),
+        aria_label=f"{title} {panel.label}".strip() + _spoken(given),
     )
     names = [el("span", t.label, class_="y", style=f"bottom:{100 * t.place:.2f}%") for t in levels]
     head = el("span", panel.label, class_="panel-label") if panel.label else None
     return el("div", head, drawing, names, class_="plot", style=f"height:{panel.height}px")
+
+
+def _levels(panel: Panel, low: float, high: float) -> list[Tick]:
+    text, wanted = _TICK_TEXT[panel.unit], max(2, panel.height // 44)
+    if panel.log:
+        return axes.log_ticks(math.exp(low), math.exp(high), text, wanted)
+    return axes.value_ticks(low, high, text, wanted)
+
+
+def _spoken(panel: Panel) -> str:
+    """What the lines of a panel do, for who cannot see them."""
+    said = []
+    for series in panel.series:
+        known = _shown(series)[np.isfinite(_shown(series))]
+        if series.name and len(known):
+            ends = (_number(panel.unit, value) for value in (known[0], known[-1], known.min(), known.max()))
+            said.append("{}: from {} to {}, lowest {}, highest {}".format(series.name, *ends))
+    return f". {'; '.join(said)}" if said else ""
+
+
+def _numbers(sessions: pd.DatetimeIndex, panels: Sequence[Panel]) -> Html | None:
+    """The chart as a table: first, last, lowest and highest value of each line, with the session of the extremes."""
+    rows = [_extremes(sessions, panel.unit, s) for panel in panels for s in panel.series if s.name]
+    told = [row for row in rows if row]
+    if not told:
+        return None
+    headers = ("", "First", "Last", "Lowest", "on", "Highest", "on")
+    return el("details", el("summary", "The chart in numbers"), table(headers, told), class_="values")
+
+
+def _extremes(sessions: pd.DatetimeIndex, unit: Unit, series: Series) -> list[str]:
+    values = _shown(series)
+    places = np.flatnonzero(np.isfinite(values))
+    if not len(places):
+        return []
+    low, high = places[values[places].argmin()], places[values[places].argmax()]
+    first, last = (_number(unit, values[place]) for place in places[[0, -1]])
+    return [
+        series.name, first, last, _number(unit, values[low]), figures.day(sessions[low]),
+        _number(unit, values[high]), figures.day(sessions[high]),
+    ]  # fmt: skip
+
+
+def _shown(series: Series) -> Floats:
+    return series.values if series.shown is None else series.shown
+
+
+def _number(unit: Unit, value: float) -> str:
+    if unit == "dollars":
+        return figures.dollars(100 * value)
+    return figures.percent(value, 2) if unit == "percent" else figures.plain(value, 3)
 
 
 def _limits(panel: Panel) -> tuple[float, float]:
@@ -166,14 +231,22 @@ def _drawn(series: Series, low: float, high: float) -> Html:
     count = len(series.values)
     across = UNITS * (np.arange(count) / (count - 1) if count > 1 else np.full(count, 0.5))
     top = UNITS * (1 - (series.values - low) / ((high - low) or 1.0))
+    if not series.bars:
+        edges = (
+            [top]
+            if series.lower is None
+            else [top, UNITS * (1 - (series.lower - low) / ((high - low) or 1.0))]
+        )
+        kept = axes.kept_places(np.stack(edges), _MOST_POINTS)
+        across, edges = across[kept], [edge[kept] for edge in edges]
     kinds = ["area" if series.lower is not None else "line"]
     kinds += [kind for kind in ("bars", "band", "dashed", "faint") if getattr(series, kind)]
     if series.bars:
         path = _sticks(across, top, _height_of(0.0, low, high))
     elif series.lower is None:
-        path = _path(across, top)
+        path = _path(across, edges[0])
     else:
-        path = _outline(across, top, UNITS * (1 - (series.lower - low) / ((high - low) or 1.0)))
+        path = _outline(across, *edges)
     return el("path", d=path, class_=" ".join(kinds), style=f"--k:var({series.colour})")
 
 

@@ -11,6 +11,17 @@ from trading.signals.rules import SignalRules
 
 
 @dataclass(frozen=True)
+class Expectations:
+    """What the last run of a suite of expectations found."""
+
+    suite: str
+    run: str
+    evaluated: int
+    failed: int
+    passed: bool
+
+
+@dataclass(frozen=True)
 class ReportFacts:
     """Facts of a home and its runs, all given: a report reads neither clock nor environment.
 
@@ -28,6 +39,8 @@ class ReportFacts:
     rules : of the signals, whose gates are counted
     trials : variants in the home's book of trials, 0 if it has none
     trial_sharpes : the ratio of a session of each that has one
+    expectations : the last result of each suite that the home holds
+    nulls : rows of `trading.evaluation.nulls.shares` of the null gate that the home holds, None if it holds none
     what_if : what a what-if copy is of, beginning with WHAT-IF; empty in any other home
     """
 
@@ -45,6 +58,8 @@ class ReportFacts:
     rules: SignalRules = field(default_factory=SignalRules)
     trials: int = 0
     trial_sharpes: tuple[float, ...] = ()
+    expectations: tuple[Expectations, ...] = ()
+    nulls: pd.DataFrame | None = None
     what_if: str = ""
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
 NO_BREAK = "\u00a0"  # a figure and its per cent sign stay on one line
+_LONG = 26
 VOID = frozenset({"meta", "br", "hr", "img", "input", "link"})
 
 
@@ -51,9 +52,18 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Child]], *, words: Col
     kinds = [None if place in words else "n" for place in range(len(headers))]
     head = el("tr", [el("th", name, class_=kind) for name, kind in zip(headers, kinds, strict=True)])
     body = [
-        el("tr", [el("td", cell, class_=kind) for cell, kind in zip(row, kinds, strict=True)]) for row in rows
+        el(
+            "tr",
+            [el("td", cell, class_=kind or _length(cell)) for cell, kind in zip(row, kinds, strict=True)],
+        )
+        for row in rows
     ]
     return el("div", el("table", el("thead", head), el("tbody", body)), class_="scroll", tabindex="0")
+
+
+def _length(cell: Child) -> str | None:
+    """Words that may take a second line on paper."""
+    return "long" if isinstance(cell, str) and not isinstance(cell, Html) and len(cell) > _LONG else None
 
 
 def missing(what: str) -> Html:

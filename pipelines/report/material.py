@@ -18,6 +18,7 @@ TABLES: tuple[str, ...] = (
     "quarantine", "features", "version_losses", "version_intervals", "champions", "forecasts",
     "ensemble_weights", "ensemble_forecast", "ensemble_intervals", "ensemble_skill", "regimes", "signals",
     "orders", "fills", "ledger", "positions", "performance", "risk", "target_portfolio",
+    "stress", "model_attribution", "trials", "findings", "data_quality",
 )  # fmt: skip
 DAILY = "1D"
 _MODEL_COLOURS = {"random_walk": "--m-naive", "ensemble": "--strategy"}

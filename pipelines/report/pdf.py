@@ -104,7 +104,9 @@ def _print(program: str, page: Path, printed: Path, seconds: float) -> str:
     log = own / "browser.log"
     with log.open("wb") as words:
         if not _ended(command, _environment(own), words.fileno(), seconds):
-            raise HomeError(f"{program} had not printed the report after {seconds:g} s and was ended; try again")
+            raise HomeError(
+                f"{program} had not printed the report after {seconds:g} s and was ended; try again"
+            )
     return log.read_text(errors="replace").strip()[-_WORDS_OF_BROWSER:]
 
 

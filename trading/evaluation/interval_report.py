@@ -80,7 +80,7 @@ def _labelled(matured: pd.DataFrame, regimes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def interval_report(issued: pd.DataFrame, nominal: float) -> pd.DataFrame:
+def interval_report(issued: pd.DataFrame, nominal: float, *, each_symbol: bool = True) -> pd.DataFrame:
     """One row a model, symbol (and all together), horizon and slice, with the columns `COLUMNS`.
 
     The interval score is width + 2 / (1 - nominal) * what lies outside (Gneiting and Raftery 2007, eq. 43), in
@@ -91,6 +91,7 @@ def interval_report(issued: pd.DataFrame, nominal: float) -> pd.DataFrame:
     ----------
     issued : of `issued_intervals`
     nominal : coverage that was promised
+    each_symbol : whether symbols have rows of their own beside all together
     """
     scored = _scored(issued, nominal).sort_values(["model", "horizon", "session", "symbol"])
     rows = [
@@ -104,7 +105,7 @@ def interval_report(issued: pd.DataFrame, nominal: float) -> pd.DataFrame:
         }
         | _figures(part, int(horizon), nominal)
         for (model, horizon), group in scored.groupby(["model", "horizon"], sort=True)
-        for symbol, own in _symbols(group)
+        for symbol, own in (_symbols(group) if each_symbol else [(ALL, group)])
         for kind, name, part in _slices(own)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))

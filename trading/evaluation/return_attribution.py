@@ -40,7 +40,11 @@ def by_cost(profit: pd.DataFrame, ledger: pd.DataFrame, fills: pd.DataFrame, cha
     """
     booked = (ledger["cash_cents"] + ledger["receivable_cents"]).groupby(ledger["kind"]).sum()
     inside = {kind: -int(fills[f"{kind}_cents"].sum()) for kind in IN_THE_PRICE}
-    others = {str(kind): int(cents) for kind, cents in booked.items() if kind not in (*_OF_SHARES, *_DIVIDENDS, "deposit")}
+    others = {
+        str(kind): int(cents)
+        for kind, cents in booked.items()
+        if kind not in (*_OF_SHARES, *_DIVIDENDS, "deposit")
+    }
     dividends = sum(int(booked.get(kind, 0)) for kind in _DIVIDENDS)
     whole = round(float(profit.to_numpy().sum()))
     known = dividends + sum(inside.values()) + sum(others.values())
@@ -83,8 +87,8 @@ def by_label(profit: pd.DataFrame, labels: pd.DataFrame, change: int) -> pd.Data
     ----------
     labels : (n, k) words by session and name, such as the timeframes that had a say; none counts as `NO_SAY`
     """
-    before = labels.reindex(profit.index.union(labels.index)).shift(1)
-    before = before.reindex(index=profit.index, columns=profit.columns).fillna(NO_SAY)
+    before = labels.astype(object).reindex(profit.index.union(labels.index)).shift(1)
+    before = before.reindex(index=profit.index, columns=profit.columns).astype(object).fillna(NO_SAY)
     flat = pd.Series(profit.to_numpy().ravel()).groupby(before.to_numpy().ravel()).sum()
     return _told({str(label): round(float(cents)) for label, cents in flat.items()}, change)
 

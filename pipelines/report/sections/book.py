@@ -23,7 +23,8 @@ def equity(material: Material) -> list[Html]:
     own, equal = rows["equity_cents"].to_numpy() / 100, rows["equal_weight_equity"].to_numpy()
     title = material.facts.titled("Equity at the close, and its distance from the highest so far")
     panels = [
-        Panel([Series("equal weight", equal, EQUAL), Series("strategy", own, STRATEGY)], "dollars", 300),
+        Panel(_both(own, equal), "dollars", 230, "Linear, USD"),
+        Panel(_both(own, equal), "dollars", 170, "Logarithmic, USD", log=True),
         Panel(
             [
                 Series("drawdown, equal weight", _drawdown(equal), EQUAL),
@@ -34,6 +35,10 @@ def equity(material: Material) -> list[Html]:
         ),
     ]  # fmt: skip
     return [chart(title, material.sessions, panels)]
+
+
+def _both(own: np.ndarray, equal: np.ndarray) -> list[Series]:
+    return [Series("equal weight", equal, EQUAL), Series("strategy", own, STRATEGY)]
 
 
 def _drawdown(wealth: np.ndarray) -> np.ndarray:

@@ -7,9 +7,13 @@ import pandas as pd
 
 from pipelines.report import figures
 from pipelines.report.charts import Panel, Series, Span, chart, stacked
-from pipelines.report.markup import Html, missing, table
+from pipelines.report.markup import Child, Html, el, missing, note, table
 from pipelines.report.material import Material
+from trading.evaluation.performance import sharpe_ratio
+from trading.evaluation.regime_report import transition_table
+from trading.evaluation.uncertainty import mean_estimate
 from trading.frames import REGIMES
+from trading.portfolio.covariance import SESSIONS_PER_YEAR
 
 BENCHMARK = "SMH"
 COLOURS = {name: f"--r-{name.lower()}" for name in REGIMES}
@@ -29,7 +33,70 @@ def regimes(material: Material) -> list[Html]:
         Panel([Series("share of the volatility target", rows["multiplier"].to_numpy(dtype=float), "--strategy")], "percent", 90, "Share of the volatility target", limits=(0.0, 1.05)),
     ]  # fmt: skip
     title = material.facts.titled("Regimes over price")
-    return [chart(title, material.sessions, panels), _stays(rows["regime"])]
+    return [
+        chart(title, material.sessions, panels),
+        _stays(rows["regime"]),
+        *_returns(material, rows["regime"]),
+        *_transitions(rows["regime"]),
+    ]
+
+
+def _returns(material: Material, labels: pd.Series) -> list[Html]:
+    """Sharpe ratio and mean return of strategy and equal weight by the regime named the evening before."""
+    performance = material["performance"]
+    named = labels.shift(1).to_numpy()[1:]
+    logs = performance[["log_return", "equal_weight_log_return"]].to_numpy(dtype=float)[1:]
+    returns = np.expm1(logs)
+    rows = [_of_regime(name, returns[named == name]) for name in REGIMES if (named == name).any()]
+    headers = [
+        "Named the evening before",
+        "Strategy, mean a year",
+        "Sharpe ratio",
+        "Equal weight, mean a year",
+        "Sharpe ratio",
+        "n",
+    ]
+    return (
+        [table(headers, rows), note("95 % intervals of the means below them, for dependent sessions.")]
+        if rows
+        else []
+    )
+
+
+def _of_regime(name: str, returns: np.ndarray) -> list[Child]:
+    row: list[Child] = [name]
+    for own in returns.T:
+        mean = mean_estimate(own).scaled(SESSIONS_PER_YEAR)
+        below = el("small", figures.span(mean.low, mean.high, 1, as_percent=True))
+        row += [
+            el("span", figures.percent(mean.value, signed=True), below, class_="with-interval"),
+            figures.plain(sharpe_ratio(own)),
+        ]
+    return [*row, figures.count(len(returns))]
+
+
+def _transitions(labels: pd.Series) -> list[Html]:
+    """How often each regime followed each, as named."""
+    known = labels.dropna()
+    if len(known) < 2:  # noqa: PLR2004 - one session has nothing after it
+        return []
+    found = transition_table(known.to_numpy(dtype=object)).set_index(["from_regime", "to_regime"])
+    rows: list[list[Child]] = [
+        [before, *(_followed(found.loc[(before, after)]) for after in REGIMES), figures.count(found.loc[before]["n"].sum())]
+        for before in REGIMES
+        if found.loc[before]["n"].sum()
+    ]  # fmt: skip
+    return [
+        table(["From / to", *REGIMES, "n"], rows),
+        note(
+            "Probability of the next session's regime: posterior mean and 95 % credible interval (Perks's prior). Regimes that were not left or kept are no rows."
+        ),
+    ]
+
+
+def _followed(row: pd.Series) -> Html:
+    below = el("small", figures.span(row["low"], row["high"], 0, as_percent=True))
+    return el("span", figures.percent(row["probability"]), below, class_="with-interval")
 
 
 def _price(material: Material) -> tuple[str, np.ndarray]:

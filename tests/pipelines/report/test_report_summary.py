@@ -95,7 +95,8 @@ def test_each_figure_of_equal_weight_has_its_interval_or_says_that_it_has_none()
 
 
 @pytest.mark.parametrize(
-    ("trials", "said"), [(0, "does not say"), (1, "1 set of settings;"), (3, "3 settings;")]
+    ("trials", "said"),
+    [(0, "book of trials is empty"), (1, "1 variant was looked at"), (3, "3 variants were looked at")],
 )
 def test_the_number_of_trials_is_told_with_what_it_leaves_out(trials: int, said: str) -> None:
     text = " ".join(told(TABLES, replace(FACTS, trials=trials)).split())
