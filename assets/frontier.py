@@ -1,6 +1,7 @@
 """The efficient frontier of the last traded session, made anew each time, with its picture."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import dagster as dg
 import numpy as np
@@ -84,7 +85,9 @@ def _wanted(store: Store, session: pd.Timestamp, target: pd.DataFrame, rules: Tr
     )
     caps, nothing = np.nan_to_num(target["cap"].to_numpy()), np.zeros(len(SYMBOLS))
     labels = [groups()[symbol] for symbol in SYMBOLS]
-    return Wanted.plain(alpha, estimate.covariance, caps, nothing, labels)
+    plain = Wanted.plain(alpha, estimate.covariance, caps, nothing, labels)
+    forecast = np.where(eligible, np.nan_to_num(mine["alpha"].to_numpy()) / horizon, 0.0)
+    return replace(plain, active=forecast)
 
 
 def _rows(optimizer: ConvexOptimizer, wanted: Wanted, mix: Floats) -> Iterator[dict[str, object]]:

@@ -1,6 +1,6 @@
 """Every mandate through fills and ledger on real daily bars, out of sample, beside equal weight.
 
-    python benchmarks/measure_mandates.py --folder DIR [--first 2015-01-02] [--last 2025-06-30] [--only NAME,NAME]
+    python benchmarks/measure_mandates.py --folder DIR [--first 2015-01-02] [--last 2025-06-30] [--only "NAME;NAME"]
 
 The line's own stages make forecasts (random_walk, ar1), intervals, regimes and signals once and keep them in DIR; its
 trading stage then trades each book. Two beliefs: the line's own, whose skill is measured, and a weak reversal that
@@ -207,7 +207,7 @@ def table(asked: argparse.Namespace) -> Iterator[Mapping[str, object]]:
     }
     features = tables["features"].query("timeframe == '1D' and symbol == 'SPY'")
     spy = features.set_index("session")["log_return"]
-    wanted = {name: book for name, book in books().items() if not asked.only or name.strip() in asked.only}
+    wanted = {name: book for name, book in books().items() if not asked.only or any(part in name for part in asked.only)}
     for place, (name, book) in enumerate(wanted.items()):
         store = traded(beliefs[book.beliefs], first, asked.last, book.rules)
         store.read("performance").to_parquet(asked.folder / f"performance_{place}.parquet")
@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--first", default="2015-01-02")
     parser.add_argument("--last", default="2025-06-30")
-    parser.add_argument("--only", type=lambda text: text.split(","), default=[])
+    parser.add_argument("--only", type=lambda text: text.split(";"), default=[])
     parser.add_argument("--raw", action="store_true")
     asked = parser.parse_args()
     for row in table(asked):
