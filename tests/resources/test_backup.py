@@ -134,6 +134,9 @@ def test_what_a_writer_commits_after_the_database_was_copied_is_not_in_the_copy(
     assert same_tables(tmp_path / "back", before.path)
     with closing(store_of(tmp_path / "back")) as store:
         assert health.damages(Home.open(tmp_path / "back"), store) == ()
+        assert store.delta.version("features") == store.sql.version(
+            "features"
+        )  # no commit of later lies beside
 
 
 def test_a_home_whose_facts_never_rest_is_told_so(
