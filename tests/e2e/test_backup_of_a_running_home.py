@@ -1,4 +1,8 @@
-"""A home that is copied while a run writes it: each copy is a committed state, and the run goes on from it."""
+"""A home that is copied while a run writes it: each copy is a committed state, and the run goes on from it.
+
+Two runs in processes of their own, so by night: pytest -m nightly tests/e2e/test_backup_of_a_running_home.py. By day
+`tests/resources/test_backup.py` lets a writer commit in the middle of a copy.
+"""
 
 import subprocess
 import sys
@@ -33,7 +37,8 @@ def different(one: dict[str, pa.Table], other: dict[str, pa.Table]) -> set[str]:
     return {name for name in one if not same_bytes(one[name], other[name])}
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
 def test_copies_taken_during_a_run_are_committed_states_and_run_on_to_the_same_bytes(
     made_in_one_run: Workshop, tmp_path: Path
 ) -> None:
