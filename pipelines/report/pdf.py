@@ -28,6 +28,7 @@ _QUIET: tuple[str, ...] = (
     "--no-pdf-header-footer", "--generate-pdf-document-outline",
 )  # fmt: skip
 _WORDS_OF_BROWSER = 300
+_BRIEF, _SHORT = "/tmp", 32  # noqa: S108 - a folder of its own is made in it, with a name that nobody can guess
 
 
 def browser(named: str = "") -> str:
@@ -85,13 +86,22 @@ def print_pdf(page: Path, path: Path, *, named: str = "", seconds: float = TIMEO
     """
     program, place = browser(named), target_of(path)
     try:
-        with tempfile.TemporaryDirectory(prefix="fabline-pdf-", ignore_cleanup_errors=True) as scratch:
+        with _scratch() as scratch:
             printed = Path(scratch) / "report.pdf"
             said = _print(program, page, printed, seconds)
             write_atomically(place, _whole(printed, program, said))
     except OSError as error:
         raise HomeError(f"the PDF cannot be written to {place}: {error.strerror or error}") from None
     return place
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for the browser, whose sockets live in it: their paths may have no more than 107 characters."""
+    usual = tempfile.gettempdir()
+    place = usual if len(usual) <= _SHORT or not os.access(_BRIEF, os.W_OK) else _BRIEF
+    return tempfile.TemporaryDirectory(
+        prefix=f"fabline-pdf-{os.getpid()}-", dir=place, ignore_cleanup_errors=True
+    )
 
 
 def _print(program: str, page: Path, printed: Path, seconds: float) -> str:
@@ -107,7 +117,9 @@ def _print(program: str, page: Path, printed: Path, seconds: float) -> str:
             raise HomeError(
                 f"{program} had not printed the report after {seconds:g} s and was ended; try again"
             )
-    return log.read_text(errors="replace").strip()[-_WORDS_OF_BROWSER:]
+    lines = log.read_text(errors="replace").strip().splitlines()
+    fatal = [line for line in lines if "FATAL" in line] or lines
+    return "; ".join(fatal)[-_WORDS_OF_BROWSER:]
 
 
 def _ended(command: Sequence[str], environment: Mapping[str, str], words: int, seconds: float) -> bool:
