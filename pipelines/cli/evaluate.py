@@ -161,5 +161,5 @@ def _said(facts: work.WalkedForward, span: work.Span, trials: Trials, asked: Ask
         f"learned{apart}; {facts.zero_shot:,} of models that learn nothing here"
     )
     yield f"contaminated   {facts.contaminated:,} of {facts.sessions:,} sessions may have been seen by pre-trained weights, and are left out"
-    yield f"trials         {trials.count} in the book of this home (fabline show trials); other homes are not counted"
+    yield f"trials         {trials.count} in the book of this home (fabline show trials); other homes, and what was tried before, are not counted"
     yield "names          chosen with hindsight: equal weight of them is a yardstick and no rival"
