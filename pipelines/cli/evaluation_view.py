@@ -50,18 +50,8 @@ def _parts(found: pd.DataFrame) -> Iterator[str]:
     for subject, rows in whole[whole["part"] == BOOK].groupby("subject", sort=False):
         yield f"\nBOOK {subject} (value, 95 % interval, n, equal weight of the same names)"
         yield aligned([[_words(row.metric), *_cells(row)] for row in rows.itertuples()])
-    for kind in ("year", "regime"):
-        rows = found[(found["part"] == BOOK) & (found["slice_kind"] == kind)]
-        if len(rows):
-            yield f"\nBOOK by {kind} (Sharpe ratio, 95 % interval by bootstrap, n, equal weight's; return; deepest drawdown)"
-            yield aligned(list(_book_lines(rows)))
-    for kind in ("symbol", "group"):
-        rows = found[
-            (found["part"] == NAMES) & (found["slice_kind"] == kind) & (found["metric"] == "mean_return")
-        ]
-        if len(rows):
-            yield f"\nBOOK by {kind} (what it brought a year, 95 % interval, n)"
-            yield aligned([[row.slice, *_cells(row)[:3]] for row in rows.itertuples()])
+    for strategy, rows in found[found["part"].isin((BOOK, NAMES))].groupby("subject", sort=False):
+        yield from _slices_of(str(strategy), rows)
     forecasts = whole[(whole["part"] == FORECASTS) & (whole["metric"] != "contaminated")]
     if len(forecasts):
         yield "\nFORECASTS (value, 95 % interval, n, knowing nothing: always up, the random walk)"
@@ -74,6 +64,25 @@ def _parts(found: pd.DataFrame) -> Iterator[str]:
         yield aligned([[r.subject, r.metric, *_cells(r)] for r in choice.itertuples()])
         return
     yield "\nevery year, regime, symbol and group of every model: --format csv or json"
+
+
+def _slices_of(strategy: str, found: pd.DataFrame) -> Iterator[str]:
+    """What one book did by year and regime, and what each name and group brought it."""
+    for kind in ("year", "regime"):
+        rows = found[(found["part"] == BOOK) & (found["slice_kind"] == kind)]
+        if len(rows):
+            yield (
+                f"\nBOOK {strategy} by {kind} (Sharpe ratio, 95 % interval by bootstrap, n, equal weight's; return; "
+                f"deepest drawdown)"
+            )
+            yield aligned(list(_book_lines(rows)))
+    for kind in ("symbol", "group"):
+        rows = found[
+            (found["part"] == NAMES) & (found["slice_kind"] == kind) & (found["metric"] == "mean_return")
+        ]
+        if len(rows):
+            yield f"\nBOOK {strategy} by {kind} (what it brought a year, 95 % interval, n)"
+            yield aligned([[row.slice, *_cells(row)[:3]] for row in rows.itertuples()])
 
 
 def _book_lines(rows: pd.DataFrame) -> Iterator[list[str]]:

@@ -7,7 +7,7 @@ rows; nothing is trained or chosen again here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from trading import calendar
 from trading.evaluation.book_evaluation import BookHistory, book_figures, book_history, slice_figures
 from trading.evaluation.contamination import clean_sessions
 from trading.evaluation.contributions import contribution_figures, contributions
-from trading.evaluation.figures import BOOK, FORECASTS, HELD_OUT, Figure, Of, table_of
+from trading.evaluation.figures import BOOK, HELD_OUT, Figure, Of, table_of
 from trading.evaluation.forecast_evaluation import forecast_cases, forecast_figures
 from trading.evaluation.paired import ALL, Regimes
 from trading.evaluation.trials import Trials
@@ -196,8 +196,3 @@ def _counts(tables: Tables) -> np.ndarray:
     performance = tables["performance"]
     sessions = pd.DatetimeIndex(performance["session"])
     return clean_sessions(sessions, tables["ensemble_forecast"], tables["target_portfolio"])
-
-
-def choices(figures: pd.DataFrame, kinds: Sequence[str] = (BOOK, FORECASTS)) -> pd.DataFrame:
-    """Rows over all sessions of these parts: what a person reads first."""
-    return figures[figures["part"].isin(kinds) & figures["slice_kind"].isin((ALL, HELD_OUT))]

@@ -265,3 +265,22 @@ def test_benchmarks_are_the_funds_that_the_home_has_bars_of(tables: Tables) -> N
 
     assert list(held) == ["SMH"]
     assert held["SMH"].to_numpy() == pytest.approx(np.expm1(fund["log_return"].to_numpy()))
+
+
+def test_every_strategy_of_a_home_is_evaluated_on_its_own() -> None:
+    made = finished_home(count=25)
+    tables = {name: made.get(name, frames.empty(name)) for name in work.TABLES}
+    both = {
+        name: pd.concat([rows, rows.assign(strategy="bold")], ignore_index=True)
+        if "strategy" in rows
+        else rows
+        for name, rows in tables.items()
+    }
+    span = Span.of(pd.DatetimeIndex(made["performance"]["session"]), None, None)
+
+    found = evaluation(both, span, ONE)
+
+    books = found[found["part"].isin((BOOK, NAMES))]
+    one, other = (books[books["subject"] == name].drop(columns="subject") for name in ("bold", "swing"))
+    pd.testing.assert_frame_equal(one.reset_index(drop=True), other.reset_index(drop=True))
+    assert len(one)
