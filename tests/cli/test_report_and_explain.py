@@ -53,6 +53,40 @@ def test_report_opens_the_browser_only_if_asked(ran: Path, monkeypatch: pytest.M
     assert opened == [(ran / "reports" / "report.html").as_uri()]
 
 
+def test_a_report_goes_where_it_is_asked_to(
+    ran: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = tmp_path / "for the committee.html"
+
+    assert status_of(["report", str(wanted), "--home", str(ran)]) == 0
+    assert wanted.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert status_of(["report", str(tmp_path), "--home", str(ran)]) == 2
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_a_pdf_is_printed_by_the_browser_that_is_named(
+    ran: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printer = tmp_path / "browser.sh"
+    printer.write_text(
+        '#!/bin/sh\nfor a in "$@"; do case $a in --print-to-pdf=*) out=${a#*=};; file:*) page=${a#file://};; esac; done\n'
+        '{ printf "%%PDF-1.7\\n"; grep -o "<title>.*</title>" "$page"; printf "%%%%EOF\\n"; } > "$out"\n'
+    )
+    printer.chmod(0o755)
+
+    assert status_of(["report", "--pdf", "--browser", str(printer), "--home", str(ran)]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path == ran / "reports" / "report.pdf"
+    assert b"SIMULATED" in path.read_bytes()
+
+
+def test_a_pdf_without_a_browser_says_so_before_any_work(
+    ran: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(["report", "--pdf", "--browser", str(tmp_path / "none"), "--home", str(ran)]) == 2
+    assert "there is no browser at" in capsys.readouterr().err
+
+
 def test_a_home_that_never_ran_has_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home.open_or_create(tmp_path / "empty")
     store_at(home.tables, home.database).close()
