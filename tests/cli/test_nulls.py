@@ -206,4 +206,4 @@ def test_no_level_is_broken_on_forty_markets_and_every_gate_can_fire(tmp_path: P
 
     assert run("--markets", "8", "--kind", "all", "--data", str(DATA)) == 0
     assert run("--markets", "8", "--mutant", "leaking_feature") == 1
-    assert run("--markets", "8", "--mutant", "impatient_promotion") == 1
+    assert run("--markets", "8", "--mutant", "promotes_the_worse") == 1

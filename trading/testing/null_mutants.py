@@ -47,8 +47,31 @@ def _impatient(settings: Any) -> Any:
     return settings.with_value("promotion.error", 0.5)
 
 
+@dataclass(frozen=True)
+class _UpsideDown:
+    """Rows of `version_losses` in which who lost more lost less."""
+
+    rows: Any
+
+    def __getitem__(self, column: str) -> Any:
+        values = self.rows[column]
+        return 1 / np.maximum(values, 1e-9) if column == "pinball" else values
+
+
+def _mistaken_sign(plan: Plan, _market: Mapping[str, pd.DataFrame]) -> Plan:
+    """The duel is decided for whoever lost more."""
+    honest = plan.stage("champions")
+
+    def make(moment: Moment, inputs: Inputs) -> Outputs:
+        turned: Any = _UpsideDown(inputs["version_losses"])
+        return honest.make(moment, {**inputs, "version_losses": turned})
+
+    return _with(plan, replace(honest, make=make))
+
+
 MUTANTS: Mapping[str, NullMutant] = {
     "": NullMutant(),
     "leaking_feature": NullMutant(plan=_leaking),
     "impatient_promotion": NullMutant(settings=_impatient),
+    "promotes_the_worse": NullMutant(settings=_impatient, plan=_mistaken_sign),
 }

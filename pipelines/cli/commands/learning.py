@@ -93,7 +93,7 @@ def nulls(
         ),
     ] = "0",
     mutant: Annotated[
-        str, typer.Option(metavar="NAME", help="Spoil the line: leaking_feature or impatient_promotion.")
+        str, typer.Option(metavar="NAME", help="leaking_feature, impatient_promotion or promotes_the_worse.")
     ] = "",
     sessions: Annotated[int, typer.Option(metavar="N", help="Traded sessions of each market.")] = 126,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of real bars.")] = None,
