@@ -18,6 +18,7 @@ import pandas as pd
 from pipelines import environment, settings
 from pipelines.runs import run_range
 from pipelines.wiring import Workshop
+from resources.champions_log import copy_known
 from resources.home import Home
 from resources.store import HomeStore
 from trading import calendar
@@ -127,6 +128,7 @@ def begin(asked: Restatement) -> Home:
     with closing(environment.open_store(asked.origin.path)) as original, closing(copy):
         for table in RESTATED + KEPT:
             _write_restated(table, asked, original, copy)
+    copy_known(asked.origin.models, home.models, asked.as_of)
     return home
 
 

@@ -51,6 +51,18 @@ def lines_of(path: Path, model: str, kind: type[Entry]) -> tuple[Entry, ...]:
         ) from None
 
 
+def copy_known(origin: Path, target: Path, as_of: pd.Timestamp) -> None:
+    """Give another folder of versions what the logs of `origin` held at `as_of` (aware)."""
+    for path in sorted(origin.glob(f"*/{DECISIONS}")):
+        for decision in lines_of(path, path.parent.name, ChampionDecision):
+            if decision.decided_at <= as_of:
+                append(target / path.parent.name / DECISIONS, decision)
+    for path in sorted(origin.glob(f"*/{TRIGGERS}")):
+        for trigger in lines_of(path, path.parent.name, TrainingTrigger):
+            if trigger.known_at <= as_of:
+                append(target / path.parent.name / TRIGGERS, trigger)
+
+
 def _said(value: Any, name: str) -> Any:
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}" if name in _SESSIONS else value.isoformat()
