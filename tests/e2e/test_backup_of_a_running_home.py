@@ -23,18 +23,30 @@ from trading import calendar
 
 END = calendar.shift(LAST, 1)
 TABLES = plan_of(SMALL).tables
+Tables = dict[str, pa.Table]
 MAIN = "from pipelines.cli.main import main; main()"
 
 
-def tables_of(home: Path) -> dict[str, pa.Table]:
+def tables_of(home: Path) -> Tables:
     store = store_at(home / "tables", home / "fabline.db")
     tables = {name: to_arrow(name, store.read(name)) for name in TABLES}
     store.close()
     return tables
 
 
-def different(one: dict[str, pa.Table], other: dict[str, pa.Table]) -> set[str]:
+def different(one: Tables, other: Tables) -> set[str]:
     return {name for name in one if not same_bytes(one[name], other[name])}
+
+
+def behind_of(home: Path, place: Path, old: Tables, new: Tables) -> int:
+    """Copies the home, puts the copy back at `place`, and counts its tables that are not new yet."""
+    file = place.with_suffix(".tar")
+    archive.backup(Home.open(home), home / "fabline.db", file)
+    assert archive.verify(file)[1] == ()
+    archive.restore(file, place)
+    left = tables_of(place)
+    assert different(left, old) & different(left, new) == set()  # each table old or new
+    return len(different(left, new))
 
 
 @pytest.mark.nightly
@@ -56,17 +68,14 @@ def test_copies_taken_during_a_run_are_committed_states_and_run_on_to_the_same_b
         "--home",
         str(home),
     ]
-    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     states: list[int] = []
-    while run.poll() is None:
-        file = tmp_path / f"{len(states)}.tar"
-        archive.backup(Home.open(home), home / "fabline.db", file)
-        assert archive.verify(file)[1] == ()
-        archive.restore(file, tmp_path / str(len(states)))
-        left = tables_of(tmp_path / str(len(states)))
-        assert different(left, old) & different(left, new) == set()  # each table old or new
-        states.append(len(different(left, new)))
-    assert run.returncode == DONE, run.communicate()[1]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            while run.poll() is None:
+                states.append(behind_of(home, tmp_path / str(len(states)), old, new))
+        finally:
+            run.kill()
+        assert run.returncode == DONE, run.communicate()[1]
     assert states == sorted(states, reverse=True)  # later copies are further on, never back
 
     middle = next((place for place, behind in enumerate(states) if 0 < behind < states[0]), 0)
