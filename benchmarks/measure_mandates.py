@@ -207,7 +207,11 @@ def table(asked: argparse.Namespace) -> Iterator[Mapping[str, object]]:
     }
     features = tables["features"].query("timeframe == '1D' and symbol == 'SPY'")
     spy = features.set_index("session")["log_return"]
-    wanted = {name: book for name, book in books().items() if not asked.only or any(part in name for part in asked.only)}
+    wanted = {
+        name: book
+        for name, book in books().items()
+        if not asked.only or any(part in name for part in asked.only)
+    }
     for place, (name, book) in enumerate(wanted.items()):
         store = traded(beliefs[book.beliefs], first, asked.last, book.rules)
         store.read("performance").to_parquet(asked.folder / f"performance_{place}.parquet")

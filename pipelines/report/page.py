@@ -70,7 +70,7 @@ _SECTIONS: tuple[tuple[str, str, str, str, str], ...] = (
 _CHAPTERS = frozenset(
     {"equity", "attribution", "targets", "forecasts", "regimes", "overlay", "models", "limits"}
 )
-_WIDE = frozenset({"forecasts", "attribution", "months"})
+_WIDE = frozenset({"conclusions", "forecasts", "attribution", "months"})
 
 
 def render(tables: Mapping[str, pd.DataFrame], facts: ReportFacts) -> str:

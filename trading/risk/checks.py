@@ -53,7 +53,7 @@ class Names:
     leavable: Floats | None = None
 
     @classmethod
-    def today(
+    def at_close(
         cls,
         symbols: tuple[str, ...],
         groups: tuple[str, ...],

@@ -202,7 +202,7 @@ def _verdict(state: State | None, performance: SessionPerformance, rules: Tradin
 
 def _names(market: Market, rules: TradingRules, equity: float) -> Names:
     """The names as the limits of the book see them at the close, `equity` in USD."""
-    return Names.today(
+    return Names.at_close(
         SYMBOLS, _GROUPS, recent_correlation(market), weight_of_volume(market, equity), rules.limits
     )
 

@@ -77,17 +77,17 @@ def _benchmarks(material: Material, own: Floats, sessions: pd.DatetimeIndex) -> 
         return [note("The home holds no bars of SPY, QQQ or SMH: only equal weight stands beside it.")]
     headers = [
         "Benchmark",
-        "Its return",
-        "Its Sharpe ratio",
-        "Its deepest drawdown",
-        "Strategy's Sharpe less its",
+        "Return",
+        "Sharpe ratio",
+        "Drawdown",
+        "Sharpe apart",
         "p",
-        "Beta of the strategy",
+        "Beta",
         "n",
     ]
     remark = (
-        "Over the sessions that both have, 95 % intervals below. The difference of Sharpe ratios is Ledoit and Wolf's paired "
-        "test; p is two-sided and not corrected for there being several benchmarks. Funds pay no costs here."
+        "Over the sessions that both have, 95 % intervals below. Apart is the strategy's ratio less the fund's, with Ledoit and "
+        "Wolf's paired test; p is two-sided and not corrected for there being several benchmarks. Funds pay no costs here."
     )  # fmt: skip
     return [el("h3", "Beside funds that could have been held"), table(headers, rows), note(remark)]
 

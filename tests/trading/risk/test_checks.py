@@ -69,7 +69,7 @@ def test_linked_pairs_share_a_limit_and_each_name_gives_what_its_worst_pair_asks
 
 
 def test_what_cannot_be_sold_in_time_is_cut_to_what_can() -> None:
-    names = Names.today(
+    names = Names.at_close(
         NAMES.symbols, ("w", "x", "y", "z"), np.eye(4), np.array([1.0, 9.0, np.inf, 0.0]), LIMITS
     )
 
@@ -81,7 +81,9 @@ def test_what_cannot_be_sold_in_time_is_cut_to_what_can() -> None:
 
 @given(arrays(float, 4, elements=st.floats(-3, 3)), arrays(float, (4, 4), elements=st.floats(-1, 1)))
 def test_no_pair_or_volume_is_left_over_its_limit(weights: np.ndarray, correlation: np.ndarray) -> None:
-    names = Names.today(NAMES.symbols, NAMES.groups, correlation, np.array([1.0, 2.0, np.inf, 9.0]), LIMITS)
+    names = Names.at_close(
+        NAMES.symbols, NAMES.groups, correlation, np.array([1.0, 2.0, np.inf, 9.0]), LIMITS
+    )
 
     cut, _ = within(weights, names, LIMITS)
 
