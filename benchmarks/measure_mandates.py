@@ -24,6 +24,7 @@ from trading import frames
 from trading.execution.borrowing import BorrowTerms
 from trading.execution.costs import CostModel
 from trading.execution.margin import MarginRules
+from trading.interfaces import Floats
 from trading.portfolio.covariance_rules import VixScaling
 from trading.portfolio.mandates import ConvexOptimizer, Mandate
 from trading.risk.volatility_forecast import VolatilityForecast
@@ -148,19 +149,28 @@ def figures(store: MemoryStore, rules: TradingRules, spy: pd.Series) -> dict[str
 
 
 def tracking(store: MemoryStore, rules: TradingRules) -> dict[str, object]:
-    """Realised volatility of 63 sessions less the mean target in force over them: as told, and without drawdown rule."""
+    """Realised volatility of 63 sessions less the target in force over them: as told, and without drawdown rule."""
     performance, risk = (store.read(name).set_index("session") for name in ("performance", "risk"))
-    regimes = store.read("regimes", timeframe="1D").set_index("session")["multiplier"]
-    multiplier = regimes if rules.regime_scaling else regimes * 0 + 1.0
-    target = (rules.limits.volatility_target * multiplier).reindex(performance.index).shift(1)
+    target = moving_target(store, rules).reindex(performance.index)
     realised = performance["log_return"].rolling(WINDOW).std() * np.sqrt(YEAR)
-    apart = (realised - target.rolling(WINDOW).mean()).iloc[WINDOW:]
+    apart = (realised - target.rolling(WINDOW).apply(root_mean_square, raw=True)).iloc[WINDOW:]
     free = (risk["drawdown_multiplier"].shift(1).rolling(WINDOW).min() == 1.0).reindex(apart.index)
     return {
-        "target": target.mean(), "within 2 points": (apart.abs() <= 0.02).mean(), "mean distance": apart.abs().mean(),
+        "target": root_mean_square(target.dropna().to_numpy()), "within 2 points": (apart.abs() <= 0.02).mean(), "mean distance": apart.abs().mean(),
         "bias": apart.mean(), "windows without drawdown rule": free.mean(),
         "within 2 points there": (apart[free].abs() <= 0.02).mean(), "mean distance there": apart[free].abs().mean(),
     }  # fmt: skip
+
+
+def moving_target(store: MemoryStore, rules: TradingRules) -> pd.Series:
+    """Volatility that each session was to have: the mandate's, times what the regime of the evening before allows."""
+    multiplier = store.read("regimes", timeframe="1D").set_index("session")["multiplier"].shift(1)
+    return rules.limits.volatility_target * (multiplier if rules.regime_scaling else multiplier * 0 + 1.0)
+
+
+def root_mean_square(targets: Floats) -> float:
+    """The one volatility that targets (n,) come to over n sessions: variances add up, volatilities do not."""
+    return float(np.sqrt(np.mean(np.square(targets))))
 
 
 def _worth(returns: pd.Series, spy: pd.Series) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from trading.bounds import ABOVE_ZERO, check_bounds
+from trading.bounds import ABOVE_ZERO, COUNT, check_bounds
 from trading.interfaces import Floats
 from trading.portfolio.covariance import SESSIONS_PER_YEAR
 from trading.risk.overlay import portfolio_volatility
@@ -35,21 +35,23 @@ class VolatilityForecast:
     method : `book` as above, or `covariance`: the root of the mix's own covariance form, without feedback
     half_life_sessions : age at which a session counts half
     feedback : whether past misses put today's forecast right
+    window_sessions : of returns that are asked; misses are averaged over all of them but the first month
     """
 
     method: Literal["book", "covariance"] = "book"
     half_life_sessions: float = 10.0
     feedback: bool = True
+    window_sessions: int = 168
 
     def __post_init__(self) -> None:
-        check_bounds(self, half_life_sessions=ABOVE_ZERO)
+        check_bounds(self, half_life_sessions=ABOVE_ZERO, window_sessions=COUNT)
 
     def forecast(self, weights: Floats, log_returns: Floats, covariance: Floats) -> float:
         """Standard deviation of a year of weights (s,), from log returns (w, s) or the covariance (s, s) of a session.
 
         With fewer than 42 sessions of returns it is the covariance's.
         """
-        outcomes = outcomes_of_known(weights, log_returns)
+        outcomes = outcomes_of_known(weights, log_returns[-self.window_sessions :])
         if self.method == "covariance" or len(outcomes) < 2 * MINIMUM_RETURNS:
             return portfolio_volatility(weights, covariance)
         deviations = decayed_deviations(outcomes, 0.5 ** (1.0 / self.half_life_sessions))

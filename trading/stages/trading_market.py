@@ -62,7 +62,7 @@ class Market:
     closes, dollar_volume : (s,) USD, and USD traded in an average session of the last 21; NaN without a bar
     index_returns : (w,) log returns of SPY, NaN where its bars are not held
     vix : (21,) closes of VIX, NaN where they are not held
-    long_returns : (v, s) as `log_returns`, over the longer window that the alarm of correlations asks for
+    long_returns : (v, s) as `log_returns`, over the longer window that alarm and overlay ask for
     """
 
     quotes: dict[str, Quote]

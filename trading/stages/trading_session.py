@@ -95,8 +95,8 @@ def trading_session_stage(rules: TradingRules | None = None) -> Stage:
 
 
 def features_lookback(rules: TradingRules) -> int:
-    """Sessions of returns before today's that the stage reads: those of the covariance, and of the alarm."""
-    return max(WINDOW_SESSIONS, rules.alarm.needs_sessions) - 1
+    """Sessions of returns before today's that the stage reads: those of the covariance, the alarm, the overlay."""
+    return max(WINDOW_SESSIONS, rules.alarm.needs_sessions, rules.overlay.window_sessions) - 1
 
 
 _CAUSES: Mapping[str, tuple[str, ...]] = {
@@ -128,7 +128,10 @@ def _session(
     traded = _trade(session, state, market, rules)
     performance = _performance(state, traded, market)
     verdict = _verdict(state, performance, rules)
-    equity, alarm = traded.book.equity_cents / 100, rules.alarm.told(market.long_returns)
+    equity, alarm = (
+        traded.book.equity_cents / 100,
+        rules.alarm.told(market.long_returns[-rules.alarm.needs_sessions :]),
+    )
     names = _names(market, rules, equity)
     target = _checked(
         _target(session, state, market, verdict, rules, equity=equity, alarmed=bool(alarm)),
@@ -233,7 +236,7 @@ def _target(
     else:
         mix = _carried(state, market, rules)
     allowed = exposure(
-        rules.overlay.forecast(mix.weights, market.log_returns, unscaled.covariance)
+        rules.overlay.forecast(mix.weights, market.long_returns, unscaled.covariance)
         * rules.vix.factor(market.vix),
         tail_loss(rules.limits.value_at_risk_method, mix.weights, market.log_returns).value_at_risk,
         market.regime_multiplier if rules.regime_scaling else 1.0,

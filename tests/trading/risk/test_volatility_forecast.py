@@ -92,3 +92,26 @@ def test_a_book_of_few_returns_or_by_setting_is_told_from_the_covariance() -> No
 
 def test_a_book_without_weights_swings_by_nothing() -> None:
     assert VolatilityForecast().forecast(np.zeros(2), returns(), UNUSED) == 0.0
+
+
+def test_returns_older_than_the_window_change_nothing() -> None:
+    recent = returns(sessions=168)
+    older = np.vstack([returns(0.2, sessions=40), recent])
+
+    told = [VolatilityForecast().forecast(HALF, window, UNUSED) for window in (recent, older)]
+
+    assert told[0] == told[1]
+
+
+def test_a_longer_memory_of_misses_is_nearer_to_the_truth_on_average_than_a_short_one() -> None:
+    """Few misses are noise, and dividing by noise makes what is held too large (Jensen)."""
+    squares: dict[int, list[float]] = {63: [], 168: []}
+    for seed in range(300):
+        market = returns(seed=seed, sessions=169)
+        outcome = float(np.expm1(market[-1]).mean())
+        for window, found in squares.items():
+            said = VolatilityForecast(window_sessions=window).forecast(HALF, market[:-1], UNUSED)
+            found.append(252 * (outcome / said) ** 2)
+
+    assert np.mean(squares[168]) < np.mean(squares[63])
+    assert np.mean(squares[168]) == pytest.approx(1.0, abs=0.25)  # standard error sqrt(2 / 300) = 0.08
