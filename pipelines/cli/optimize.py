@@ -31,7 +31,13 @@ def solve_file(path: Path, format_: str) -> None:
     weights = pd.DataFrame({"name": list(answer["weights"]), "weight": list(answer["weights"].values())})
     rendering.write(weights, "table", None)
     for name, value in answer["certificate"].items():
-        typer.echo(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+        typer.echo(f"{name}: {_told(value)}")
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        value = [f"{kind} by {missed:g}" for kind, missed in value.items()]
+    return (", ".join(value) or "none") if isinstance(value, list) else str(value)
 
 
 def _read(path: Path) -> dict[str, Any]:

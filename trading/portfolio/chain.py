@@ -5,7 +5,8 @@ When the question as asked has no answer, a chain of named ones follows, and the
 
     limits that contradict one another      the waivable ones give way in order: `turnover_waived`,
                                             `turnover+liquidity_waived`, ...
-    no mix with a positive net mean, or
+    a volatility that no mix is as calm as
+    (in `conflicts`), no positive net mean, or
     an objective that the solver gives up   `minimum_variance`
     not even that                           `equal_weight`, long only
     nothing                                 `cash`
@@ -88,12 +89,19 @@ def _fallen_back(question: Question, goal: Goal, status: str, said: tuple[tuple[
     for step, fallback in steps:
         found = _tried(free, step, fallback)
         if isinstance(found, Mix):
-            return replace(found, masked=masked, conflicts=conflicts)
+            return replace(found, masked=masked, conflicts=conflicts or _too_calm(free, goal, found))
     equal = on_grid(equal_weight_within(free.limits), free.limits)
     if violation(equal, free.limits) <= TOLERANCE and equal.any():
         touched = binding(equal, free)
         return Mix(equal, status, np.nan, "equal_weight", touched, "equal_weight", conflicts, masked)
     return _cash(question, masked, status, conflicts)
+
+
+def _too_calm(question: Question, goal: Goal, least: Mix) -> tuple[str, ...]:
+    """Whether even the mix of `least` variance is wilder than a volatility that was asked for."""
+    if goal.objective != "volatility_target" or least.objective != "minimum_variance":
+        return ()
+    return ("volatility",) if question.beliefs.risk.variance(least.weights) > goal.volatility**2 else ()
 
 
 def _cash(question: Question, masked: tuple[str, ...], status: str, conflicts: tuple[str, ...]) -> Mix:

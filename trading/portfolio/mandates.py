@@ -172,11 +172,11 @@ class ConvexOptimizer:
 
     def _beliefs(self, wanted: Wanted) -> Beliefs:
         nothing, doubt = np.zeros(len(wanted.alpha)), self.doubt * np.nan_to_num(wanted.half_width)
-        unknown = _unknown(wanted.covariance)
+        unknown = unknown_names(wanted.covariance)
         mean = wanted.active if self.is_neutral else wanted.alpha
         return Beliefs(
             mean=np.where(unknown, np.nan, mean),  # masked, and named in the certificate
-            risk=RiskModel.of(_filled(wanted.covariance, unknown)),
+            risk=RiskModel.of(filled(wanted.covariance, unknown)),
             box=doubt if self.uncertainty == "box" else nothing,
             ellipsoid=doubt if self.uncertainty == "ellipsoid" else nothing,
             linear_cost=wanted.linear_cost / self.cost_sessions,
@@ -217,14 +217,14 @@ def linked_pairs(correlation: Floats, threshold: float) -> NDArray[np.int64]:
     return np.argwhere(above)
 
 
-def _unknown(covariance: Floats) -> Bools:
+def unknown_names(covariance: Floats) -> Bools:
     """(s,) names of which the covariance says nothing; one NaN spoils the pair, and most of a row the name."""
     finite = np.isfinite(covariance)
     spoiled = finite.sum(axis=0) * 2 <= len(covariance)
     return np.asarray(~np.diagonal(finite) | spoiled)
 
 
-def _filled(covariance: Floats, unknown: Bools) -> Floats:
+def filled(covariance: Floats, unknown: Bools) -> Floats:
     """A covariance without NaN: an unknown name is alone and as risky as the riskiest, for the root's sake."""
     clean = np.where(np.outer(~unknown, ~unknown), np.nan_to_num(covariance), 0.0)
     clean[unknown, unknown] = max(float(np.diagonal(clean).max(initial=0.0)), 1e-12)
