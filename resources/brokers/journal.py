@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from trading import calendar
 from trading.execution.account import Order
 from trading.execution.reconciliation import Difference, OrderStanding, Standing
 
@@ -169,11 +170,19 @@ class BrokerJournal:
         return self._frame("SELECT * FROM reconciliations ORDER BY rowid")
 
     def newest(self) -> pd.Timestamp:
-        """The moment of the last fill or movement, or of the take-over."""
-        found = self._rows(
+        """The moment of the last fill or movement, or of the take-over.
+
+        A take-over by a clock that was ahead is no reason to miss a fill: it counts no later than the open that
+        the first order was sent for.
+        """
+        last = self._rows(
             "SELECT max(ts) AS ts FROM (SELECT ts FROM fills UNION ALL SELECT ts FROM movements)"
         )
-        return max(self.since(), pd.Timestamp(found[0]["ts"] or self.since()))
+        first = self._rows("SELECT min(sent_for) AS day FROM orders")
+        begun, day, moment = self.since(), first[0]["day"], last[0]["ts"]
+        if day is not None:
+            begun = min(begun, calendar.session_open(calendar.shift(pd.Timestamp(day), 1)))
+        return begun if moment is None else max(begun, pd.Timestamp(moment))
 
     def foreign(self) -> set[str]:
         """Ids of orders, fills and movements that were in the account before us."""

@@ -23,7 +23,7 @@ from tests.peers.alpaca_updates import AlpacaUpdatesPeer
 from tests.peers.http_peer import HttpPeer
 from tests.peers.trading_desk import CASH_CENTS, QUOTES
 from trading import calendar, frames
-from trading.errors import ReconciliationError, UsageError
+from trading.errors import HomeError, ReconciliationError, UsageError
 from trading.execution.account import Book, Order
 from trading.execution.ledger import deposit
 from trading.execution.orders import order_id
@@ -148,6 +148,49 @@ def test_orders_whose_open_has_passed_are_not_sent(alpaca_book: tuple[Path, Alpa
 
     with pytest.raises(UsageError, match="make the session that is due"):
         trade.trade(home, None, "table", wait=False, clock=lambda: late)
+
+    assert account.posted == []
+
+
+def test_a_clock_that_went_back_sends_nothing_before_the_decision(
+    alpaca_book: tuple[Path, AlpacaAccount],
+) -> None:
+    home, account = alpaca_book
+
+    with pytest.raises(UsageError, match="can be sent from"):
+        trade.trade(home, None, "table", wait=False, clock=lambda: evening() - pd.Timedelta(days=30))
+
+    assert account.posted == []
+
+
+def test_two_at_once_that_wait_send_each_order_once(alpaca_book: tuple[Path, AlpacaAccount]) -> None:
+    home, account = alpaca_book
+    at_once = [
+        threading.Thread(
+            target=trade.trade, args=(home, None, "json"), kwargs={"wait": True, "clock": evening}
+        )
+        for _ in range(2)
+    ]
+
+    for one in at_once:
+        one.start()
+    for one in at_once:
+        one.join(timeout=60)
+
+    assert len(account.posted) == 2
+    assert not HaltSwitch(home).state()
+
+
+def test_one_that_does_not_wait_names_who_is_sending_and_sends_nothing(
+    alpaca_book: tuple[Path, AlpacaAccount],
+) -> None:
+    home, account = alpaca_book
+
+    with (
+        Home.open(home).writing("fabline trade"),
+        pytest.raises(HomeError, match="being written by `fabline trade`"),
+    ):
+        trade.trade(home, None, "table", wait=False, clock=evening)
 
     assert account.posted == []
 

@@ -227,6 +227,21 @@ def test_what_was_in_the_account_before_counts_for_nothing(tmp_path: Path) -> No
     assert found == ()
 
 
+def test_a_clock_that_was_a_month_ahead_at_the_first_look_misses_no_fill_once_it_is_right(
+    tmp_path: Path,
+) -> None:
+    broker = SimulatedBroker(CASH_CENTS)
+    desk_over(broker, tmp_path, now="2024-07-10T12:00Z").reconcile(DECIDED)
+    desk = desk_over(broker, tmp_path)
+    desk.trade(DECIDED, ORDERS)
+    broker.open_session(OPENED, QUOTES)
+
+    found = desk.reconcile(OPENED)
+
+    assert len(desk.journal.fills()) == 3
+    assert not any(one.halts for one in found)
+
+
 def test_a_fill_that_is_told_late_is_recorded_once_when_it_comes(tmp_path: Path) -> None:
     account = AlpacaAccount(CASH_CENTS)
     with remote(account) as there:
