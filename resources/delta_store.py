@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -29,6 +29,13 @@ FIRST_PAUSE_SECONDS = 0.05
 _QUOTED = 200  # characters of the engine's own words
 _UNWRITABLE = ("No space left", "File too large", "quota exceeded", "Permission denied", "Read-only file")
 _Result = TypeVar("_Result")
+
+
+class Written(NamedTuple):
+    """The version of a table that holds what was written, and what that was: validated, sorted by key."""
+
+    version: int
+    rows: pd.DataFrame
 
 
 class DeltaStore:
@@ -93,11 +100,14 @@ class DeltaStore:
         last: pd.Timestamp,
         *,
         commit: Mapping[str, str],
-    ) -> dict[str, int]:
-        """`write`, and the version of each table that holds the result."""
+    ) -> dict[str, Written]:
+        """`write`, and what came of it for each table."""
         valid = {name: checked(name, frame, first, last) for name, frame in tables.items()}
         facts = {**commit, "first": f"{first:%Y-%m-%d}", "last": f"{last:%Y-%m-%d}"}
-        return {name: self._replace(name, frame, first, last, facts) for name, frame in valid.items()}
+        return {
+            name: Written(self._replace(name, frame, first, last, facts), frame)
+            for name, frame in valid.items()
+        }
 
     def version(self, table: str) -> int | None:
         """The newest version, None if there is no such table yet."""
@@ -161,16 +171,17 @@ class DeltaStore:
         frames.table_of(table)
         return f"{self.root}/{table}"
 
-    def _is_there(self, table: str) -> bool:
-        """Whether a table that was opened before still has its folder."""
-        return "://" in self.root or Path(self._uri(table)).is_dir()
+    def holds(self, table: str, version: int) -> bool:
+        """Whether the folder of a table still has the entry of a version that was there; told of local folders only."""
+        entry = Path(self._uri(table)) / "_delta_log" / f"{version:020d}.json"
+        return "://" in self.root or entry.is_file()
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
-        kept = self._newest.get(table)
-        if kept is not None and kept.version() == version and self._is_there(table):
+        kept = self._kept(table, version)
+        if kept is not None:
             return kept
         try:
             opened = DeltaTable(self._uri(table), version=version, storage_options=self._options)
@@ -184,9 +195,19 @@ class DeltaStore:
                     f"table {table} has no version {version}; `fabline show` lists the versions"
                 ) from error
             raise self._complaint(table, error) from error
-        if version is not None:
-            self._newest[table] = opened
+        self._newest[table] = opened
         return opened
+
+    def _kept(self, table: str, version: int | None) -> DeltaTable | None:
+        """The table as it was last opened, if that is the version asked for or can be brought up to the newest."""
+        kept = self._newest.get(table)
+        if kept is None or not self.holds(table, kept.version()):
+            return None
+        if version is None and "://" not in self.root:
+            with self._spoken(table):
+                kept.update_incremental()
+            return kept
+        return kept if kept.version() == version else None
 
     @contextmanager
     def _spoken(self, table: str) -> Iterator[None]:

@@ -17,10 +17,12 @@ import pandas as pd
 
 from resources import clock as wall
 from resources.delta_store import DeltaStore, listing
+from resources.recent_rows import Range, RecentRows, between
 from resources.sql_store import SqlStore
 from trading import frames
 from trading.errors import UsageError
 from trading.interfaces import Clock
+from trading.revisions import as_known
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class HomeStore:
         self.delta = delta
         self.sql = sql
         self.reads: list[ReadRecord] = []
+        self._recent = RecentRows()
 
     def read(
         self,
@@ -92,9 +95,23 @@ class HomeStore:
             return self.sql.read(table, first, last, as_of=as_of, revisions=revisions, **narrow)
         if published is None:
             return frames.empty(table)
-        return self.delta.read(
-            table, first, last, as_of=as_of, revisions=revisions, **narrow, version=published
-        )
+        if first is None or last is None:
+            return self.delta.read(
+                table, first, last, as_of=as_of, revisions=revisions, **narrow, version=published
+            )
+        rows = self._rows(published, Range(table, first, last, timeframe, symbol))
+        return as_known(table, rows, as_of, revisions=revisions)
+
+    def _rows(self, version: int, wanted: Range) -> pd.DataFrame:
+        """All revisions of a range of a computed table, from memory if they were met just before."""
+        found = self._recent.find(version, wanted)
+        if found is not None and self.delta.holds(wanted.table, version):
+            return found
+        more = self._recent.worth_reading(version, wanted)
+        narrow = Narrow(timeframe=more.timeframe, symbol=more.symbol)
+        rows = self.delta.read(more.table, more.first, more.last, revisions=True, **narrow, version=version)
+        self._recent.keep(version, more, rows)
+        return rows if more == wanted else between(rows, wanted.first, wanted.last)
 
     def write(
         self,
@@ -107,11 +124,14 @@ class HomeStore:
         """Replace exactly the sessions `first` to `last` of every table, or add to it: all or nothing."""
         computed = {n: f for n, f in tables.items() if frames.table_of(n).storage == "computed"}
         recorded = {n: f for n, f in tables.items() if n not in computed}
-        for name in computed:
-            self.delta.reset(name, self.sql.version(name))
-        versions = self.delta.commit(computed, first, last, commit=commit)
-        elsewhere = {name: (version, len(computed[name])) for name, version in versions.items()}
+        before = {name: self.sql.version(name) for name in computed}
+        for name, version in before.items():
+            self.delta.reset(name, version)
+        written = self.delta.commit(computed, first, last, commit=commit)
+        elsewhere = {name: (made.version, len(made.rows)) for name, made in written.items()}
         self.sql.publish(recorded, first, last, commit=commit, elsewhere=elsewhere)
+        for name, made in written.items():
+            self._recent.replace(before[name], made.version, Range(name, first, last), made.rows)
 
     def tables(self) -> pd.DataFrame:
         """One row a table: table, rows, first_session, last_session, version."""

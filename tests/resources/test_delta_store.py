@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> DeltaStore:
 
 def put(store: DeltaStore, first: pd.Timestamp, last: pd.Timestamp, seed: int = 0) -> int:
     frame = example("regimes", first, last, seed)
-    return store.commit({"regimes": frame}, first, last, commit={"run_id": f"run-{seed}"})["regimes"]
+    return store.commit({"regimes": frame}, first, last, commit={"run_id": f"run-{seed}"})["regimes"].version
 
 
 def test_an_older_version_can_be_read_as_it_was(store: DeltaStore) -> None:
