@@ -12,6 +12,8 @@ from assets.face import TRADING, Face
 from assets.failures import translated
 from resources.open_home import OpenHome
 from trading import calendar, frames
+from trading.features.correlation import pairwise_correlation
+from trading.features.graph import GraphRules
 from trading.interfaces import Floats, Store
 from trading.portfolio.alpha import expected_returns
 from trading.portfolio.covariance import SESSIONS_PER_YEAR
@@ -22,11 +24,12 @@ from trading.stages.trading_session import RETURNS_LOOKBACK_SESSIONS
 from trading.universe import SYMBOLS, groups
 
 TABLE = "frontier"
+_SAME = 1e-5  # of equity: mixes that differ by less are one point, seen through the grid of the weights
 DEPENDS_ON = ("features", "signals", "target_portfolio")
 FACE = Face(
     group="portfolio",
-    description="For each volatility the most return that the limits allow, on what was believed after the last "
-    "session, beside the mix in force and equal weight. Nothing depends on it.",
+    description="For each volatility the most return that the mandate's limits allow, and that the caps of the last "
+    "session leave of it, on what was believed then, beside the mix in force and equal weight. Nothing depends on it.",
     owner=TRADING,
     kinds=("python", "cvxpy", "deltalake"),
     plot=plots.frontier,
@@ -60,7 +63,9 @@ def drawn(store: Store, rules: TradingRules) -> pd.DataFrame:
     session = targets["session"].max()
     target = targets[targets["session"] == session].set_index("symbol").reindex(SYMBOLS)
     wanted = _wanted(store, session, target, rules)
-    rows = pd.DataFrame(_rows(rules.optimizer, wanted, target["mix_weight"].to_numpy()))
+    rows = pd.DataFrame(
+        _rows(rules.optimizer, rules.sizer.position_limit, wanted, target["mix_weight"].to_numpy())
+    )
     return evidence.dated(TABLE, rows, session) if len(rows) else frames.empty(TABLE)
 
 
@@ -87,16 +92,17 @@ def _wanted(store: Store, session: pd.Timestamp, target: pd.DataFrame, rules: Tr
     labels = [groups()[symbol] for symbol in SYMBOLS]
     plain = Wanted.plain(alpha, estimate.covariance, caps, nothing, labels)
     forecast = np.where(eligible, np.nan_to_num(mine["alpha"].to_numpy()) / horizon, 0.0)
-    return replace(plain, active=forecast)
+    rule = GraphRules()
+    recent = pairwise_correlation(returns.to_numpy()[-rule.window_sessions :], rule.minimum_returns)
+    return replace(plain, active=forecast, correlation=recent)
 
 
-def _rows(optimizer: ConvexOptimizer, wanted: Wanted, mix: Floats) -> Iterator[dict[str, object]]:
-    from trading.portfolio.frontier import efficient_frontier
-
-    points = efficient_frontier(optimizer.question(wanted))
+def _rows(
+    optimizer: ConvexOptimizer, largest: float, wanted: Wanted, mix: Floats
+) -> Iterator[dict[str, object]]:
     held = (wanted.caps > 0) / max(int((wanted.caps > 0).sum()), 1)
-    shown = [("frontier", point.mix.weights, ", ".join(point.mix.binding)) for point in points]
-    for place, (kind, weights, binding) in enumerate([*shown, ("mix", mix, ""), ("equal_weight", held, "")]):
+    shown = [*_points(optimizer, largest, wanted), ("mix", mix, ""), ("equal_weight", held, "")]
+    for place, (kind, weights, binding) in enumerate(shown):
         volatility = float(np.sqrt(weights @ wanted.covariance @ weights * SESSIONS_PER_YEAR))
         facts = {
             "kind": kind,
@@ -107,3 +113,20 @@ def _rows(optimizer: ConvexOptimizer, wanted: Wanted, mix: Floats) -> Iterator[d
         }
         for symbol, weight in zip(SYMBOLS, weights, strict=True):
             yield {"symbol": symbol, "weight": float(weight), **facts}
+
+
+def _points(optimizer: ConvexOptimizer, largest: float, wanted: Wanted) -> Iterator[tuple[str, Floats, str]]:
+    """Two frontiers, without points that repeat the one before: the mandate's own, and what the day's caps leave.
+
+    `largest` is the weight that one name may have at most.
+    """
+    from trading.portfolio.frontier import efficient_frontier
+
+    caps = np.where(wanted.caps > 0, largest, 0.0)
+    whole = replace(wanted, caps=caps, hedged_caps=caps)
+    for kind, asked in (("frontier", whole), ("sized_frontier", wanted)):
+        before: Floats | None = None
+        for point in efficient_frontier(optimizer.question(asked)):
+            if before is None or np.abs(point.mix.weights - before).max() > _SAME:
+                yield kind, point.mix.weights, ", ".join(point.mix.binding)
+            before = point.mix.weights

@@ -333,7 +333,10 @@ _OF_TABLE = {
     ("stress", "case"): "The period, the name and the end of its worst week, or the scenario.",
     ("stress", "share"): "What the symbol brings of the loss, a fraction of equity.",
     ("stress", "weight"): "Weight at the close, a fraction of equity.",
-    ("frontier", "kind"): "frontier, the mix in force, or equal_weight.",
+    (
+        "frontier",
+        "kind",
+    ): "frontier (the mandate's limits), sized_frontier (the session's caps), mix, or equal_weight.",
     ("frontier", "weight"): "Weight in the mix, before the overlay.",
     ("frontier", "expected_return"): "Believed return of a year.",
     ("frontier", "volatility"): "Believed volatility of a year.",

@@ -101,10 +101,10 @@ def target_weights(frame: pd.DataFrame) -> Figure:
 
 
 def frontier(frame: pd.DataFrame) -> Figure:
-    """Expected return against volatility, both of a year: the frontier, the mix in force and equal weight."""
+    """Expected return against volatility, both of a year: both frontiers, the mix in force and equal weight."""
     figure, axes = _canvas()
     points = frame.drop_duplicates("point").sort_values("volatility")
-    styles = {"frontier": "-o", "mix": "D", "equal_weight": "s"}
+    styles = {"frontier": "-o", "sized_frontier": "-^", "mix": "D", "equal_weight": "s"}
     for kind, style in styles.items():
         mine = points[points["kind"] == kind]
         axes.plot(

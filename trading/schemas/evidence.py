@@ -102,11 +102,12 @@ class RegimeTransitions(Frame):
 class Frontier(Frame):
     """The efficient frontier at the last session, from least variance to most return, and two mixes beside it.
 
-    `kind` is `frontier`, the `mix` in force, or `equal_weight`. Means and volatilities are of a year, before
-    the overlay. Replaced whole: `session` is the last traded one.
+    `kind` is `frontier` within the mandate's limits, `sized_frontier` within the caps of that session as well (a
+    single point where caps leave no choice), the `mix` in force, or `equal_weight`. Means and volatilities are of a
+    year, before the overlay. Replaced whole: `session` is the last traded one.
     """
 
-    kind: Series[str] = pandera.Field(isin=("frontier", "mix", "equal_weight"))
+    kind: Series[str] = pandera.Field(isin=("frontier", "sized_frontier", "mix", "equal_weight"))
     point: Series[np.int64] = pandera.Field(ge=0)
     symbol: Series[str]
     weight: Series[float] = pandera.Field(ge=-1, le=1)
