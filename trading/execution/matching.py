@@ -60,13 +60,22 @@ def meeting(order: Order, quote: Quote, moment: MarketMoment) -> Meeting | None:
 
 
 def _within(order: Order, quote: Quote) -> Meeting | None:
-    """A limit that the session's prices pass, a stop that they touch; NaN prices do neither."""
+    """A limit that the session's prices pass, a stop that they touch; NaN prices do neither.
+
+    The price is one that was traded: a limit above the highest price (the open was good enough, but not with its
+    costs) is met at the highest, a stop that the open had left behind at the lowest, and so for sales.
+    """
     buys = order.quantity > 0
     if order.kind == "limit":
         passed = quote.low < order.limit_price if buys else quote.high > order.limit_price
-        return Meeting(order.limit_price, rests=True) if passed else None
+        return Meeting(_traded(order.limit_price, quote), rests=True) if passed else None
     touched = quote.high >= order.stop_price if buys else quote.low <= order.stop_price
-    return Meeting(order.stop_price) if touched else None
+    return Meeting(_traded(order.stop_price, quote)) if touched else None
+
+
+def _traded(price: float, quote: Quote) -> float:
+    """The price of the session that is nearest."""
+    return min(max(price, quote.low), quote.high)
 
 
 def missed(order: Order) -> str:

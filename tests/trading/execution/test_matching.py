@@ -11,6 +11,7 @@ from trading.execution.account import Book, Order, Quote
 from trading.execution.borrowing import BorrowTerms
 from trading.execution.costs import CostModel
 from trading.execution.margin import MarginRules
+from trading.execution.matching import Meeting, meeting
 from trading.execution.orders import OrderRules
 from trading.execution.paper_broker import moment_of
 from trading.execution.simulator import Execution, Venue, execute_session
@@ -71,6 +72,30 @@ def test_a_limit_that_rested_pays_no_spread_and_a_stop_pays_on_top() -> None:
 
     assert (rested.price, rested.cost_cents) == (97.0, 0)
     assert (stopped.price, stopped.cost_cents) == (106.106, 53)  # 106 x 1.001; 5 x 0.106
+
+
+@pytest.mark.parametrize(("quantity", "limit"), [(5, 100.05), (-5, 99.95)])
+def test_a_limit_that_the_open_met_but_not_with_its_costs_fills_at_a_price_that_was_traded(
+    quantity: int, limit: float
+) -> None:
+    falling = Quote(100.0, 97.0, high=100.0, low=96.0)
+    rising = Quote(100.0, 103.0, high=104.0, low=100.0)
+    venue = Venue(CostModel(10.0, 0.0, 0.0, 0.0, 0.0, regulatory_fees=False))
+
+    (fill,) = run(
+        order("limit", quantity, limit), quote=falling if quantity > 0 else rising, venue=venue
+    ).fills
+
+    assert (fill.open_price, fill.price, fill.moment) == (100.0, 100.0, "within")
+
+
+@pytest.mark.parametrize(("quantity", "stop", "price"), [(5, 90.0, 95.0), (-5, 110.0, 106.0)])
+def test_what_is_left_of_a_stop_that_fired_at_the_open_fills_at_no_better_price_than_was_traded(
+    quantity: int, stop: float, price: float
+) -> None:
+    found = meeting(order("stop", quantity, stop), BAR, "within")
+
+    assert found == Meeting(price)
 
 
 def test_without_high_and_low_nothing_happens_between_open_and_close() -> None:
