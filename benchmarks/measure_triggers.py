@@ -28,6 +28,7 @@ LEARNED = {"ar1": 378, "ridge": 756}
 QUARTER, YEARS = 63, 4
 LINE_CHANNELS = ("log_return", "volatility_21")
 BLOCKS = (21, 63)
+DUEL_BLOCKS, SHUFFLES = (1, 5, 21, 63), 20
 RULES = TriggerRules()
 Stepped = Iterator[tuple[int, np.ndarray, np.ndarray]]
 
@@ -146,8 +147,9 @@ def _ratio(mine: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:
 def duel(streams: int) -> None:
     """Promotions of a challenger on real loss differences of two versions, with and without their mean."""
     print(
-        "\n| model | pair | mean / noise | mean taken out: promoted | as it was: promoted | streams |\n|---|---|---|---|---|---|"
+        "\n| model, newest against two quarters older | promoted, by mean length of the blocks: 1 | 5 | 21 | 63 |"
     )
+    print("|---|---|---|---|---|")
     for model in LEARNED:
         newer, older = (
             losses_of_versions(model, QUARTER),
@@ -158,16 +160,33 @@ def duel(streams: int) -> None:
             [relative_difference(*pair) for pair in zip(older[known], newer[known], strict=True)]
         )
         fair = found - found.mean()
-        shares = [_promoted(one, streams) for one in (fair, found)]
-        cells = " | ".join(f"{share:.1%} ± {np.sqrt(share * (1 - share) / streams):.1%}" for share in shares)
-        print(
-            f"| {model} | newest against two quarters older | {found.mean() / found.std():.3f} | {cells} | {streams} |",
-            flush=True,
-        )
+        _row(f"{model}, as it was ({found.mean() / found.std():.3f} of the noise)", found, streams)
+        _row(f"{model}, mean taken out", fair, streams)
+        _row(f"{model}, mean of what is counted taken out", fair - _counted(fair).mean(), streams)
+        _shuffled(f"{model}, mean taken out, in {SHUFFLES} other orders: mean, largest", fair, streams // 5)
 
 
-def _promoted(differences: np.ndarray, streams: int, sessions: int = 500) -> float:
-    order = stationary_indices(len(differences), streams, 21, np.random.default_rng(11))[:, :sessions]
+def _counted(differences: np.ndarray) -> np.ndarray:
+    """What a bet counts of them: six mean sizes at most."""
+    most = 6 * np.abs(differences).mean()
+    return np.clip(differences, -most, most)
+
+
+def _row(label: str, differences: np.ndarray, streams: int) -> None:
+    shares = [_promoted(differences, streams, block) for block in DUEL_BLOCKS]
+    cells = " | ".join(f"{share:.1%} ± {np.sqrt(share * (1 - share) / streams):.1%}" for share in shares)
+    print(f"| {label} | {cells} |", flush=True)
+
+
+def _shuffled(label: str, differences: np.ndarray, streams: int) -> None:
+    """The same of orders in which no session knows of another: what luck does to one history of this length."""
+    orders = [np.random.default_rng(seed).permutation(differences) for seed in range(SHUFFLES)]
+    shares = [[_promoted(one, streams, block) for one in orders] for block in DUEL_BLOCKS]
+    print(f"| {label} | {' | '.join(f'{np.mean(s):.1%}, {max(s):.1%}' for s in shares)} |", flush=True)
+
+
+def _promoted(differences: np.ndarray, streams: int, block: int, sessions: int = 500) -> float:
+    order = stationary_indices(len(differences), streams, block, np.random.default_rng(11))[:, :sessions]
     return float(np.mean([_passes(differences[one]) for one in order]))
 
 
