@@ -32,6 +32,7 @@ ROLLING_SESSIONS = 252
 Bounds = tuple[Floats, Floats]
 SEQUENTIAL: dict[str, dict[str, object]] = {
     "adaptive": {},
+    "adaptive, never returning": {"gamma": 0.03, "memory_sessions": 0.0},
     "adaptive, no pooling": {"pooling": 0.0},
     "adaptive, each end": {"asymmetric": True},
     "adaptive, half-life 60": {"half_life_sessions": 60.0},

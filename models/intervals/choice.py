@@ -27,12 +27,13 @@ class IntervalChoice(SequentialConformal):
     method : `adaptive` walks one level (adaptive conformal inference), `aggregated` several, `pid` steers the
         margin, `enbpi` takes the shortest interval, `split` is a sliding window at a fixed level; `naive`, `cv`,
         `cv_plus` and `jackknife_plus` fit where outcomes lie in their raw interval
-    gamma : step of the level of `adaptive`
+    gamma, memory_sessions : step of the level of `adaptive`, and over how many sessions it returns to the target
     n_splits : folds of `cv` and `cv_plus`
     """
 
     method: Method = "adaptive"
     gamma: float = AdaptiveConformal.gamma
+    memory_sessions: float = AdaptiveConformal.memory_sessions
     n_splits: int = FittedConformal.n_splits
 
     def __post_init__(self) -> None:
@@ -53,7 +54,7 @@ class IntervalChoice(SequentialConformal):
         }
         match self.method:
             case "adaptive":
-                return AdaptiveConformal(**shared, gamma=self.gamma)
+                return AdaptiveConformal(**shared, gamma=self.gamma, memory_sessions=self.memory_sessions)
             case "split":
                 return AdaptiveConformal(**shared, gamma=0.0)
             case "aggregated":

@@ -56,7 +56,8 @@ def test_the_level_walks_as_in_mapie_one_session_ahead() -> None:
             column(0), method="aci", cv="prefit", conformity_score=AbsoluteConformityScore(sym=True)
         )
         theirs.fit(np.zeros((50, 1)), calibration)
-    ours = AdaptiveConformal(gamma=0.005).conformalize((np.abs(calibration) - 0.5).reshape(-1, 1, 1), None)
+    published = AdaptiveConformal(gamma=0.005, memory_sessions=0.0)  # theirs never returns to the target
+    ours = published.conformalize((np.abs(calibration) - 0.5).reshape(-1, 1, 1), None)
     unit = Forecast(("NVDA",), (1,), np.array([[[-0.5, -0.5, -0.5, 0.0, 0.5, 0.5, 0.5]]]))  # of width 1
     for y in outcomes:
         ours = ours.update(ours.predict_interval(unit), np.array([[y]]))

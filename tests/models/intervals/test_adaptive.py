@@ -58,11 +58,33 @@ def test_a_level_that_is_unknown_begins_at_the_target() -> None:
     )
 
 
-@pytest.mark.parametrize(("realized", "level"), [(0.5, 0.2575), (2.0, 0.2275), (NAN, 0.25)])
+@pytest.mark.parametrize(("realized", "level"), [(0.5, 0.25625), (2.0, 0.23125), (NAN, 0.25)])
 def test_the_level_answers_to_the_interval_that_was_issued(realized: float, level: float) -> None:
-    # gamma (target - miss): 0.03 * 0.25 after a hit, 0.03 * -0.75 after a miss
+    # gamma (target - miss): 0.025 * 0.25 after a hit, 0.025 * -0.75 after a miss
     after = calibrated(np.ones(30), 0.25).update(interval(0.0, 1.0), np.full(CELL, realized))
     assert after.miscoverage_[0, 0] == pytest.approx(level, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("memory", "realized", "level"),
+    # a hit adds 0.025 * 0.25; a hundredth of the way from 0.4 to 0.25 is 0.0015; what is unknown moves nothing
+    [(100.0, 0.5, 0.40475), (0.0, 0.5, 0.40625), (100.0, NAN, 0.4)],
+)
+def test_a_level_returns_to_the_target_over_its_memory(memory: float, realized: float, level: float) -> None:
+    walker = calibrated(np.ones(30), 0.4, memory_sessions=memory)
+
+    after = walker.update(interval(0.0, 1.0), np.full(CELL, realized))
+
+    assert after.miscoverage_[0, 0] == pytest.approx(level, abs=1e-15)
+
+
+def test_each_end_returns_to_its_half_of_the_target() -> None:
+    walker = AdaptiveConformal(asymmetric=True, memory_sessions=100.0)
+    ready = walker.conformalize(np.ones((30, *CELL)), None, carried=np.full((*CELL, 2), 0.2))
+
+    after = ready.update(interval(0.0, 1.0), np.full(CELL, 0.5)).carried_[0, 0]
+
+    assert after == pytest.approx([0.2 - 0.00075 + 0.025 * 0.125] * 2)
 
 
 def test_an_interval_that_still_warmed_up_moves_no_level() -> None:
@@ -121,9 +143,9 @@ def test_bounds_are_ordered_and_finite_or_both_unknown(
     assert np.isnan(lower) or (lower <= upper and np.isfinite([lower, upper]).all())
 
 
-def rate_of_walk(outcomes: Floats) -> tuple[float, int]:
+def rate_of_walk(outcomes: Floats, walker: AdaptiveConformal | None = None) -> tuple[float, int]:
     """Share of intervals that held when a walker met `outcomes` one after another, horizon 1."""
-    walker, held, issued = AdaptiveConformal(), [], interval(NAN, NAN)
+    walker, held, issued = walker or AdaptiveConformal(), [], interval(NAN, NAN)
     level: Floats | None = None
     scores = np.maximum(-1.0 - outcomes, outcomes - 1.0) / 2.0
     for t in range(1, len(outcomes)):
@@ -148,10 +170,10 @@ def test_on_exchangeable_data_three_intervals_in_four_hold(seed: int) -> None:
 def test_after_a_change_of_scale_the_promise_is_kept_again() -> None:
     random = np.random.default_rng(3)
     outcomes = np.concatenate([random.normal(0, 1, 300), random.normal(0, 4, 600)])
-    rate, count = rate_of_walk(outcomes)
+    rate, count = rate_of_walk(outcomes, AdaptiveConformal(gamma=0.03, memory_sessions=0.0))
     # Gibbs & Candès, prop. 4.1: |rate - target| <= (range of the level + gamma) / (gamma n)
     assert abs(rate - 0.75) <= (0.58 + 0.03) / (0.03 * count)
-    assert abs(rate - 0.75) < 0.05
+    assert abs(rate_of_walk(outcomes)[0] - 0.75) < 0.05
 
 
 def of_symbols(*columns: Floats, **settings_: float) -> Interval:
@@ -201,8 +223,8 @@ def test_every_symbol_and_horizon_walks_for_itself() -> None:
     issued = Interval(np.zeros((2, 3)), np.ones((2, 3)), levels)
     realized = np.array([[0.5, 2.0, NAN], [2.0, 0.5, 0.5]])
     after = AdaptiveConformal().conformalize(np.ones((30, 2, 3)), levels).update(issued, realized)
-    # steps of 0.03 / h for h = 1, 5, 20, a quarter of them after a hit, three quarters after a miss
-    moved = [[0.2575, 0.2455, 0.25], [0.2275, 0.2515, 0.250375]]
+    # steps of 0.025 / h for h = 1, 5, 20, a quarter of them after a hit, three quarters after a miss
+    moved = [[0.25625, 0.24625, 0.25], [0.23125, 0.25125, 0.2503125]]
     np.testing.assert_allclose(after.miscoverage_, moved, atol=1e-15)
 
 

@@ -63,6 +63,16 @@ def test_a_level_that_stays_does_not_make_up_for_a_jump() -> None:
     assert rate < 0.70
 
 
+def test_a_level_that_never_returns_is_too_wide_when_its_window_has_caught_up() -> None:
+    never = IntervalChoice(gamma=0.02, memory_sessions=0.0)
+
+    assert rate_after(never, "variance_jump", seed=1, sessions=400) > 0.77
+
+
+def test_a_level_that_returns_at_once_does_not_make_up_for_a_trend() -> None:
+    assert rate_after(IntervalChoice(memory_sessions=20.0), "trend", seed=1, sessions=400) < 0.72
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("shift", SHIFTS)
 @pytest.mark.parametrize("name", CHOICES)

@@ -13,7 +13,7 @@ from trading.stages.stage import Outputs
 from trading.testing.stage_rows import fan, frame_of, history_of, made_by
 
 T = calendar.session_of("2024-06-28")
-STAGE = ensemble_intervals_stage(AdaptiveConformal())
+STAGE = ensemble_intervals_stage(AdaptiveConformal(gamma=0.03, memory_sessions=0.0))
 RETURN = 0.002  # of every session, so that h sessions make 0.002 h
 
 

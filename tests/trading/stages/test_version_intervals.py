@@ -10,7 +10,7 @@ from trading.stages.version_intervals import version_intervals_stage
 from trading.testing.stage_rows import fan, frame_of, history_of, made_by
 
 T = calendar.session_of("2024-06-28")
-STAGE = version_intervals_stage(["plain", "wild"], AdaptiveConformal())
+STAGE = version_intervals_stage(["plain", "wild"], AdaptiveConformal(gamma=0.03, memory_sessions=0.0))
 
 
 def sessions(first: int, last: int) -> pd.DatetimeIndex:
