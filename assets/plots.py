@@ -117,20 +117,46 @@ def frontier(frame: pd.DataFrame) -> Figure:
 
 
 def stress(frame: pd.DataFrame) -> Figure:
-    """A heat map: what each name brings of each case's loss, in percent of equity, worst case first."""
+    """Two heat maps: where the book is concentrated, and what each name brings of each case's loss, worst first."""
     from matplotlib.figure import Figure
 
+    order = frame.sort_values(["group", "symbol"])["symbol"].unique()
     wide = frame.pivot_table(index=["loss", "kind", "case"], columns="symbol", values="share", observed=True)
-    figure = Figure(figsize=(7, 0.22 * len(wide) + 1.2), layout="constrained")
-    axes = figure.subplots()
-    values = wide.to_numpy() * 100
-    edge = max(float(np.abs(values).max()), 1e-9)
-    image = axes.imshow(values, cmap="RdBu", vmin=-edge, vmax=edge, aspect="auto")
-    axes.set_xticks(range(len(wide.columns)), list(wide.columns), fontsize=7)
+    figure = Figure(figsize=(7, 0.22 * len(wide) + 2.4), layout="constrained")
+    upper, lower = figure.subplots(2, height_ratios=(3, len(wide)))
+    _concentration(upper, frame.drop_duplicates("symbol").set_index("symbol").loc[order])
     labels = [f"{kind} {case} {loss:.1%}" for loss, kind, case in wide.index]
-    axes.set_yticks(range(len(wide)), labels, fontsize=6)
-    figure.colorbar(image, ax=axes, label="% of equity")
+    _heat(lower, wide[order], labels, "% of equity")
+    lower.set_xticks(range(len(order)), list(order), fontsize=7)
     return figure
+
+
+def _concentration(axes: Axes, names: pd.DataFrame) -> None:
+    """Weight and share of the risk of each name, names of a group side by side, groups summed up below them."""
+    from trading.risk.decomposition import effective_number
+
+    held, risk = names["weight"].to_numpy(), names["risk_share"].to_numpy()
+    groups = names.groupby("group", sort=True)["weight"].transform(lambda held: held.abs().sum())
+    rows = pd.DataFrame({"weight": held, "share of risk": risk, "weight of its group": groups.to_numpy()}).T
+    _heat(axes, rows, list(rows.index), "%")
+    for (row, column), value in np.ndenumerate(rows.to_numpy() * 100):
+        axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6)
+    axes.set_xticks([])
+    axes.set_title(
+        f"as good as {effective_number(held):.1f} names, {effective_number(risk):.1f} bets",
+        loc="left",
+        fontsize=7,
+    )
+
+
+def _heat(axes: Axes, values: pd.DataFrame, labels: list[str], unit: str) -> None:
+    """Rows of fractions as colours around zero, in percent."""
+    percent = values.to_numpy() * 100
+    edge = max(float(np.abs(percent).max()), 1e-9)
+    image = axes.imshow(percent, cmap="RdBu", vmin=-edge, vmax=edge, aspect="auto")
+    axes.set_yticks(range(len(labels)), labels, fontsize=6)
+    bar = axes.figure.colorbar(image, ax=axes, label=unit)
+    bar.ax.tick_params(labelsize=6)
 
 
 def data_quality(frame: pd.DataFrame) -> Figure:

@@ -40,6 +40,19 @@ def test_every_case_is_shared_out_over_the_names_and_drawn() -> None:
     assert plots.png(plots.stress(made), simulated=True).startswith(b"\x89PNG")
 
 
+def test_the_picture_says_where_the_book_is_concentrated_by_name_and_by_group() -> None:
+    made = stressed(trade(tiny_market(MONDAY, 3), MONDAY, [WEDNESDAY], RULES), RULES)
+
+    upper = plots.stress(made).axes[0]
+
+    assert upper.get_yticklabels()[0].get_text() == "weight"
+    said = [int(text.get_text()) for text in upper.texts]
+    held = dict(zip(made.sort_values(["group", "symbol"])["symbol"].unique(), said, strict=False))
+    assert (held["NVDA"], held["TSM"], held["AMD"]) == (20, 10, 0)
+    assert said[20:].count(20) == 2  # the group of NVDA and AMD, told at both
+    assert "as good as 1.8 names" in upper.get_title(loc="left")  # 0.3 ** 2 / (0.2 ** 2 + 0.1 ** 2)
+
+
 def test_a_home_that_holds_nothing_has_no_stress() -> None:
     assert stressed(MemoryStore(), RULES).empty
     assert stressed(trade(tiny_market(MONDAY, 2), MONDAY, [MONDAY], RULES), RULES).empty

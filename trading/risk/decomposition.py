@@ -53,10 +53,11 @@ class Concentration:
 
 def concentration(weights: Floats, covariance: Floats) -> Concentration:
     """Effective numbers of a book (s,) under a covariance (s, s)."""
-    return Concentration(_effective(weights), _effective(risk_shares(weights, covariance)))
+    return Concentration(effective_number(weights), effective_number(risk_shares(weights, covariance)))
 
 
-def _effective(parts: Floats) -> float:
+def effective_number(parts: Floats) -> float:
+    """Of how many equal parts (s,) would be as concentrated: 1 / sum of squared shares; 0 for none."""
     sizes = np.abs(parts)
     total = float(sizes.sum())
     return 1.0 / float(np.square(sizes / total).sum()) if total > 0 else 0.0
