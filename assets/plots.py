@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_DARK = 0.6  # part of the scale from which black on a colour cannot be read
 COVERAGE_WINDOWS = (63, 126)  # sessions: a quarter, half a year
 REGIME_COLOURS = {"p_bull": "#2a9d5c", "p_range": "#8d99ae", "p_volatile": "#e9a23b", "p_bear": "#c8443f"}
 
@@ -140,7 +141,8 @@ def _concentration(axes: Axes, names: pd.DataFrame) -> None:
     rows = pd.DataFrame({"weight": held, "share of risk": risk, "weight of its group": groups.to_numpy()}).T
     _heat(axes, rows, list(rows.index), "%")
     for (row, column), value in np.ndenumerate(rows.to_numpy() * 100):
-        axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6)
+        colour = "white" if abs(value) > _DARK * 100 * rows.abs().to_numpy().max() else "black"
+        axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6, color=colour)
     axes.set_xticks([])
     axes.set_title(
         f"as good as {effective_number(held):.1f} names, {effective_number(risk):.1f} bets",

@@ -4,7 +4,8 @@
 
 The line's own stages make forecasts (random_walk, ar1), intervals, regimes and signals once and keep them in DIR; its
 trading stage then trades each book. Two beliefs: the line's own, whose skill is measured, and a weak reversal that
-claims an information coefficient of 0.05 and has not earned it: with it books sell short. Every book's ledger is
+claims an information coefficient of 0.05 and has not earned it: with it books sell short. The first book holds the
+names in equal parts under the same overlay and costs, and Sharpe ratios are compared with its. Every book's ledger is
 checked to the cent. The strong reversal claims 0.20, so that shorts are large. `--raw` trades raw bars with dividends and splits from 2024-07-01 on.
 """
 
@@ -21,12 +22,15 @@ from book_material import SHARED, given_tables, told, traded
 from scipy.special import ndtr
 
 from trading import frames
+from trading.evaluation.paired import sharpe_difference
 from trading.execution.borrowing import BorrowTerms
 from trading.execution.costs import CostModel
 from trading.execution.margin import MarginRules
-from trading.interfaces import Floats
+from trading.execution.orders import OrderRules
+from trading.interfaces import Floats, Mix
 from trading.portfolio.covariance_rules import VixScaling
-from trading.portfolio.mandates import ConvexOptimizer, Mandate
+from trading.portfolio.mandates import ConvexOptimizer, Mandate, Wanted
+from trading.portfolio.problem import GRID
 from trading.risk.volatility_forecast import VolatilityForecast
 from trading.stages.trading_rules import TradingRules
 from trading.testing.ledger_laws import check_ledger
@@ -51,8 +55,22 @@ def rules_of(mandate: Mandate, **terms: object) -> TradingRules:
     return TradingRules(optimizer=ConvexOptimizer(mandate=mandate), margin=account, costs=costs)
 
 
+@dataclass(frozen=True)
+class EqualWeight:
+    """Whatever is believed, the names that a mix could hold in equal parts: what an optimiser must be worth more than."""
+
+    def solve(self, wanted: Wanted) -> Mix:
+        held = wanted.caps > 0
+        weights = np.floor(held / max(int(held.sum()), 1) / GRID) * GRID
+        return Mix(weights, "optimal", np.nan, "equal_weight", (), "")
+
+
 def books() -> dict[str, Book]:
-    found = {"line's beliefs, long_only": Book("line", TradingRules())}
+    found = {"equal weight, same overlay and costs": Book("line", TradingRules(optimizer=EqualWeight()))}
+    found["line's beliefs, long_only"] = Book("line", TradingRules())
+    for band in (0.0, 0.02, 0.10):
+        banded = replace(TradingRules(), orders=OrderRules(rebalance_band=band))
+        found[f"  rebalanced beyond a band of {band:.0%}"] = Book("line", banded)
     deaf = replace(TradingRules(), solve_on_regime_change=False)
     found["  solved weekly, whatever the regime"] = Book("line", deaf)
     found["  overlay of the covariance, no VIX"] = Book(
@@ -222,12 +240,16 @@ def table(asked: argparse.Namespace) -> Iterator[Mapping[str, object]]:
         for name, book in books().items()
         if not asked.only or any(part in name for part in asked.only)
     }
+    plain: pd.Series | None = None
     for place, (name, book) in enumerate(wanted.items()):
         store = traded(beliefs[book.beliefs], first, asked.last, book.rules)
-        store.read("performance").to_parquet(asked.folder / f"performance_{place}.parquet")
-        if not place:
+        returns = store.read("performance").set_index("session")["log_return"].iloc[1:]
+        if plain is None:
+            plain = returns
             yield {"book": "equal weight, daily, no costs", **equal_weight(store, spy)}
-        yield {"book": name, **figures(store, book.rules, spy)}
+        better, _ = sharpe_difference(returns.to_numpy(), plain.to_numpy())
+        apart = f"{better.value:.2f} ({better.low:.2f} to {better.high:.2f})"
+        yield {"book": name, **figures(store, book.rules, spy), "sharpe less the first book's": apart}
         told("books", place + 1, len(wanted))
 
 

@@ -3,8 +3,8 @@
 python benchmarks/measure_risk.py [--first 2015-01-02] [--last 2025-06-30] [--window 252]
 
 Two books of the ten names: equal weight, and equal weight scaled each session to 15 % volatility by the line's
-own covariance and overlay. Everything said of a session uses the sessions before it: 252 for a loss, 63 for the
-covariance. Before costs, but for the stops' table, which says per trade.
+own overlay. Everything said of a session uses the sessions before it: 252 for a loss, 168 for the overlay.
+Before costs, but for the stops' table, which says per trade.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 from measure_portfolio import panel
+from regime_material import real_panel
 
 from trading.interfaces import Floats
 from trading.portfolio.covariance_rules import CovarianceRules
 from trading.risk.backtest import backtest
 from trading.risk.limits import RiskLimits
-from trading.risk.overlay import exposure, portfolio_volatility
+from trading.risk.overlay import exposure
 from trading.risk.stops import StopRules
 from trading.risk.stress import Book, by_history, by_monte_carlo, by_scenario
 from trading.risk.tail import Method, tail_loss
+from trading.stages.trading_rules import TradingRules
 from trading.universe import SYMBOLS
 
 LOSS_WINDOW, COVARIANCE_WINDOW, YEAR, ATR_WINDOW, ROLLING = 252, 63, 252, 14, 63
@@ -44,13 +46,16 @@ def equal(returns: Floats) -> Floats:
     return known / max(1, known.sum())
 
 
-def walked(returns: Floats, first: int, *, targeted: bool) -> Walked:
-    rules, limits, weights = CovarianceRules(), RiskLimits(), []
+def walked(returns: Floats, first: int, vix: Floats | None = None) -> Walked:
+    """Equal weight, targeted where the closes of VIX (n,) are given."""
+    rules, limits, weights = TradingRules(), RiskLimits(), []
     for place in range(first, len(returns)):
         held = equal(returns[:place])
-        if targeted:
-            estimate = rules.estimate(returns[place - COVARIANCE_WINDOW : place])
-            held = held * exposure(portfolio_volatility(held, estimate.covariance), np.nan, 1.0, limits)
+        if vix is not None:
+            past = returns[place - rules.overlay.window_sessions : place]
+            covariance = rules.covariance.estimate(past[-COVARIANCE_WINDOW:]).covariance
+            expected = rules.overlay.forecast(held, past, covariance) * rules.vix.factor(vix[:place])
+            held = held * exposure(expected, np.nan, 1.0, limits)
         weights.append(held)
     kept = np.array(weights)
     return Walked(kept, (np.expm1(np.nan_to_num(returns[first:])) * kept).sum(axis=1))
@@ -173,9 +178,10 @@ def main() -> None:
     start = max(0, everything.index.searchsorted(pd.Timestamp(asked.first)) - LOSS_WINDOW)
     returns, first = everything.iloc[start:], LOSS_WINDOW
     values, dates = returns.to_numpy(), pd.DatetimeIndex(returns.index[first:])
+    vix = real_panel()[2].reindex(returns.index).ffill().to_numpy()
     books = {
-        "equal weight": walked(values, first, targeted=False),
-        "targeted": walked(values, first, targeted=True),
+        "equal weight": walked(values, first),
+        "targeted": walked(values, first, vix),
     }
     shown("volatility of a year", volatility_rows(books, dates))
     print(f"63-session windows within 2 points of 15 %: {rolling_share(books['targeted'].outcomes):.3f}")
