@@ -25,3 +25,15 @@ def test_a_table_of_evidence_has_exactly_its_promised_columns(
     first = capsysbinary.readouterr().out.decode().splitlines()[0]
 
     assert (status, first) == (0, PROMISED[table])
+
+
+def test_regimes_have_their_promised_columns_in_order(
+    new_home: Callable[..., Path], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    promised = ["session", "regime", "p_bull", "p_bear", "p_volatile", "p_range", "dwell"]
+    home = new_home("home", "regimes")
+
+    assert status_of(["show", "regimes", "--format", "csv", "--home", str(home)]) == 0
+    columns = capsysbinary.readouterr().out.decode().splitlines()[0].split(",")
+
+    assert [name for name in columns if name in promised] == promised
