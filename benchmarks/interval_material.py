@@ -85,6 +85,18 @@ def _regimes(sessions: pd.DatetimeIndex, state: Floats) -> np.ndarray:
     return out
 
 
+def names_begun(on: pd.Timestamp, sessions: pd.DatetimeIndex) -> np.ndarray:
+    """(w,) names of the sessions as a home says them whose first fit is the first session from `on` on."""
+    close, volume, vix = real_panel()
+    every = pd.DatetimeIndex(close.index).as_unit("us")
+    span = slice(
+        every.searchsorted(on) - RegimeRules().window_sessions + 1, every.searchsorted(sessions[-1]) + 1
+    )
+    state = state_of(close.to_numpy(), volume.to_numpy(), vix.to_numpy())[span]
+    walk = walk_regimes(RegimeChoice().chosen, RegimeRules(), state, every[span])
+    return pd.Series(walk.names, index=walk.sessions).reindex(sessions).to_numpy(dtype=object)
+
+
 def rolling(given: Material, sessions: int) -> tuple[Floats, Floats]:
     """(w, s, h) quantiles of the last `sessions` outcomes that were known."""
     known, target = given.walk._matured(given.ahead), given.walk.target  # noqa: SLF001 - the walk's own shift

@@ -1,6 +1,6 @@
 """Coverage, width and score of intervals on real daily bars, every method in one table.
 
-python benchmarks/measure_intervals.py [--target 0.25] [--first 2015-01-02] [--last 2025-06-30] [--only adaptive,pid]
+python benchmarks/measure_intervals.py [--target 0.25] [--first 2015-01-02] [--last 2025-06-30] [--only adaptive;pid] [--names]
 
 The quantiles of the sequential methods are a random walk's, and each method is walked as the line walks it. Fits are
 ridge regressions on five returns in units of volatility. Intervals are compared over cells that all methods have.
@@ -17,12 +17,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from interval_material import Material, fitted, material, of_mapie, rolling
+from interval_material import Material, fitted, material, names_begun, of_mapie, rolling
 
 from models.intervals.choice import IntervalChoice
 from trading.evaluation.coverage import coverage_of, covered
 from trading.evaluation.coverage_tests import clustering_of, coverage_spread
-from trading.frames import HORIZONS
+from trading.frames import HORIZONS, REGIMES
 from trading.interfaces import Floats
 
 warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
@@ -126,9 +126,13 @@ def main() -> None:
     parser.add_argument("--first", default="2015-01-02")
     parser.add_argument("--last", default="2025-06-30")
     parser.add_argument("--only", default="", help="methods, parted by semicolons; all without")
+    parser.add_argument("--also", default="", help="settings of `adaptive`: gamma=0.02,memory_sessions=0;...")
+    parser.add_argument("--names", action="store_true", help="regimes by walks that began elsewhere, too")
     asked = parser.parse_args()
     given = material(asked.first, asked.last, BEFORE, asked.target)
-    wanted = asked.only.split(";") if asked.only else None
+    also = asked.also.split(";") if asked.also else []
+    SEQUENTIAL.update({said: _settings(said) for said in also})
+    wanted = [*asked.only.split(";"), *also] if asked.only else None
     made, seconds = {}, {}
     for name, make in makers(given).items():
         if wanted is None or name in wanted:
@@ -140,6 +144,14 @@ def main() -> None:
     cells = given.ahead.size
     sys.stdout.writelines(f"{name}: {1e6 * spent / cells:.1f} us a cell\n" for name, spent in seconds.items())
     _tell_slices(made, given, asked.first)
+    if asked.names:
+        _tell_names(made, given, asked.first)
+
+
+def _settings(said: str) -> dict[str, object]:
+    """Settings of a calibrator from `name=number` parted by commas."""
+    pairs = (each.split("=") for each in said.split(","))
+    return {name: float(number) for name, number in pairs}
 
 
 def _rows(made: dict[str, Bounds], given: Material, first: str) -> list[dict[str, object]]:
@@ -174,6 +186,23 @@ def _tell_slices(made: dict[str, Bounds], given: Material, first: str) -> None:
     sys.stdout.write(
         f"{(100 * frame.groupby(regimes).mean()).round(1).T}\nsessions: {regimes.value_counts().to_dict()}\n"
     )
+
+
+def _tell_names(made: dict[str, Bounds], given: Material, first: str) -> None:
+    """Lowest and highest coverage of each regime over homes whose first fits lie half a year apart."""
+    begun = pd.date_range("2008-01-01", "2014-07-01", freq="6MS")
+    names = np.stack([names_begun(day, given.sessions) for day in begun])
+    seen = _seen(made, given, first)
+    for name, bounds in made.items():
+        held = np.where(seen, covered(*bounds, given.ahead), np.nan)
+        for place, horizon in enumerate(HORIZONS):
+            sys.stdout.write(f"{name}, {horizon} ahead: {_by_name(held[:, :, place], names)}\n")
+
+
+def _by_name(held: Floats, names: np.ndarray) -> str:
+    """Of each regime the lowest and the highest coverage (w, s) over walks that named (k, w) sessions."""
+    rates = {regime: [100 * np.nanmean(held[said == regime]) for said in names] for regime in sorted(REGIMES)}
+    return ", ".join(f"{regime} {min(each):.1f} - {max(each):.1f}" for regime, each in rates.items())
 
 
 if __name__ == "__main__":

@@ -307,11 +307,17 @@ def variants(_given: argparse.Namespace, _model: RegimeEstimator) -> None:
 
 
 def inception(_given: argparse.Namespace, model: RegimeEstimator) -> None:
-    """How far names of 2015 to June 2025 agree between walks whose first fits lie 0, 1, 5, 21 and 63 sessions later."""
+    """How far names of 2015 to June 2025 agree between walks that began elsewhere.
+
+    First fits lie 0, 1, 5, 21 and 63 sessions after the start of 2013, and at the start of each half of 2008 to 2014.
+    """
     chains = [chain_market(seed, 1000) for seed in range(3)]
+    sessions = sessions_of(real_market()[1])
+    halves = sessions.searchsorted(pd.date_range("2008-01-01", "2014-07-01", freq="6MS"))
+    early = int(sessions.searchsorted(pd.Timestamp("2013-01-02")))
     for memory, rule in ((model.memory_sessions, model.rule_weight), (20.0, 2.0), (5.0, 20.0)):
         varied = replace(model, memory_sessions=memory, rule_weight=rule)
-        labels = [_from(varied, later) for later in (0, 1, 5, 21, 63)]
+        labels = [_from(varied, early + later) for later in (0, 1, 5, 21, 63)]
         names = [f"{np.mean(other == labels[0]):.2f}" for other in labels[1:]]
         alike = _alike([np.isin(row, WARNING) for row in labels])
         hits = [
@@ -320,13 +326,22 @@ def inception(_given: argparse.Namespace, model: RegimeEstimator) -> None:
         ]
         say(f"memory {memory:.0f}, rule {rule:.0f}: the same name as from the first {', '.join(names)}; all pairs: name "
             f"{_alike(labels):.2f}, warning {alike:.2f}; SIMULATED chain named rightly {np.mean(hits):.3f}")  # fmt: skip
+        _tell_halves([_from(varied, int(fit)) for fit in halves])
 
 
-def _from(model: RegimeEstimator, later: int) -> np.ndarray:
-    """Places in `REGIMES` of 2015 to June 2025, from a walk that begins `later` sessions after 2013 does."""
+def _tell_halves(labels: list[np.ndarray]) -> None:
+    """How far walks with first fits half a year apart agree, each pair, and how often Volatile is named."""
+    warned = [np.isin(row, WARNING) for row in labels]
+    pairs = [np.mean(one == other) for one, other in itertools.combinations(labels, 2)]
+    volatile = [int((row == REGIMES.index("Volatile")).sum()) for row in labels]
+    say(f"  first fits half a year apart: name {np.mean(pairs):.2f} (lowest pair {min(pairs):.2f}), "
+        f"warning {_alike(warned):.2f}; sessions named Volatile {volatile}")  # fmt: skip
+
+
+def _from(model: RegimeEstimator, fit: int) -> np.ndarray:
+    """Places in `REGIMES` of 2015 to June 2025, from a walk that first fits at session `fit` of the panel."""
     state, closes = real_market()
-    sessions = sessions_of(closes)
-    begin = int(sessions.searchsorted(pd.Timestamp("2013-01-02"))) - RULES.window_sessions + later
+    sessions, begin = sessions_of(closes), fit - RULES.window_sessions
     walk = walk_regimes(model, RULES, state[begin:], sessions[begin:])
     return pd.Series(walk.labels, index=walk.sessions).loc["2015-01-02":"2025-06-30"].to_numpy()  # type: ignore[misc]
 

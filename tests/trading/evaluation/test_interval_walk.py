@@ -1,5 +1,7 @@
 """Every sequential calibrator on SIMULATED shifts whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,7 @@ def walk(shift: str, seed: int, sessions: int) -> IntervalWalk:
 
 def rate_after(choice: IntervalChoice, shift: str, seed: int, sessions: int) -> float:
     """Coverage from `TRANSIENT` sessions after the shift on."""
-    given = walk(shift, seed, sessions)
+    given = replace(walk(shift, seed, sessions), target=choice.target)
     held = covered(*given.issued(choice.chosen), given.ahead)
     return float(np.nanmean(held[BEFORE + TRANSIENT :]))
 
@@ -55,6 +57,11 @@ def test_sixty_sessions_after_a_shift_coverage_is_within_two_points(name: str, s
     rate = rate_after(CHOICES[name], shift, seed=1, sessions=400)
 
     assert rate == pytest.approx(0.75, abs=0.02)  # 3,400 intervals: a standard error of 0.7 points
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_nine_in_ten_hold_after_a_shift_where_that_is_promised(shift: str) -> None:
+    assert rate_after(IntervalChoice(target=0.1), shift, seed=1, sessions=400) == pytest.approx(0.9, abs=0.02)
 
 
 def test_a_level_that_stays_does_not_make_up_for_a_jump() -> None:
