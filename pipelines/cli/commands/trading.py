@@ -17,7 +17,13 @@ def optimize(
     input_: Annotated[Path, typer.Option("--input", metavar="FILE", help="The problem, a JSON object.")],
     format_: Printed = "table",
 ) -> None:
-    """Solve one portfolio problem from a file: weights and the certificate that proves them."""
+    """Solve one portfolio problem from a file: weights and the certificate that proves them.
+
+    The file holds `mean` and `covariance` (or `loadings` and `specific`), one row a name, and what is wanted besides: `names`,
+    `objective`, `upper`, `lower`, `groups` with `group_cap`, `correlation` or `links` with `pair_cap`, `previous` with `turnover`,
+    `liquidity`, `gross`, `net_low`, `net_high`, `beta`, `box`, `ellipsoid`, `linear_cost`, `impact_cost`. Without limits: long only, invested.
+    Example: {"mean": [0.001, 0.0005], "covariance": [[4e-4, 1e-4], [1e-4, 2e-4]], "upper": 0.7}
+    """
     from pipelines.cli import optimize as command
 
     command.solve_file(input_, format_)
