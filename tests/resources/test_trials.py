@@ -122,7 +122,8 @@ def test_the_code_is_the_same_twice_and_another_after_a_change(
 ) -> None:
     for room, name in (
         ("trading", "fees.py"),
-        ("trading/evaluation", "tests.py"),
+        ("trading/evaluation", "betting.py"),
+        ("trading/testing", "market.py"),
         ("resources", "trials.py"),
     ):
         (tmp_path / room).mkdir(parents=True, exist_ok=True)
@@ -134,9 +135,11 @@ def test_the_code_is_the_same_twice_and_another_after_a_change(
         return code_of_the_line()
 
     before = digest_now()
-    (tmp_path / "trading/evaluation/tests.py").write_text("FEE = 2\n", encoding="utf-8")
+    (tmp_path / "trading/testing/market.py").write_text("FEE = 2\n", encoding="utf-8")
     assert digest_now() == before
-    (tmp_path / "trading/fees.py").write_text("FEE = 2\n", encoding="utf-8")
-    assert digest_now() != before
+    for changed in ("trading/evaluation/betting.py", "trading/fees.py"):
+        (tmp_path / changed).write_text("FEE = 2\n", encoding="utf-8")
+        assert digest_now() != before
+        before = digest_now()
     monkeypatch.undo()
     code_of_the_line.cache_clear()
