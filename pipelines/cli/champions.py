@@ -91,8 +91,8 @@ class _Desk:
         found = [v for v in self.folder.versions(name) if v.version.startswith(beginning)]
         if len(found) != 1:
             known = ", ".join(v.version for v in self.folder.versions(name)) or "none"
-            problem = "no version" if not found else f"{len(found)} versions"
-            raise UsageError(f"model {name} has {problem} that begin with {beginning!r}; it has {known}")
+            problem = f"{len(found)} versions that begin" if found else "no version that begins"
+            raise UsageError(f"model {name} has {problem} with {beginning!r}; it has {known}")
         version = found[0]
         if not version.is_live(self.effective):
             raise UsageError(f"version {version.version} of {name} {_silent(version, self.effective)}")
