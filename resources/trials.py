@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from resources import clock as wall
+from resources.store import HomeStore
 from trading.digest import digest
 from trading.evaluation.trials import TABLE, Look, Trials, trial_row
 from trading.interfaces import Clock, Store
@@ -119,9 +120,14 @@ def adopt_trials(store: Store, other: Store) -> int:
     return len(lacking)
 
 
-def trials_of(store: Store) -> Trials:
-    """How many variants the home's book has, and how their Sharpe ratios spread."""
-    return Trials.of(store.read(TABLE))
+def trials_of(store: HomeStore) -> Trials:
+    """How many variants the home's book has, and how their Sharpe ratios spread.
+
+    Each entry is a commit of the store, too, so rows that somebody has deleted in the database still count.
+    """
+    commits = store.commits()
+    entered = int(commits.loc[(commits["table"] == TABLE).to_numpy(), "rows"].sum())
+    return Trials.of(store.read(TABLE), entered)
 
 
 @functools.cache

@@ -162,4 +162,6 @@ def _said(facts: work.WalkedForward, span: work.Span, trials: Trials, asked: Ask
     )
     yield f"contaminated   {facts.contaminated:,} of {facts.sessions:,} sessions may have been seen by pre-trained weights, and are left out"
     yield f"trials         {trials.count} in the book of this home (fabline show trials); other homes, and what was tried before, are not counted"
+    if trials.lost:
+        yield f"               {trials.lost} of them were deleted from the book, and count"
     yield "names          chosen with hindsight: equal weight of them is a yardstick and no rival"

@@ -23,8 +23,8 @@ from pipelines.wiring import Workshop
 from resources.clock import now
 from resources.home import Home
 from resources.store import HomeStore
+from resources.trials import trials_of
 from trading.errors import HomeError, UsageError
-from trading.evaluation.trials import Trials
 
 NAME, PRINTED = "report.html", "report.pdf"
 
@@ -99,7 +99,7 @@ def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
     source = home.facts.source
     listed = store.tables().set_index("table")
     head = listed["last_session"].get("performance")
-    commits, book = store.commits(), store.read("trials")
+    commits, book = store.commits(), trials_of(store)
     runs = [str(run) for run in commits["run_id"].dropna().unique() if run]
     return ReportFacts(
         home=home.path.name,
@@ -115,9 +115,9 @@ def facts_of(home: Home, store: HomeStore, chosen: Settings) -> ReportFacts:
         versions={str(name): int(version) for name, version in listed["version"].dropna().items()},
         rules=chosen.signals,
         trials=max(
-            int(book["variant"].nunique()), _settings_of(commits)
+            book.count if book.sharpes else 0, _settings_of(commits)
         ),  # the book is younger than some homes
-        trial_sharpes=Trials.of(book).sharpes,
+        trial_sharpes=book.sharpes,
         expectations=expectations_in(home.path),
         nulls=nulls_in(home.path),
         what_if=what_if_of(home.facts),

@@ -1,6 +1,8 @@
 """The book of trials on disk: once and for good, whoever looks, however often, and at the same time."""
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -54,6 +56,17 @@ def test_a_look_cannot_be_taken_back_by_writing_its_sessions_again(store: HomeSt
 
     assert trials_of(store).count == 1
     assert len(store.read("trials")) == 1
+
+
+def test_a_look_that_was_deleted_in_the_database_still_counts(store: HomeStore, tmp_path: Path) -> None:
+    for name in "abc":
+        look(store, name)
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "fabline.db")) as database, database:
+        database.execute("DELETE FROM trials WHERE settings IN ('a', 'b')")
+
+    assert len(store.read("trials")) == 1
+    assert (trials_of(store).count, trials_of(store).lost) == (3, 2)
 
 
 def performance() -> pd.DataFrame:

@@ -75,19 +75,22 @@ class Trials:
 
     Attributes
     ----------
-    count : variants that were looked at, one at least
+    count : variants that were looked at, one at least; each lost row counts as one
     sharpes : (k,) the ratio of a session of each that has one, over the most sessions that it was seen on
+    lost : rows that were entered and are not in the book any more: somebody has deleted them
     """
 
     count: int
     sharpes: tuple[float, ...]
+    lost: int = 0
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> Self:
-        """The trials of rows of `trials`."""
+    def of(cls, rows: pd.DataFrame, entered: int = 0) -> Self:
+        """The trials of rows of `trials`, into which `entered` rows were written in all."""
         longest = rows.sort_values(["variant", "n", "session", "trial"]).groupby("variant")["sharpe"].last()
         known = tuple(float(ratio) for ratio in longest if math.isfinite(ratio))
-        return cls(max(int(rows["variant"].nunique()), 1), known)
+        lost = max(entered - len(rows), 0)
+        return cls(max(int(rows["variant"].nunique()) + lost, 1), known, lost)
 
     def deviation(self, sessions: int) -> float:
         """Spread of the ratios of trials without skill: as observed, at least what chance gives over `sessions`.
