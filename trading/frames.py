@@ -163,9 +163,10 @@ def _check_types(declared: Table, frame: pd.DataFrame) -> None:
     missing = [column for column in declared.dtypes if column not in frame]
     if missing:
         raise SchemaError(f"table {declared.name}: the columns {missing} are missing")
+    found = dict(zip(frame.columns, map(str, frame.dtypes), strict=True))
     for column, dtype in declared.dtypes.items():
-        if str(frame[column].dtype) != dtype:
-            raise SchemaError(f"table {declared.name}: column {column} is {frame[column].dtype}, not {dtype}")
+        if found[column] != dtype:
+            raise SchemaError(f"table {declared.name}: column {column} is {found[column]}, not {dtype}")
 
 
 def _explain(name: str, frame: pd.DataFrame, error: pandera.errors.SchemaErrors) -> str:

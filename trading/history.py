@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
 
 from trading import calendar, frames
 
@@ -209,10 +210,11 @@ def to_frame(table: str, parts: Sequence[Columns]) -> pd.DataFrame:
     if not parts:
         return frames.empty(table)
     joined = {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in dtypes}
-    return frames.validated(table, pd.DataFrame({n: _series(v, dtypes[n]) for n, v in joined.items()}))
+    return frames.validated(table, pd.DataFrame({n: _column(v, dtypes[n]) for n, v in joined.items()}))
 
 
-def _series(values: Array, dtype: str) -> pd.Series:
+def _column(values: Array, dtype: str) -> Array | ExtensionArray:
+    """Values of a column in its type; arrays, because a frame made of Series compares their indexes one by one."""
     if dtype == "datetime64[us, UTC]":
-        return pd.Series(values.astype("datetime64[us]")).dt.tz_localize("UTC")
-    return pd.Series(values).astype(dtype)
+        return pd.DatetimeIndex(values.astype("datetime64[us]")).tz_localize("UTC").array
+    return values if str(values.dtype) == dtype else pd.Series(values).astype(dtype).array
