@@ -45,6 +45,8 @@ def planted(folder: Path, edge: float, sessions: int) -> pd.DataFrame:
 
 def cell(row: pd.Series) -> str:
     scale, unit = (100, " %") if row["measure"] in SHARES else (1, "")
+    if pd.isna(row["difference"]):
+        return ""
     one, low, high = (f"{scale * row[name]:+.{1 if unit else 2}f}" for name in ("difference", "low", "high"))
     mark = {"better": " **better**", "worse": " **worse**"}.get(str(row["verdict"]), "")
     return f"{one}{unit}{mark}" if pd.isna(row["low"]) else f"{one}{unit} ({low} to {high}){mark}"
