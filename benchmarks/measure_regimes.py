@@ -287,7 +287,7 @@ def variants(_given: argparse.Namespace, _model: RegimeEstimator) -> None:
         "jump, as it is": (jump, RULES),
         "jump, dwell 10": (jump, replace(RULES, min_dwell_sessions=10)),
         "jump, confidence 0.95": (jump, replace(RULES, confidence=0.95)),
-        "jump, memory 5": (replace(jump, memory_sessions=5.0), RULES),
+        "jump, memory 20": (replace(jump, memory_sessions=20.0), RULES),
         "hmm, as it is": (hmm, RULES),
         "hmm, dwell 10": (hmm, replace(RULES, min_dwell_sessions=10)),
         "hmm, persistence 100": (replace(hmm, persistence=100.0), RULES),
@@ -311,11 +311,12 @@ def inception(_given: argparse.Namespace, model: RegimeEstimator) -> None:
 
     First fits lie 0, 1, 5, 21 and 63 sessions after the start of 2013, and at the start of each half of 2008 to 2014.
     """
-    chains = [chain_market(seed, 1000) for seed in range(3)]
+    chains = [chain_market(seed, 1000) for seed in range(10)]
     sessions = sessions_of(real_market()[1])
     halves = sessions.searchsorted(pd.date_range("2008-01-01", "2014-07-01", freq="6MS"))
     early = int(sessions.searchsorted(pd.Timestamp("2013-01-02")))
-    for memory, rule in ((model.memory_sessions, model.rule_weight), (20.0, 2.0), (5.0, 20.0)):
+    own = model.memory_sessions
+    for memory, rule in ((own, model.rule_weight), (own, 2.0), *((m, 20.0) for m in _MEMORIES)):
         varied = replace(model, memory_sessions=memory, rule_weight=rule)
         labels = [_from(varied, early + later) for later in (0, 1, 5, 21, 63)]
         names = [f"{np.mean(other == labels[0]):.2f}" for other in labels[1:]]
@@ -327,6 +328,9 @@ def inception(_given: argparse.Namespace, model: RegimeEstimator) -> None:
         say(f"memory {memory:.0f}, rule {rule:.0f}: the same name as from the first {', '.join(names)}; all pairs: name "
             f"{_alike(labels):.2f}, warning {alike:.2f}; SIMULATED chain named rightly {np.mean(hits):.3f}")  # fmt: skip
         _tell_halves([_from(varied, int(fit)) for fit in halves])
+
+
+_MEMORIES = (5.0, 8.0, 10.0, 14.0, 20.0)
 
 
 def _tell_halves(labels: list[np.ndarray]) -> None:

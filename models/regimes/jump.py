@@ -36,9 +36,12 @@ class JumpRegimes(RegimeEstimator):
     Parameters
     ----------
     penalty : of one change of state, in squared standard deviations of the features
+    memory_sessions : as in every model, but shorter: from 14 on names begin to depend on where a home began, below
+        10 a regime that the window lacks is lost (docs/decisions/0046)
     """
 
     penalty: float = 5.0
+    memory_sessions: float = 12.0
 
     def __post_init__(self) -> None:
         check_bounds(self, penalty=NOT_NEGATIVE)
