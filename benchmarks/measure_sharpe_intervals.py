@@ -16,8 +16,7 @@ import numpy as np
 
 from trading.digest import generator
 from trading.evaluation.paired import sharpe_difference
-from trading.evaluation.performance import MEAN_BLOCK_SESSIONS
-from trading.evaluation.resampling import annual_sharpe, stationary_indices
+from trading.evaluation.resampling import MEAN_BLOCK_SESSIONS, annual_sharpe, stationary_indices
 from trading.interfaces import Floats
 
 CASES, BOOTSTRAPS, FREEDOM = 1500, 400, 5

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from trading.digest import generator
 from trading.evaluation.comparison import block_sessions, stretched, widening
 from trading.evaluation.paired import ALL, REGIME, Regimes, slices
-from trading.evaluation.performance import BOOTSTRAPS, MINIMUM_SESSIONS
-from trading.evaluation.resampling import deepest_drawdown, stationary_indices
+from trading.evaluation.resampling import BOOTSTRAPS, MINIMUM_SESSIONS, deepest_drawdown, stationary_indices
 from trading.interfaces import Bools, Floats
 from trading.portfolio.covariance import SESSIONS_PER_YEAR
 

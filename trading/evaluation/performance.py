@@ -9,14 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trading.digest import generator
+from trading.evaluation.resampling import paired_figures
 from trading.execution.account import Book, Fill
 from trading.interfaces import Bools, Floats
 from trading.portfolio.covariance import SESSIONS_PER_YEAR
-
-BOOTSTRAPS = 2000
-MEAN_BLOCK_SESSIONS = 10
-MINIMUM_SESSIONS = 21
 
 
 @dataclass(frozen=True)
@@ -115,22 +111,6 @@ def sharpe_standard_error(returns: Floats) -> float:
     return math.sqrt(max(variance, 0.0) / count * SESSIONS_PER_YEAR)
 
 
-def sharpe_interval(returns: Floats, confidence: float = 0.95, seed: int = 0) -> tuple[float, float]:
-    """Percentile interval of the Sharpe ratio by stationary bootstrap (Politis and Romano 1994).
-
-    NaN for fewer than 21 sessions, or for returns that do not vary.
-    """
-    if len(returns) < MINIMUM_SESSIONS or not np.std(returns) > 0:
-        return math.nan, math.nan
-    from arch.bootstrap import StationaryBootstrap
-
-    bootstrap = StationaryBootstrap(
-        MEAN_BLOCK_SESSIONS, np.asarray(returns), seed=generator("sharpe_interval", seed=seed)
-    )
-    bounds = bootstrap.conf_int(sharpe_ratio, reps=BOOTSTRAPS, method="percentile", size=confidence)
-    return float(bounds[0, 0]), float(bounds[1, 0])
-
-
 @dataclass(frozen=True)
 class Summary:
     """What a run comes to, beside equal weight of the same names (daily rebalanced, without costs).
@@ -154,7 +134,7 @@ class Summary:
     equal_weight_maximum_drawdown: float
 
 
-def summarize(performance: pd.DataFrame, seed: int = 0, *, counts: Bools | None = None) -> Summary:
+def summarize(performance: pd.DataFrame, *, counts: Bools | None = None) -> Summary:
     """The summary of one strategy's rows of `performance`, sorted by session.
 
     The first row holds the deposit and no return, so it is left out of every figure.
@@ -169,14 +149,14 @@ def summarize(performance: pd.DataFrame, seed: int = 0, *, counts: Bools | None 
     own, equal = np.expm1(rows["log_return"].to_numpy()), np.expm1(rows["equal_weight_log_return"].to_numpy())
     years, cost = max(len(rows), 1) / SESSIONS_PER_YEAR, float(rows["cost_cents"].sum()) / 100
     traded = float((rows["turnover"] * before).sum()) / 100
-    lower, upper = sharpe_interval(own, seed=seed)
+    ratio, _, _ = paired_figures(own, equal)["sharpe"]
     return Summary(
         sessions=len(rows),
         total_return=float(np.prod(1 + own)) - 1,
         volatility=float(np.std(own, ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if len(own) > 1 else math.nan,
         sharpe=sharpe_ratio(own),
-        sharpe_lower=lower,
-        sharpe_upper=upper,
+        sharpe_lower=ratio.low,
+        sharpe_upper=ratio.high,
         maximum_drawdown=maximum_drawdown(own),
         turnover=float(rows["turnover"].sum()) / years,
         cost_usd=cost,

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading.digest import generator
-from trading.evaluation.performance import BOOTSTRAPS, MEAN_BLOCK_SESSIONS, MINIMUM_SESSIONS
 from trading.evaluation.uncertainty import Estimate
 from trading.interfaces import Floats
 from trading.portfolio.covariance import SESSIONS_PER_YEAR
 
+BOOTSTRAPS = 2000
+MEAN_BLOCK_SESSIONS = 10
+MINIMUM_SESSIONS = 21
 Figure = Callable[[Floats], Floats]
 
 

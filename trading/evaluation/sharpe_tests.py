@@ -14,8 +14,13 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from trading.digest import generator
-from trading.evaluation.performance import BOOTSTRAPS, MEAN_BLOCK_SESSIONS, MINIMUM_SESSIONS
-from trading.evaluation.resampling import deepest_drawdown, stationary_indices
+from trading.evaluation.resampling import (
+    BOOTSTRAPS,
+    MEAN_BLOCK_SESSIONS,
+    MINIMUM_SESSIONS,
+    deepest_drawdown,
+    stationary_indices,
+)
 from trading.evaluation.uncertainty import Estimate, mean_estimate
 from trading.interfaces import Floats
 from trading.portfolio.covariance import SESSIONS_PER_YEAR

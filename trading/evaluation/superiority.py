@@ -14,7 +14,7 @@ import numpy as np
 
 from trading.digest import generator
 from trading.errors import UsageError
-from trading.evaluation.performance import MEAN_BLOCK_SESSIONS, MINIMUM_SESSIONS
+from trading.evaluation.resampling import MEAN_BLOCK_SESSIONS, MINIMUM_SESSIONS
 from trading.interfaces import Floats
 
 REPLICATIONS = 1000

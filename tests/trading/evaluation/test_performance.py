@@ -17,7 +17,6 @@ from trading.evaluation.performance import (
     log_returns_of_holders,
     maximum_drawdown,
     next_performance,
-    sharpe_interval,
     sharpe_ratio,
     sharpe_standard_error,
     summarize,
@@ -113,22 +112,6 @@ def test_the_closed_form_error_agrees_with_many_samples() -> None:
 
     # The deviation of 4,000 draws is itself uncertain by 1 / sqrt(8000), about 1.1 %; four of those.
     assert np.mean([sharpe_standard_error(s) for s in samples[:200]]) == pytest.approx(spread, rel=0.045)
-
-
-def test_the_bootstrap_interval_is_about_two_closed_form_errors_wide() -> None:
-    returns = np.random.default_rng(2).normal(0.001, 0.01, 500)
-
-    lower, upper = sharpe_interval(returns)
-
-    # Independent returns: block resampling adds noise, so the two widths agree to a fifth.
-    assert lower < sharpe_ratio(returns) < upper
-    assert (upper - lower) / 2 / 1.96 == pytest.approx(sharpe_standard_error(returns), rel=0.2)
-    assert sharpe_interval(returns) == (lower, upper)
-
-
-def test_an_interval_of_a_few_or_equal_returns_is_not_given() -> None:
-    assert all(map(math.isnan, sharpe_interval(np.arange(20.0))))
-    assert all(map(math.isnan, sharpe_interval(np.zeros(100))))
 
 
 def test_the_deepest_fall_counts_from_the_first_peak() -> None:

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 import pytest
+from arch.bootstrap import StationaryBootstrap
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.evaluation import resampling
-from trading.evaluation.performance import maximum_drawdown, sharpe_interval, sharpe_ratio
+from trading.evaluation.performance import maximum_drawdown, sharpe_ratio, sharpe_standard_error
 from trading.evaluation.resampling import paired_figures, stationary_indices
 
 RETURNS = np.random.default_rng(5).normal(0.0005, 0.01, (2, 250))
@@ -49,9 +50,27 @@ def test_figures_are_the_plain_ones() -> None:
 
 def test_the_sharpe_interval_agrees_with_arch() -> None:
     found = paired_figures(RETURNS[0], RETURNS[1])["sharpe"][0]
+    bootstrap = StationaryBootstrap(resampling.MEAN_BLOCK_SESSIONS, RETURNS[0], seed=3)
+    theirs = bootstrap.conf_int(sharpe_ratio, reps=resampling.BOOTSTRAPS, method="percentile").ravel()
 
     # Two independent sets of 2000 draws: percentile ends of a Sharpe of standard error 1 differ by about 0.1.
-    assert [found.low, found.high] == pytest.approx(sharpe_interval(RETURNS[0]), abs=0.25)
+    assert [found.low, found.high] == pytest.approx(theirs, abs=0.25)
+
+
+def test_the_sharpe_interval_is_about_two_closed_form_errors_wide() -> None:
+    returns = np.random.default_rng(2).normal(0.001, 0.01, 500)
+
+    found, _, _ = paired_figures(returns, returns[::-1])["sharpe"]
+
+    # Independent returns: block resampling adds noise, so the two widths agree to a fifth.
+    assert found.low < sharpe_ratio(returns) < found.high
+    assert (found.high - found.low) / 2 / 1.96 == pytest.approx(sharpe_standard_error(returns), rel=0.2)
+
+
+def test_returns_that_do_not_vary_have_no_sharpe_interval() -> None:
+    found, _, _ = paired_figures(np.zeros(100), RETURNS[0][:100])["sharpe"]
+
+    assert math.isnan(found.low)
 
 
 def test_a_strategy_beside_itself_differs_by_nothing() -> None:

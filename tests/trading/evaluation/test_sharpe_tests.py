@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.evaluation.performance import sharpe_interval, sharpe_standard_error
+from trading.evaluation.performance import sharpe_standard_error
+from trading.evaluation.resampling import paired_figures
 from trading.evaluation.sharpe_tests import (
     SharpeMoments,
     deflated_sharpe,
@@ -121,10 +122,10 @@ def test_lo_interval_covers_the_true_ratio_of_dependent_returns() -> None:
 def test_intervals_by_lo_and_by_bootstrap_are_alike() -> None:
     returns = returns_of(8, 1500)
 
-    lo, low_high = lo_interval(returns), sharpe_interval(returns)
+    lo, (drawn, _, _) = lo_interval(returns), paired_figures(returns, returns)["sharpe"]
 
-    assert lo.low == pytest.approx(low_high[0], abs=0.3)
-    assert lo.high == pytest.approx(low_high[1], abs=0.3)
+    assert lo.low == pytest.approx(drawn.low, abs=0.3)
+    assert lo.high == pytest.approx(drawn.high, abs=0.3)
 
 
 def test_too_few_or_constant_returns_say_that_nothing_is_known() -> None:
