@@ -26,6 +26,7 @@ from assets.training import training_asset
 from assets.training_triggers import triggers_asset
 from pipelines import environment, settings
 from pipelines.alias_sensor import alias_sensor
+from pipelines.faces import faces_of
 from pipelines.freshness import with_freshness
 from pipelines.heads import heads_in
 from pipelines.jobs import line_jobs
@@ -36,7 +37,7 @@ from pipelines.schedules import after_close, quarterly_training
 from pipelines.sensors import failure_sensor, new_bars_sensor, overdue_sensor
 from pipelines.stale_sensor import staleness_sensor
 from pipelines.training_sensor import training_sensor
-from pipelines.wiring import Workshop, band_of, faces_of, limits_of, specs_of
+from pipelines.wiring import Workshop, band_of, limits_of, specs_of
 from resources.dagster_storage import batch_events
 from resources.home import Home
 from resources.notifier import LogNotifier

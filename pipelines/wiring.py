@@ -10,9 +10,6 @@ from pathlib import Path
 import pandas as pd
 from structlog.typing import FilteringBoundLogger
 
-from assets import ensemble, features, forecasts, graph, market, regimes, signals
-from assets import trading as trading_faces
-from assets.face import Face
 from models.forecasters.catalogue import ModelSpec, model_specs
 from models.forecasters.inference import CPU, CUDA, require_device
 from pipelines import environment
@@ -148,21 +145,6 @@ def _told_to_models(settings: Settings) -> tuple[object, ...]:
 def plan_of(settings: Settings) -> Plan:
     """Every stage of the line, in causal order."""
     return Plan.of((part.stage for part in parts_of(settings)), settings.burn_in_sessions)
-
-
-def faces_of(settings: Settings) -> dict[str, Face]:
-    """How each table shows in the UI."""
-    return {
-        **market.FACES,
-        **features.FACES,
-        **graph.FACES,
-        **forecasts.forecast_faces(settings.models),
-        **forecasts.FACES,
-        **ensemble.FACES,
-        **regimes.FACES,
-        **signals.FACES,
-        **trading_faces.FACES,
-    }
 
 
 def source_of(settings: Settings) -> MarketDataSource:

@@ -165,8 +165,17 @@ def near(session: pd.Timestamp, count: int) -> pd.Timestamp:
 
 def sessions_between(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
     """All sessions from `first` to `last`, both included, as naive midnights."""
-    index = _sessions()
-    return index[index.searchsorted(first) : index.searchsorted(last, side="right")]
+    start, stop = _places().get(first), _places().get(last)
+    if start is None or stop is None:
+        index = _sessions()
+        return index[index.searchsorted(first) : index.searchsorted(last, side="right")]
+    return _stretch(start, stop + 1)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _stretch(start: int, stop: int) -> pd.DatetimeIndex:
+    """The sessions at these places: stages ask for the same ones, and a new index costs 50 microseconds."""
+    return _sessions()[start:stop]
 
 
 def distance(first: pd.Timestamp, last: pd.Timestamp) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,12 @@ from trading import calendar, frames
 
 Array = NDArray[Any]
 Columns = Mapping[str, Array]
+Labels: TypeAlias = Sequence[Hashable] | pd.DatetimeIndex
+Axes: TypeAlias = tuple[tuple[str, tuple[Hashable, ...], int], ...]
 _NEVER = np.iinfo(np.int64).max
+_OUTSIDE = -(
+    2**40
+)  # of a row whose label is not asked for; more than any block has cells, so sums stay below 0
 
 
 class History:
@@ -42,12 +47,23 @@ class History:
         self.days: NDArray[np.int64] = np.asarray(values["session"], dtype="datetime64[us]").view(np.int64)
         self.known: NDArray[np.int64] = np.asarray(values["known_at"], dtype="datetime64[us]").view(np.int64)
         self._codes: dict[str, tuple[NDArray[np.int64], dict[Hashable, int]]] = {}
+        self._cells: dict[Hashable, NDArray[np.int64]] = {}
         self.has_late_rows = "known_at" in frames.table_of(table).key and self._needs_selection()
 
     @classmethod
     def from_frame(cls, table: str, frame: pd.DataFrame) -> History:
         """The history of a validated frame."""
         return cls(table, {name: _array(frame[name]) for name in frames.columns(table)})
+
+    def moved_on(self, start: int, made: Columns) -> History:
+        """The history from row `start` on, and the rows `made` after it; what is known of the old is not looked up again."""
+        values = {name: np.concatenate([old[start:], made[name]]) for name, old in self.values.items()}
+        moved = History(self.table, values)
+        for column, (codes, code_of) in self._codes.items():
+            known = dict(code_of)
+            new = [_code(value, known) for value in made[column].tolist()]
+            moved._codes[column] = (np.concatenate([codes[start:], np.array(new, dtype=np.int64)]), known)
+        return moved
 
     def _needs_selection(self) -> bool:
         """Whether any row was known later than its own session decided, or revises another."""
@@ -94,8 +110,25 @@ class History:
         visible = (self.known[start:stop] <= moment) & (moment < self._superseded[start:stop])
         return Rows(self, start + np.flatnonzero(visible), first, last)
 
-    def codes(self, column: str) -> tuple[NDArray[np.int64], dict[Hashable, int]]:
-        """Integer code of each row's value of `column`, and the code of each value."""
+    def cells(self, axes: Axes) -> NDArray[np.int64]:
+        """(n,) where each row lies in a block, along `axes` of (column, labels, step); below 0 outside of it.
+
+        A stage asks for the same labels in each session, and its windows overlap: they are looked up once.
+        """
+        if axes not in self._cells:
+            cell = np.zeros(len(self.days), dtype=np.int64)
+            for column, labels, step in axes:
+                codes, code_of = self._coded(column)
+                place_of = np.full(len(code_of) + 1, _OUTSIDE)
+                for place, label in enumerate(labels):
+                    if label in code_of:
+                        place_of[code_of[label]] = place * step
+                cell += place_of[codes]
+            self._cells[axes] = cell
+        return self._cells[axes]
+
+    def _coded(self, column: str) -> tuple[NDArray[np.int64], dict[Hashable, int]]:
+        """Integer code of each row's value of `column`, -1 where there is none, and the code of each value."""
         if column not in self._codes:
             codes, uniques = pd.factorize(self.values[column])
             self._codes[column] = (codes, {value: code for code, value in enumerate(uniques)})
@@ -151,7 +184,7 @@ class Rows:
             return history.known[self._index]
         return history.first_known[self._index]
 
-    def cube(self, column: str, **axes: Sequence[Hashable] | pd.DatetimeIndex) -> Array:
+    def cube(self, column: str, **axes: Labels) -> Array:
         """Values of `column` laid out along named key columns, NaN where there is no row.
 
         Examples
@@ -161,34 +194,41 @@ class Rows:
         """
         return self.block((column,), **axes)[..., 0]
 
-    def block(self, columns: Sequence[str], **axes: Sequence[Hashable] | pd.DatetimeIndex) -> Array:
+    def block(self, columns: Sequence[str], **axes: Labels) -> Array:
         """Several columns, each laid out as `cube` does, along a further last axis."""
         shape = tuple(len(labels) for labels in axes.values())
-        cell, lowest = np.zeros(len(self), dtype=np.int64), np.zeros(len(self), dtype=np.int64)
-        for name, labels in axes.items():
-            place = self._places(name, labels)
-            cell = cell * len(labels) + place
-            lowest = np.minimum(lowest, place)
-        wanted: slice | NDArray[np.int64] = slice(None) if (lowest == 0).all() else np.nonzero(lowest == 0)[0]
+        steps = {name: math.prod(shape[place + 1 :]) for place, name in enumerate(axes)}
+        times = {
+            name: labels for name, labels in axes.items() if self._history.values[name].dtype.kind == "M"
+        }
+        fixed: Axes = tuple((name, tuple(axes[name]), steps[name]) for name in axes if name not in times)
+        cell = self._history.cells(fixed)[self._index]
+        for name, labels in times.items():
+            cell = cell + self._moments(name, pd.DatetimeIndex(labels)) * steps[name]
+        inside = cell >= 0
+        wanted: slice | NDArray[np.int64] = slice(None) if inside.all() else np.flatnonzero(inside)
         out = np.full((math.prod(shape), len(columns)), np.nan)
         for last, column in enumerate(columns):
             out[cell[wanted], last] = self[column][wanted]
         return out.reshape(*shape, len(columns))
 
-    def _places(self, name: str, labels: Sequence[Hashable] | pd.DatetimeIndex) -> NDArray[np.int64]:
-        if isinstance(labels, pd.DatetimeIndex):
-            wanted = labels.to_numpy().astype("datetime64[us]")
-            mine = np.asarray(self[name], dtype="datetime64[us]")
-            found = np.searchsorted(wanted, mine)
-            inside = found < len(wanted)
-            inside[inside] = wanted[found[inside]] == mine[inside]
-            return np.where(inside, found, -1)
-        codes, code_of = self._history.codes(name)
-        place_of = np.full(len(code_of) + 1, -1)
-        for place, label in enumerate(labels):
-            if label in code_of:
-                place_of[code_of[label]] = place
-        return place_of[codes[self._index]]
+    def _moments(self, name: str, labels: pd.DatetimeIndex) -> NDArray[np.int64]:
+        """(n,) place of each row's moment among ascending `labels`, below 0 where it is none of them."""
+        wanted = labels.to_numpy().astype("datetime64[us]")
+        mine = np.asarray(self[name], dtype="datetime64[us]")
+        begins = np.flatnonzero(np.append(True, mine[1:] != mine[:-1])) if len(mine) else np.empty(0, int)
+        runs = mine[begins]  # rows are sorted by session, so few lookups answer for many rows
+        found = np.searchsorted(wanted, runs)
+        known = np.minimum(found, len(wanted) - 1)
+        place = (
+            np.where(wanted[known] == runs, known, _OUTSIDE) if len(wanted) else np.full(len(runs), _OUTSIDE)
+        )
+        return np.repeat(place, np.diff(np.append(begins, len(mine))))
+
+
+def _code(value: Hashable, code_of: dict[Hashable, int]) -> int:
+    """The code of a value, which is given one if it is new; -1 of one that is missing."""
+    return -1 if pd.isna(value) else code_of.setdefault(value, len(code_of))
 
 
 def _micros(moment: pd.Timestamp) -> int:

@@ -105,26 +105,25 @@ def _refuse_holes(stage: Stage, read: Read, missing: pd.DatetimeIndex) -> None:
 class Kept:
     """The sessions of its own table that a stage looks back on, moved on by one session at a time."""
 
-    def __init__(self, read: Read, values: Columns) -> None:
+    def __init__(self, read: Read, kept: History) -> None:
         self._read = read
-        self._values = values
+        self._kept = kept
 
     def rows(self, last: pd.Timestamp) -> Rows:
         """What is kept up to session `last`."""
         first = calendar.shift(last, -self._read.lookback)
-        return History(self._read.table, self._values).window(first, last, calendar.as_of(last))
+        return self._kept.window(first, last, calendar.as_of(last))
 
     def append(self, made: Columns, session: pd.Timestamp) -> None:
         """Take up the rows of `session`, and let go of those that no later session looks back on."""
         oldest = calendar.shift(session, -self._read.lookback).to_datetime64()
-        start = int(np.searchsorted(self._values["session"], oldest))
-        self._values = {name: np.concatenate([old[start:], made[name]]) for name, old in self._values.items()}
+        self._kept = self._kept.moved_on(int(np.searchsorted(self._kept.values["session"], oldest)), made)
 
 
 def _previous(store: Store, read: Read, session: pd.Timestamp) -> Kept:
     first, last = calendar.shift(session, -read.depth), calendar.shift(session, -1)
     frame = store.read(read.table, first, last, timeframe=read.timeframe)
-    return Kept(read, History.from_frame(read.table, frame).values)
+    return Kept(read, History.from_frame(read.table, frame))
 
 
 def _visible(stage: Stage, moment: Moment, inputs: Mapping[str, History]) -> dict[str, Rows]:

@@ -13,8 +13,8 @@ from assets import plots
 from assets.face import TRADING, Face, Plot
 from assets.glossary import MEANINGS, meaning
 from assets.tables import columns_of, facts, facts_by_session
+from pipelines.faces import faces_of
 from pipelines.settings import Settings
-from pipelines.wiring import faces_of
 from trading import frames
 from trading.schemas.table import TABLES
 from trading.testing.example_rows import example
