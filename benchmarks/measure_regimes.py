@@ -38,6 +38,7 @@ from trading.testing.regime_markets import chain_market, fair_market
 from trading.universe import SYMBOLS
 
 RULES = RegimeRules()
+CHAINS, WHOLE_MARKETS = 40, 10
 WARNING = [REGIMES.index("Bear"), REGIMES.index("Volatile")]
 FALLS = {  # where to look for the peak and the trough
     "2008": ("2007-06-01", "2009-06-30"),
@@ -95,13 +96,13 @@ def some_sessions(count: int) -> pd.DatetimeIndex:
 
 def recovery(given: argparse.Namespace, model: RegimeEstimator) -> None:
     """Share of sessions named as they were drawn, walking forward."""
-    chains = [chain_market(given.seed + k, 1000) for k in range(10)]
+    chains = [chain_market(given.seed + k, 1000) for k in range(CHAINS)]
     found = [_hits(walk_regimes(model, RULES, state, some_sessions(1000)), truth) for state, truth in chains]
-    say(f"SIMULATED chain with the five features, 10 x 749 sessions: {_spread([f[0] for f in found])}; "
+    say(f"SIMULATED chain with the five features, {CHAINS} x 749 sessions: {_spread([f[0] for f in found])}; "
         f"lowest of a regime {min(f[1] for f in found):.2f}; stays {np.mean([f[2] for f in found]):.1f} sessions")  # fmt: skip
     kinds: tuple[tuple[Literal["none", "planted"], float], ...] = (("none", 0.0), ("planted", 1.0))
     for edge, drift in kinds:
-        options = [MarketOptions(seed=given.seed + k, edge=edge, regime_drift=drift) for k in range(3)]
+        options = [MarketOptions(seed=given.seed + k, edge=edge, regime_drift=drift) for k in range(WHOLE_MARKETS)]
         found = [_of_market(model, option) for option in options]
         say(f"SIMULATED market, regime_drift {drift}: four names {_spread([f[0] for f in found])}, "
             f"calm or wild {_spread([f[1] for f in found])}; stays {np.mean([f[2] for f in found]):.1f} sessions")  # fmt: skip
@@ -311,7 +312,7 @@ def inception(_given: argparse.Namespace, model: RegimeEstimator) -> None:
 
     First fits lie 0, 1, 5, 21 and 63 sessions after the start of 2013, and at the start of each half of 2008 to 2014.
     """
-    chains = [chain_market(seed, 1000) for seed in range(10)]
+    chains = [chain_market(seed, 1000) for seed in range(CHAINS)]
     sessions = sessions_of(real_market()[1])
     halves = sessions.searchsorted(pd.date_range("2008-01-01", "2014-07-01", freq="6MS"))
     early = int(sessions.searchsorted(pd.Timestamp("2013-01-02")))
