@@ -66,7 +66,7 @@ def _table(frame: pd.DataFrame) -> bytes:
     text = shown.to_string(
         index=False,
         max_rows=ROWS_ON_A_SCREEN,
-        line_width=max(80, shutil.get_terminal_size().columns),
+        line_width=max(80, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None,
         float_format=lambda value: f"{value:.{SIGNIFICANT_DIGITS}g}",
         na_rep="-",
     )

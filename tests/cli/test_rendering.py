@@ -33,6 +33,14 @@ def written(values: list[float], format_: str, tmp_path: Path) -> str:
     return (tmp_path / "out").read_text()
 
 
+def test_a_wide_table_for_a_pipe_keeps_each_row_on_one_line(tmp_path: Path) -> None:
+    wide = pd.DataFrame({f"a_column_with_a_long_name_{place}": [1.0] for place in range(20)})
+
+    rendering.write(wide, "table", tmp_path / "out")
+
+    assert len((tmp_path / "out").read_text().splitlines()) == 2
+
+
 def test_csv_is_plain(tmp_path: Path) -> None:
     assert written([0.1 + 0.2, np.nan], "csv", tmp_path) == (
         "session,known_at,symbol,quantity,price\n"
