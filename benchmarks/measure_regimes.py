@@ -102,7 +102,9 @@ def recovery(given: argparse.Namespace, model: RegimeEstimator) -> None:
         f"lowest of a regime {min(f[1] for f in found):.2f}; stays {np.mean([f[2] for f in found]):.1f} sessions")  # fmt: skip
     kinds: tuple[tuple[Literal["none", "planted"], float], ...] = (("none", 0.0), ("planted", 1.0))
     for edge, drift in kinds:
-        options = [MarketOptions(seed=given.seed + k, edge=edge, regime_drift=drift) for k in range(WHOLE_MARKETS)]
+        options = [
+            MarketOptions(seed=given.seed + k, edge=edge, regime_drift=drift) for k in range(WHOLE_MARKETS)
+        ]
         found = [_of_market(model, option) for option in options]
         say(f"SIMULATED market, regime_drift {drift}: four names {_spread([f[0] for f in found])}, "
             f"calm or wild {_spread([f[1] for f in found])}; stays {np.mean([f[2] for f in found]):.1f} sessions")  # fmt: skip

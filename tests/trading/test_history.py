@@ -122,3 +122,57 @@ def test_a_window_holds_of_each_key_the_last_row_known_by_then(opinions: list[tu
     assert list(seen["close"]) == [float(place) for place in last.index]
     first = visible.groupby(["day", "symbol"])["known"].transform("min")[last.index]
     assert list(seen.first_known()) == list(first.dt.tz_localize(None).dt.as_unit("us").astype("int64"))
+
+
+DAYS = calendar.sessions_between(pd.Timestamp("2024-03-04"), pd.Timestamp("2024-03-08"))
+CELLS = st.lists(
+    st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "c"]), st.sampled_from([1, 5, 20])),
+    unique=True,
+    max_size=30,
+)
+
+
+def scored(cells: list[tuple[int, str, int]]) -> dict[str, np.ndarray]:
+    """Columns of rows with a version and a horizon, sorted as a table is; the score tells which row it is."""
+    days, versions, horizons = zip(*sorted(cells), strict=True) if cells else ((), (), ())
+    return {
+        "session": DAYS[list(days)].to_numpy(),
+        "known_at": calendar.as_of_each(DAYS[list(days)]).tz_localize(None).to_numpy(),
+        "version": np.array(versions, dtype=object),
+        "horizon": np.array(horizons, dtype=np.int64),
+        "score": np.array([100.0 * d + 10 * "abc".index(v) + h for d, v, h in sorted(cells)]),
+    }
+
+
+def laid_out(cells: list[tuple[int, str, int]], first: int, last: int) -> np.ndarray:
+    """What a block of versions c and a, sessions and horizons 5 and 1 must hold, cell by cell."""
+    held = set(cells)
+    return np.array(
+        [[[100.0 * d + 10 * "abc".index(v) + h if (d, v, h) in held else np.nan for h in (5, 1)]
+          for d in range(first, last + 1)] for v in ("c", "a")]
+    )  # fmt: skip
+
+
+def asked(rows: History, first: int, last: int) -> np.ndarray:
+    window = rows.window(DAYS[first], DAYS[last], calendar.as_of(DAYS[last]))
+    return window.cube("score", version=("c", "a"), session=window.sessions, horizon=(5, 1))
+
+
+@given(CELLS, st.integers(0, 4), st.integers(0, 4))
+def test_a_block_holds_each_row_in_its_cell(cells: list[tuple[int, str, int]], one: int, other: int) -> None:
+    first, last = min(one, other), max(one, other)
+    rows = History("version_losses", scored(cells))
+
+    np.testing.assert_array_equal(asked(rows, first, last), laid_out(cells, first, last))
+    np.testing.assert_array_equal(asked(rows, 0, last), laid_out(cells, 0, last))  # from what was looked up
+
+
+@given(CELLS)
+def test_a_history_that_moves_on_answers_as_one_made_anew(cells: list[tuple[int, str, int]]) -> None:
+    moved = History("version_losses", scored([]))
+    for day in range(5):
+        asked(moved, 0, day)  # so that there is something to carry on
+        oldest = int(np.searchsorted(moved.values["session"], DAYS[max(day - 2, 0)].to_datetime64()))
+        moved = moved.moved_on(oldest, scored([cell for cell in cells if cell[0] == day]))
+        recent = [cell for cell in cells if max(day - 2, 0) <= cell[0] <= day]
+        np.testing.assert_array_equal(asked(moved, 0, day), laid_out(recent, 0, day))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from trading import calendar, frames, history
 from trading.errors import FablineError
-from trading.history import Columns, History, Rows
+from trading.history import History, Rows
 from trading.line import Kept, stamped
 from trading.monitoring.canary import World
 from trading.stages.stage import Moment, Read, Stage
@@ -157,8 +157,8 @@ def _windows(stage: Stage, known: Mapping[str, History], moment: Moment) -> dict
     return {read.name: _window(read, known[read.name], moment) for read in stage.reads}
 
 
-def _nothing(table: str) -> Columns:
-    return History.from_frame(table, frames.empty(table)).values
+def _nothing(table: str) -> History:
+    return History.from_frame(table, frames.empty(table))
 
 
 def _window(read: Read, rows: History, moment: Moment) -> Rows:
