@@ -128,7 +128,7 @@ def test_a_window_that_ends_a_bar_late_is_caught(market: Market, monkeypatch: py
 
 
 @pytest.mark.nightly  # networks forecast 78 bars a session in each of two worlds
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize("model", [spec.name for spec in CATALOGUE if spec.name not in CHEAP])
 def test_no_model_of_the_catalogue_sees_a_later_bar(model: str) -> None:
     settings = settings_of(model)
